@@ -1,0 +1,1 @@
+"""Intensity windows, resampling and pictures of slices."""

@@ -1,0 +1,1 @@
+"""Reading and writing: DICOM, NIfTI, ultrasound, archives, de-identification, export."""

@@ -1,0 +1,1 @@
+"""The main jobs, each over the rooms above, with nothing of its own that belongs there."""
