@@ -16,14 +16,14 @@ from hccsurv_core.errors import SegmentationError
 from hccsurv_core.roi.results import BodySegmentation
 from hccsurv_core.volume import Volume
 
-#: Attenuation a structure's pixels may have, HU. Muscle: Mitsiopoulos 1998
-#: (doi:10.1152/jappl.1998.85.1.115); fat: Kvist 1988, as used for L3 body composition.
+#: Attenuation a structure's pixels may have, HU: the limits of `roi.muscle` (a test holds them
+#: together; importing them from there would load scipy with every page).
 STRUCTURE_HU: dict[str, tuple[float, float]] = {
     "muscle": (-29.0, 150.0),
     "psoas_left": (-29.0, 150.0),
     "psoas_right": (-29.0, 150.0),
     "subcutaneous_fat": (-190.0, -30.0),
-    "visceral_fat": (-190.0, -30.0),
+    "visceral_fat": (-150.0, -50.0),
 }
 _EXCLUSIVE = {
     "psoas_left": "psoas_right",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hccsurv_core.errors import SegmentationError
+from hccsurv_core.roi import muscle
 from hccsurv_core.roi.editing import STRUCTURE_HU, edit_structure, polygon_mask
 from hccsurv_core.roi.results import STRUCTURES, BodySegmentation
 from hccsurv_core.volume import Volume
@@ -139,6 +140,13 @@ def test_what_cannot_be_done_is_refused(change, message):
             settings.pop("region"),
             **settings,
         )
+
+
+def test_limits_are_those_of_the_automatic_outlines():
+    assert STRUCTURE_HU["muscle"] == STRUCTURE_HU["psoas_left"] == muscle.MUSCLE_HU
+    assert STRUCTURE_HU["psoas_right"] == muscle.MUSCLE_HU
+    assert STRUCTURE_HU["subcutaneous_fat"] == muscle.SUBCUTANEOUS_FAT_HU
+    assert STRUCTURE_HU["visceral_fat"] == muscle.VISCERAL_FAT_HU
 
 
 def test_a_rectangle_covers_the_pixel_centres_inside_it():
