@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hccsurv_core.errors import InputError
+import numpy as np
 
-#: Hounsfield range of skeletal muscle: Mitsiopoulos et al., J Appl Physiol 1998;85:115-22.
-MUSCLE_HU = (-29.0, 150.0)
+from hccsurv_core.errors import InputError
+from hccsurv_core.patient import PatientFacts
+from hccsurv_core.roi.results import BodySegmentation
+from hccsurv_core.volume import Volume
+
 #: Values are compared after rounding to this many decimals, so that 144.5 / 1.70² is 50 and not
 #: 50.00000000000001: far finer than any measurement, far coarser than binary arithmetic.
 COMPARISON_DECIMALS = 6
@@ -201,6 +204,42 @@ class DefinitionResult:
     def to_json(self) -> dict[str, object]:
         """The contract's object for one definition."""
         return dict(self.__dict__)
+
+
+def measure_body(
+    volume: Volume, segmentation: BodySegmentation, facts: PatientFacts
+) -> BodyMeasures:
+    """Areas and mean attenuations on the measured slice.
+
+    A structure without a single pixel has neither area nor attenuation: None, not 0.
+
+    Args:
+        volume: canonical CT, HU.
+        segmentation: masks that already hold only pixels of −29 to 150 HU.
+        facts: the height divides the indices.
+    """
+    image = volume.voxels[segmentation.slice_index]
+    muscle = segmentation.mask_at("muscle")
+    left, right = segmentation.mask_at("psoas_left"), segmentation.mask_at("psoas_right")
+    psoas = left | right
+    # Half a pair of psoas muscles is not a psoas area.
+    both = left.any() and right.any()
+    return BodyMeasures(
+        sma_cm2=_area(muscle, volume),
+        pma_cm2=_area(psoas, volume) if both else None,
+        pd_hu=_mean(image, psoas) if both else None,
+        ma_hu=_mean(image, muscle),
+        height_m=facts.height_m,
+    )
+
+
+def _area(mask: np.ndarray, volume: Volume) -> float | None:
+    pixels = np.count_nonzero(mask)
+    return pixels * volume.pixel_area_cm2 if pixels else None
+
+
+def _mean(image: np.ndarray, mask: np.ndarray) -> float | None:
+    return float(image[mask].mean(dtype=np.float64)) if mask.any() else None
 
 
 def apply_definitions(measures: BodyMeasures, sex: str | None) -> tuple[DefinitionResult, ...]:

@@ -46,7 +46,7 @@ class AbdominalWall:
     center_mm: tuple[float, float]
     outer_mm: NDArray[np.float64]
     inner_mm: NDArray[np.float64]
-    fat_seen: NDArray[np.float64]
+    fat_seen: NDArray[np.floating]
 
 
 def angle_from_front_deg(angles: NDArray) -> NDArray[np.float64]:
@@ -146,7 +146,7 @@ def _convex_front(curve: NDArray, angles: NDArray, front: NDArray[np.bool_]) -> 
 
 def _inner_surface(
     rays: NDArray, outer: NDArray, tone: MuscleTone, angles: NDArray, slice_mm: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
     from_front = angle_from_front_deg(angles)
     prior = np.interp(from_front, _ANGLE_DEG, _THICKNESS_MM)
     log_sd = np.interp(from_front, _ANGLE_DEG, _LOG_SD)

@@ -137,7 +137,7 @@ def _draw_slice(anatomy: MuscleAnatomy, k: int, image: NDArray) -> dict[str, NDA
     muscular = within(image, MUSCLE_HU) & ~bone & ~hull
     left, right = left & muscular, right & muscular & ~left
     muscle = (outer & (~inner | behind) & muscular) | left | right
-    muscle = _without_specks(muscle, _SPECK_CM2 * 100 / np.prod(anatomy.frame.pixel_mm))
+    muscle = _without_specks(muscle, _SPECK_CM2 * 100 / float(np.prod(anatomy.frame.pixel_mm)))
     cavity = inner & outer & ~behind & ~hull & ~muscle
     return {
         "muscle": muscle,

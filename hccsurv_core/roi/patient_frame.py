@@ -45,13 +45,13 @@ class PatientFrame:
     slice_mm: float
 
     @property
-    def lateral_mm(self) -> NDArray[np.float64]:
+    def lateral_mm(self) -> NDArray[np.floating]:
         """Lateral coordinate of each frame column, mm (patient's left positive)."""
         n = int(np.ceil(HALF_WIDTH_MM / self.spacing_mm))
         return np.arange(-n, n + 1) * self.spacing_mm
 
     @property
-    def posterior_mm(self) -> NDArray[np.float64]:
+    def posterior_mm(self) -> NDArray[np.floating]:
         """Posterior coordinate of each frame row, mm (front negative)."""
         front = int(np.ceil(FRONT_MM / self.spacing_mm))
         back = int(np.ceil(BACK_MM / self.spacing_mm))

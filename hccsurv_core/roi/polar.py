@@ -16,7 +16,7 @@ from scipy import ndimage as ndi
 _WRAP_FRACTION = 0.25
 
 
-def ray_angles(n_rays: int) -> NDArray[np.float64]:
+def ray_angles(n_rays: int) -> NDArray[np.floating]:
     """Directions of the rays, radians: 0 = patient's left, π/2 = posterior."""
     return np.arange(n_rays) * (2 * np.pi / n_rays)
 
@@ -125,6 +125,6 @@ def inside_curve(
     return np.hypot(posterior_mm, lateral_mm) <= radius_at(curve_mm, posterior_mm, lateral_mm)
 
 
-def smooth_closed(curve: NDArray[np.floating], sigma_rays: float) -> NDArray[np.float64]:
+def smooth_closed(curve: NDArray, sigma_rays: float) -> NDArray[np.float64]:
     """Gaussian smoothing along the rays of closed curves (…, rays)."""
     return ndi.gaussian_filter1d(np.asarray(curve, float), sigma_rays, axis=-1, mode="wrap")
