@@ -2,18 +2,213 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.errors import InputError, LevelNotFoundError
-from hccsurv_core.imaging.resampling import resample_isotropic
+from hccsurv_core.imaging.resampling import ResampledImage, resample_isotropic
+from hccsurv_core.progress import Progress, silent
 from hccsurv_core.roi.body_mask import body_mask_grid
-from hccsurv_core.roi.canal import trace_canal
-from hccsurv_core.roi.results import L3Location
+from hccsurv_core.roi.canal import CanalPath, trace_canal
+from hccsurv_core.roi.discs import find_disks
+from hccsurv_core.roi.labeling import NAMES, SHIFTS, Verdict, Vote, combine_votes
+from hccsurv_core.roi.results import L3Location, Vertebra
+from hccsurv_core.roi.spine_evidence import gather_votes
+from hccsurv_core.roi.spine_reformat import build_frame
+from hccsurv_core.roi.vertebrae import Levels, build_vertebrae
 from hccsurv_core.volume import Volume
 
 #: Cubes on which the spine is sought, mm.
 GRID_MM = 2.0
+#: Below this the page asks the user to confirm the level.
+ASK_BELOW = 0.8
+#: A likelier level than this is needed to propose one at all.
+PROPOSE_ABOVE = 0.25
+#: The centroid of a whole L3 lies this far below the middle of its body (its spinous process and
+#: lower facets hang down); published L3 methods and label centroids mean that slice, mm.
+CENTROID_BELOW_BODY_MM = 2.0
+#: A lumbar vertebra with its disk, mm: the step where no vertebrae are known.
+VERTEBRA_MM = 34.0
+BY_HAND = "scroll to the slice that shows the middle of L3 and mark it by hand"
+
+
+def locate_l3(volume: Volume, *, progress: Progress = silent) -> L3Location:
+    """Find the L3 level.
+
+    The canal is followed, the spine straightened along it, its disks found, and the
+    vertebrae named by ribs, iliac crests, sacrum, lordosis and lung base together.
+
+    Args:
+        volume: canonical CT in HU, of any spacing.
+        progress: told what is being done.
+
+    Returns:
+        The location; ``confidence`` below 0.8 and ``warnings`` mean: ask the user.
+
+    Raises:
+        LevelNotFoundError: no spine can be followed, or L3 is not in view.
+    """
+    progress(0.0, "Resampling the scan")
+    cubes = resample_isotropic(volume, GRID_MM)
+    progress(0.35, "Following the spinal canal")
+    body = _body(cubes)
+    path = trace_canal(cubes.voxels, body, GRID_MM)
+    progress(0.6, "Finding the disks")
+    frame = build_frame(path, GRID_MM)
+    chain = find_disks(cubes.voxels, frame, GRID_MM)
+    if len(chain.planes) < 2:
+        raise LevelNotFoundError(
+            "too little of the spine is in view to tell its vertebrae apart", remedy=BY_HAND
+        )
+    progress(0.75, "Naming the vertebrae")
+    levels = Levels(frame, chain, GRID_MM)
+    votes = gather_votes(cubes.voxels, body, path, levels)
+    verdict = combine_votes(votes)
+    vertebrae = build_vertebrae(levels, verdict.shift, cubes)
+    progress(1.0, "L3 found")
+    return _location(volume, levels, votes, verdict, vertebrae, _canal_of(cubes, path, volume))
+
+
+def _location(
+    volume: Volume,
+    levels: Levels,
+    votes: list[Vote],
+    verdict: Verdict,
+    vertebrae: tuple[Vertebra, ...],
+    canal: NDArray[np.float64],
+) -> L3Location:
+    best = float(verdict.probability.max())
+    l3 = next((v for v in vertebrae if v.name == "L3"), None)
+    if l3 is None or best < PROPOSE_ABOVE:
+        raise LevelNotFoundError(_not_found(vertebrae, best), remedy=BY_HAND)
+    counting = _counting_reliability(levels, verdict.shift)
+    confidence = best * counting
+    slice_index = _measured_slice(volume, l3.center_index)
+    return L3Location(
+        slice_index=slice_index,
+        position_mm=volume.slice_position_mm(slice_index),
+        confidence=confidence,
+        method="automatic",
+        vertebrae=vertebrae,
+        alternatives=_alternatives(verdict),
+        evidence=tuple(vote.sentence(verdict.shift) for vote in votes),
+        warnings=_warnings(votes, verdict, confidence, counting),
+        canal=canal,
+    )
+
+
+def _measured_slice(volume: Volume, body_center_index: float) -> int:
+    index = body_center_index - CENTROID_BELOW_BODY_MM / volume.spacing_mm[0]
+    return int(np.clip(round(index), 0, volume.shape[0] - 1))
+
+
+def _not_found(vertebrae: tuple[Vertebra, ...], best: float) -> str:
+    if best < PROPOSE_ABOVE or not vertebrae:
+        return "too few landmarks are in view to tell which vertebra is L3"
+    return f"L3 is not in view: the scan shows {vertebrae[0].name} to {vertebrae[-1].name}"
+
+
+def _counting_reliability(levels: Levels, shift: int) -> float:
+    """Chance that no disk between L3 and the chain's ends was missed or made up."""
+    signs = levels.chain.signs
+    doubt = np.interp(signs, [0.3, 0.8], [0.06, 0.003])
+    pitches = levels.chain.pitches_mm
+    uneven = np.abs(np.diff(np.log(pitches))) if len(pitches) > 1 else np.zeros(1)
+    jump = float(np.interp(uneven.max(), [0.25, 0.5], [0.0, 0.25]))
+    return float(np.prod(1.0 - doubt) * (1.0 - jump))
+
+
+def _alternatives(verdict: Verdict) -> dict[int, float]:
+    """Probability that the true L3 lies so many vertebrae above the one labelled here."""
+    out = {}
+    for shift, probability in zip(SHIFTS, verdict.probability, strict=True):
+        # A greater shift names the same vertebra higher, so that the true L3 lies lower.
+        if probability >= 0.005:
+            out[int(verdict.shift - shift)] = float(probability)
+    return dict(sorted(out.items()))
+
+
+def _warnings(
+    votes: list[Vote], verdict: Verdict, confidence: float, counting: float
+) -> tuple[str, ...]:
+    warnings = []
+    if verdict.disagreeing:
+        warnings.append(
+            f"The landmarks disagree ({', '.join(verdict.disagreeing)}): "
+            "there may be a missing rib or an extra vertebra; check the level."
+        )
+    strong = {vote.group for vote in votes if vote.strong}
+    if not strong:
+        warnings.append("Neither ribs nor pelvis are in view: the level is a guess; check it.")
+    elif len(strong) == 1:
+        seen, unseen = ("ribs", "pelvis") if "ribs" in strong else ("pelvis", "last ribs")
+        warnings.append(
+            f"Only the {seen} could be used, not the {unseen}: "
+            "a variant of the spine would go unnoticed."
+        )
+    if counting < 0.85:
+        warnings.append("Some disks are hard to see: a vertebra may have been miscounted.")
+    if confidence < ASK_BELOW:
+        warnings.append("The L3 level is uncertain: please confirm it.")
+    return tuple(warnings)
+
+
+def shift_level(volume: Volume, location: L3Location, n_vertebrae: int) -> L3Location:
+    """Move the level by whole vertebrae: the one ``n_vertebrae`` above is now L3.
+
+    All labels move with it. Where no vertebrae are known the step is 34 mm each.
+
+    Args:
+        volume: the canonical CT the location belongs to.
+        location: from :func:`locate_l3`, :func:`manual_location` or this.
+        n_vertebrae: positive is upward.
+
+    Returns:
+        A location given by hand (confidence 1); its ``alternatives`` keep the evidence.
+
+    Raises:
+        InputError: that vertebra is not in view.
+    """
+    target, vertebrae = _shifted_target(volume, location, n_vertebrae)
+    if not 0 <= target <= volume.shape[0] - 1:
+        raise InputError(
+            f"there is no vertebra in view {abs(n_vertebrae)} "
+            f"{'above' if n_vertebrae > 0 else 'below'} this one",
+            source="level",
+            remedy="choose a slice instead",
+        )
+    if n_vertebrae == 0:
+        return location
+    slice_index = _measured_slice(volume, target) if vertebrae else round(target)
+    return L3Location(
+        slice_index=slice_index,
+        position_mm=volume.slice_position_mm(slice_index),
+        confidence=1.0,
+        method="manual",
+        vertebrae=vertebrae,
+        alternatives={key - n_vertebrae: p for key, p in location.alternatives.items()},
+        evidence=("The level was moved by hand.",),
+        canal=location.canal,
+    )
+
+
+def _shifted_target(
+    volume: Volume, location: L3Location, n_vertebrae: int
+) -> tuple[float, tuple[Vertebra, ...]]:
+    names = [v.name for v in location.vertebrae]
+    if "L3" not in names:
+        return location.slice_index + n_vertebrae * VERTEBRA_MM / volume.spacing_mm[0], ()
+    place = names.index("L3") + n_vertebrae
+    if not 0 <= place < len(names):
+        return -1.0, ()
+    renamed = []
+    for vertebra in location.vertebrae:
+        index = NAMES.index(vertebra.name) - n_vertebrae
+        if 0 <= index < len(NAMES):
+            renamed.append(replace(vertebra, name=NAMES[index]))
+    return location.vertebrae[place].center_index, tuple(renamed)
 
 
 def find_canal(volume: Volume) -> NDArray[np.float64]:
@@ -29,12 +224,19 @@ def find_canal(volume: Volume) -> NDArray[np.float64]:
         LevelNotFoundError: there is no body or no bone to follow.
     """
     cubes = resample_isotropic(volume, GRID_MM)
+    return _canal_of(cubes, trace_canal(cubes.voxels, _body(cubes), GRID_MM), volume)
+
+
+def _body(cubes: ResampledImage) -> NDArray[np.bool_]:
     body = body_mask_grid(cubes.voxels, GRID_MM)
     if not body.any():
         raise LevelNotFoundError(
             "no body is in view", remedy="check that the series is an axial CT of the abdomen"
         )
-    path = trace_canal(cubes.voxels, body, GRID_MM)
+    return body
+
+
+def _canal_of(cubes: ResampledImage, path: CanalPath, volume: Volume) -> NDArray[np.float64]:
     slices = cubes.from_source(np.arange(volume.shape[0]), 0)
     rows = np.interp(slices, np.arange(len(path.row)), path.row)
     columns = np.interp(slices, np.arange(len(path.row)), path.column)
