@@ -327,10 +327,16 @@ def _check_measures(measures: BodyMeasures) -> None:
 def format_value(value: float, cutoff: float | None, decimals: int = 1) -> str:
     """Write ``value`` with as many decimals as it takes to stay on its side of ``cutoff``.
 
-    A psoas area of 15.6098 cm² is below 15.61 and must not be shown as "15.61".
+    A psoas area of 15.6098 cm² is below 15.61 and must not be shown as "15.61"; one of
+    15.61 is not below it and must not be shown as "15.6".
     """
+    exact = round(value, COMPARISON_DECIMALS)
     for digits in range(decimals, COMPARISON_DECIMALS):
-        text = f"{value:.{digits}f}"
-        if cutoff is None or round(value, COMPARISON_DECIMALS) == cutoff or float(text) != cutoff:
+        text = f"{exact:.{digits}f}"
+        if cutoff is None or _side(float(text), cutoff) == _side(exact, cutoff):
             return text
-    return f"{value:.{COMPARISON_DECIMALS}f}"
+    return f"{exact:.{COMPARISON_DECIMALS}f}"
+
+
+def _side(value: float, cutoff: float) -> int:
+    return (value > cutoff) - (value < cutoff)
