@@ -1,0 +1,1 @@
+"""The dashboard's pages: widgets and layout only."""

@@ -1,0 +1,1 @@
+"""What pages share: typed session keys, services over the core, reusable widgets."""

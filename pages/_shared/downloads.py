@@ -1,0 +1,179 @@
+"""What a reader takes away: masks, pictures, tables. Files are made when they are asked for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from hccsurv_core import __version__
+from pages._shared import services, viewer
+from pages._shared.formats import OPERATOR_SIGNS
+from pages._shared.services import StudyView
+
+PICTURE_STRUCTURES = ("muscle", "psoas_left", "psoas_right")
+RESEARCH_USE = "Research use. Not a medical device."
+
+
+def file_stem(view: StudyView) -> str:
+    """A file name from the pseudonym and date, safe on every system."""
+    text = f"{view.patient.pseudonym}_{view.study.study_date or 'nodate'}"
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)
+
+
+def _masks_file(view: StudyView, suffix: str) -> bytes:
+    from hccsurv_core.io.export import write_dicom_seg, write_nifti_labels
+
+    from hccsurv_core.roi.label_map import build_label_map
+
+    store = services.open_store()
+    volume = services.volume_of(view.study.id)
+    labels = build_label_map(volume, view.outline.segmentation)
+    with tempfile.TemporaryDirectory(prefix="hccsurv-export-") as folder:
+        path = Path(folder) / f"masks{suffix}"
+        if suffix == ".dcm":
+            write_dicom_seg(
+                path,
+                labels,
+                source_files=store.dicom_files(view.study.id),
+                volume=volume,
+                series_description="Body composition at L3",
+            )
+        else:
+            write_nifti_labels(path, labels)
+        return path.read_bytes()
+
+
+def picture(view: StudyView, file_format: str) -> bytes:
+    """The measured slice with its outlines, for print."""
+    from hccsurv_core.report.figures.ct_print import plot_slice_for_print, save_figure
+
+    segmentation = view.outline.segmentation
+    date = view.study.study_date or "no date"
+    captions = [provenance_words(view)]
+    if view.simulated:
+        captions.insert(0, "Simulated patient")
+    figure = plot_slice_for_print(
+        services.volume_of(view.study.id),
+        segmentation.slice_index,
+        viewer.current_window(),
+        segmentation=segmentation,
+        structures=PICTURE_STRUCTURES,
+        title=f"{view.patient.pseudonym} · {date} · L3, slice {segmentation.slice_index + 1}",
+        captions=captions,
+    )
+    return save_figure(figure, file_format)
+
+
+def provenance_words(view: StudyView) -> str:
+    """Where the numbers come from, in a line."""
+    if view.outline is None:
+        return "not measured"
+    origin = f"outline edited by {view.outline.actor}" if view.edited else "automatic outline"
+    level = view.level.state if view.level else "unknown"
+    words = {"automatic": "level found automatically", "confirmed": "level confirmed"}.get(
+        level, "level set by hand"
+    )
+    if view.level and level != "automatic":
+        words += f" by {view.level.actor}"
+    return f"{origin} (revision {view.outline.revision}), {words}, hccsurv {__version__}"
+
+
+def definitions_csv(view: StudyView) -> str:
+    """The five definitions as CSV (UTF-8, comma)."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        ["definition", "measure", "value", "unit", "operator", "cutoff", "low", "reason", "source"]
+    )
+    for d in view.definitions:
+        low = {True: "yes", False: "no", None: "not known"}[d.positive]
+        value = "" if d.value is None else repr(round(d.value, 6))
+        cutoff = "" if d.cutoff is None else d.cutoff
+        writer.writerow(
+            [d.name, d.measure, value, d.unit, d.operator, cutoff, low, d.reason or "", d.source]
+        )
+    writer.writerow([])
+    simulated = "simulated patient; " if view.simulated else ""
+    writer.writerow([f"# {simulated}{provenance_words(view)}. {RESEARCH_USE}"])
+    return out.getvalue()
+
+
+def result_json(view: StudyView) -> str:
+    """Everything measured, as JSON."""
+    facts = view.patient.facts
+    measures = view.body_measures
+    return json.dumps(
+        {
+            "patient": view.patient.pseudonym,
+            "simulated": view.simulated,
+            "study_date": view.study.study_date,
+            "sex": facts.sex,
+            "height_m": facts.height_m,
+            "l3": dict(view.measures or {}).get("l3"),
+            "level_state": view.level.state if view.level else None,
+            "outline_state": view.outline.state if view.outline else None,
+            "measures": measures.to_json() if measures else None,
+            "areas_cm2": dict(view.areas_cm2),
+            "definitions": [d.to_json() for d in view.definitions],
+            "warnings": list(view.warnings),
+            "provenance": provenance_words(view),
+            "note": RESEARCH_USE,
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def verdict_words(view: StudyView) -> list[str]:
+    """One line per definition, for reading aloud or pasting."""
+    lines = []
+    for d in view.definitions:
+        if d.positive is None:
+            lines.append(f"{d.name}: {d.reason}")
+        else:
+            word = "low" if d.positive else "not low"
+            sign = OPERATOR_SIGNS[d.operator]
+            lines.append(f"{d.name} {d.value:.1f} {d.unit}: {word} ({sign} {d.cutoff:g})")
+    return lines
+
+
+def _button(label: str, name: str, mime: str, make: Callable[[], bytes | str], key: str) -> None:
+    st.download_button(
+        label, data=make, file_name=name, mime=mime, key=key, on_click="ignore", width="stretch"
+    )
+
+
+def scan_downloads(view: StudyView) -> None:
+    """Masks and the picture."""
+    if view.outline is None:
+        return
+    stem = file_stem(view)
+    with st.popover("Download", icon=":material/download:", key="scan_downloads"):
+        _button(
+            "Masks as NIfTI", f"{stem}_masks.nii.gz", "application/gzip",
+            lambda: _masks_file(view, ".nii.gz"), "get_nifti",
+        )  # fmt: skip
+        _button(
+            "Masks as DICOM SEG", f"{stem}_masks.dcm", "application/dicom",
+            lambda: _masks_file(view, ".dcm"), "get_seg",
+        )  # fmt: skip
+        _button(
+            "Picture of the L3 slice (PNG)", f"{stem}_L3.png", "image/png",
+            lambda: picture(view, "png"), "get_scan_png",
+        )  # fmt: skip
+
+
+def muscle_downloads(view: StudyView) -> None:
+    """The table and the figure."""
+    stem = file_stem(view)
+    with st.popover("Download", icon=":material/download:", key="muscle_downloads"):
+        _button("Table (CSV)", f"{stem}_muscle.csv", "text/csv", lambda: definitions_csv(view), "get_csv")  # fmt: skip
+        _button("Everything (JSON)", f"{stem}_muscle.json", "application/json", lambda: result_json(view), "get_json")  # fmt: skip
+        _button("Figure (PNG, 300 dpi)", f"{stem}_L3.png", "image/png", lambda: picture(view, "png"), "get_png")  # fmt: skip
+        _button("Figure (SVG)", f"{stem}_L3.svg", "image/svg+xml", lambda: picture(view, "svg"), "get_svg")  # fmt: skip

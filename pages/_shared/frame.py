@@ -1,0 +1,183 @@
+"""The frame round every page: style, the quiet line, and the patient bar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from hccsurv_core.errors import HccsurvError, NotFoundError
+from hccsurv_core.patient import PatientFacts
+from pages._shared import components, formats, routes, services
+from pages._shared.facts_form import facts_inputs
+from pages._shared.formats import html
+from pages._shared.services import StudyView
+from pages._shared.session import session
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+RESEARCH_USE = "Research use. Not a medical device."
+
+
+def draw_frame() -> None:
+    """Style and the quiet line; called once per run, before the page."""
+    st.html(ASSETS / "style.css")
+    st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
+    st.html(f'<div class="hcc-footer" role="note">{RESEARCH_USE}</div>')
+
+
+def require_study() -> StudyView | None:
+    """The study on view, with the patient bar drawn; without one, say so and return None."""
+    state = session()
+    if state.study_id is None:
+        state.study_id = st.query_params.get("study")
+    if state.study_id is not None:
+        try:
+            view = services.load_view(state.study_id)
+        except NotFoundError:
+            state.study_id = None
+        except HccsurvError as error:
+            components.show_error(error)
+            return None
+        else:
+            # The address keeps the study, so that a reload comes back to it.
+            st.query_params["study"] = str(state.study_id)
+            patient_bar(view)
+            return view
+    components.empty_state(
+        "No patient is open",
+        "Open a patient from the worklist, upload a scan, or look at a demo patient first.",
+        routes.WORKLIST,
+        "Go to the worklist",
+    )
+    return None
+
+
+def patient_bar(view: StudyView) -> None:
+    """Who is on view, which scan, how far it is, and what to check."""
+    with st.container(key="patient_bar"):
+        who, scan = st.columns([3, 2], vertical_alignment="center")
+        with who, st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(_patient_line(view), width="content")
+            _facts_popover(view)
+        with scan:
+            _study_select(view)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(components.chips(_chips(view)), width="content")
+            _warnings_popover(view)
+
+
+def _patient_line(view: StudyView) -> str:
+    facts = view.patient.facts
+    entries: list[tuple[str, str | None]] = [
+        ("Sex", formats.sex_word(facts.sex)),
+        ("Age", None if facts.age_years is None else f"{facts.age_years:.0f} y"),
+        ("Height", None if facts.height_m is None else f"{facts.height_m * 100:.0f} cm"),
+        ("Weight", None if facts.weight_kg is None else f"{facts.weight_kg:.0f} kg"),
+    ]
+    needed = {"Sex", "Height"}
+    parts = [f'<b class="hcc-name">{html(view.patient.pseudonym)}</b>']
+    for label, value in entries:
+        missing = '<b class="hcc-missing">missing</b>' if label in needed else "–"
+        parts.append(
+            f'<span class="hcc-fact"><span>{label}</span>{html(value) if value else missing}</span>'
+        )
+    return f'<div class="hcc-patient">{"".join(parts)}</div>'
+
+
+def _chips(view: StudyView) -> list[str]:
+    parts = [components.simulated_chip()] if view.simulated else []
+    level = view.level
+    if level is None:
+        parts.append(components.state_chip("L3 level", None))
+    elif view.level_needs_a_look:
+        parts.append(
+            components.chip(
+                f"L3 level: please confirm ({level[0].confidence:.0%})", kind="look", sign="▲"
+            )
+        )
+    else:
+        parts.append(components.state_chip("L3 level", level[1], level[2]))
+    outline = view.outline
+    parts.append(
+        components.state_chip(
+            "Outline", outline.state if outline else None, outline.actor if outline else ""
+        )
+    )
+    return parts
+
+
+def _facts_popover(view: StudyView) -> None:
+    facts = view.patient.facts
+    needs = facts.sex is None or facts.height_m is None
+    label = "Add sex or height" if needs else "Edit"
+    with st.popover(
+        label,
+        icon=":material/edit:",
+        type="primary" if needs else "tertiary",
+        help="Sex, age, height and weight",
+        key="facts_popover",
+    ):
+        facts_form(view, "bar")
+
+
+def facts_form(view: StudyView, key: str) -> None:
+    """The form that edits the patient's facts, wherever they are asked for."""
+    prefix = f"{key}_{view.patient.id}"
+    with st.form(f"{prefix}_form", border=False):
+        pseudonym = st.text_input("Pseudonym", view.patient.pseudonym, key=f"{prefix}_pseudonym")
+        facts = facts_inputs(view.patient.facts, prefix)
+        if st.form_submit_button("Save", type="primary", key=f"{prefix}_save"):
+            _save_facts(view, facts, pseudonym)
+
+
+def _save_facts(view: StudyView, facts: PatientFacts, pseudonym: str) -> None:
+    state = session()
+    try:
+        services.change_facts(
+            view.patient, view.study.id, facts, actor=state.actor, pseudonym=pseudonym
+        )
+    except HccsurvError as error:
+        components.show_error(error)
+        return
+    st.rerun()
+
+
+def _study_label(study: Any) -> str:
+    date = study.study_date or "no date"
+    if study.study_date and getattr(study, "date_is_shifted", False):
+        date += " (shifted)"
+    phase = f", {study.phase.replace('_', ' ')}" if study.phase else ""
+    return f"{date} · {study.modality}{phase} · {formats.plural(study.shape[0], 'slice')}"
+
+
+def _study_select(view: StudyView) -> None:
+    state = session()
+    ids = [study.id for study in view.studies]
+    labels = {study.id: _study_label(study) for study in view.studies}
+    chosen = st.selectbox(
+        "Study",
+        ids,
+        index=ids.index(view.study.id),
+        format_func=lambda study_id: labels[study_id],
+        key=f"study_of_{view.patient.id}_{view.study.id}",
+        label_visibility="collapsed",
+        disabled=len(ids) < 2,
+        help="The patient's scans, newest first",
+    )
+    if chosen != view.study.id:
+        state.study_id = chosen
+        st.rerun()
+
+
+def _warnings_popover(view: StudyView) -> None:
+    warnings = view.warnings
+    if not warnings:
+        st.html(components.chip("No warnings", kind="good", sign="✓"), width="content")
+        return
+    with st.popover(
+        formats.plural(len(warnings), "warning"), icon=":material/warning:", key="warnings_popover"
+    ):
+        st.markdown("**What to check**")
+        for text in warnings:
+            st.markdown(f"- {formats.plain(text)}")

@@ -1,0 +1,81 @@
+"""The session's state: one typed object, kept under one key."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages._shared.jobs import Job
+
+_KEY = "hccsurv"
+DEFAULT_ACTOR = "local"
+
+
+@dataclass
+class UploadDraft:
+    """An upload between its arrival and the store.
+
+    Args:
+        folder: where its files were spooled; removed when the draft is dropped.
+        names: what the user chose, for messages.
+        upload: the core's `Upload`, once opened.
+        inspection: what is in it, once known.
+        error: why it cannot be used, if it cannot.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    upload: Any = None
+    inspection: Any = None
+    error: str | None = None
+
+
+@dataclass
+class Session:
+    """Everything a session remembers.
+
+    Args:
+        study_id: the study on view; None = no patient is open.
+        actor: who edits, for the record of changes.
+        backend: which segmentation backend new measurements use.
+        draft: an upload being worked on.
+        job: long work under way, or ended and not yet taken up.
+        notice: one message to show at the next run: (kind, text).
+        uploader_round: counts up to reset the upload widget.
+        chart_round: counts up to reset the lasso.
+        go_to: slice to show next, as (study, slice index).
+        window: name of the window preset, or "Manual".
+        cache: small results by key (study, revision), so that a click need not read the disk.
+    """
+
+    study_id: Any = None
+    actor: str = DEFAULT_ACTOR
+    backend: str = "classical"
+    draft: UploadDraft | None = None
+    job: Job | None = None
+    notice: tuple[str, str] | None = None
+    uploader_round: int = 0
+    chart_round: int = 0
+    go_to: tuple[Any, int] | None = None
+    window: str = "Soft tissue"
+    cache: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+
+    CACHE_ENTRIES = 12
+
+    def remember(self, key: Any, value: Any) -> Any:
+        """Keep a small result; the oldest goes first."""
+        self.cache[key] = value
+        while len(self.cache) > self.CACHE_ENTRIES:
+            self.cache.popitem(last=False)
+        return value
+
+
+def session() -> Session:
+    """This browser session's state."""
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Session()
+    return st.session_state[_KEY]

@@ -1,0 +1,236 @@
+"""Muscle: five published definitions of sarcopenia as one table, the numbers, and what to check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from hccsurv_core import __version__
+from hccsurv_core.errors import HccsurvError
+from hccsurv_core.report.figures.palette import STRUCTURE_COLORS
+from pages._shared import components, downloads, formats, routes, services, viewer
+from pages._shared.facts_form import missing_facts
+from pages._shared.formats import OPERATOR_SIGNS, html
+from pages._shared.frame import facts_form, require_study
+from pages._shared.services import StudyView
+
+PICTURE_HEIGHT = 380
+
+
+def definition_value(result: Any) -> str:
+    """The value with as many digits as it needs to stay on its side of the cut-off."""
+    from hccsurv_core.features.body import format_value
+
+    if result.value is None:
+        return '<span class="sub">not known</span>'
+    digits = 2 if result.measure in ("pma_cm2", "pmi") else 1
+    text = format_value(result.value, result.cutoff, digits)
+    return f'<span class="big">{text}</span> <span class="unit">{html(result.unit)}</span>'
+
+
+def definitions_table(view: StudyView) -> str:
+    """The five definitions (HTML): what, value, cut-off, verdict, source."""
+    from hccsurv_core.features.body import DEFINITIONS
+
+    sex = view.patient.facts.sex
+    about = {definition.name: definition for definition in DEFINITIONS}
+    rows = []
+    for result in view.definitions:
+        definition = about[result.name]
+        kind = components.verdict_kind(result)
+        sign = OPERATOR_SIGNS[result.operator]
+        if result.cutoff is None:
+            cutoff = (
+                f"{sign} {definition.cutoff_male:g} <span class='unit'>men</span><br>"
+                f"{sign} {definition.cutoff_female:g} <span class='unit'>women</span>"
+            )
+        else:
+            who = {"male": "men", "female": "women"}.get(sex, "") if definition.needs_sex else "all"
+            cutoff = f"{sign} {result.cutoff:g} <span class='unit'>{who}</span>"
+        reason = f'<span class="sub">{html(result.reason)}</span>' if result.reason else ""
+        rows.append(
+            f'<tr class="{"hcc-low" if kind == "low" else ""}">'
+            f"<td><b>{html(result.name)}</b><span class='sub'>{html(definition.title)}</span></td>"
+            f'<td class="num">{definition_value(result)}</td>'
+            f'<td class="num">{cutoff}</td>'
+            f"<td>{components.verdict(kind)}{reason}</td>"
+            f'<td><a href="https://doi.org/{html(definition.doi)}" target="_blank" '
+            f'rel="noopener">{html(definition.author_year)}</a>'
+            f"<span class='sub'>{html(definition.population)}</span></td></tr>"
+        )
+    return (
+        '<div class="hcc-scroll"><table class="hcc-table" data-testid="definitions"><thead><tr>'
+        '<th>Definition</th><th class="num">Value</th><th class="num">Low if</th>'
+        "<th>Verdict</th><th>Source</th></tr></thead><tbody>"
+        + "".join(rows)
+        + "</tbody></table></div>"
+    )
+
+
+def headline(view: StudyView) -> str:
+    """ "3 of 5 call it low", and what is not known (HTML)."""
+    results = view.definitions
+    low = sum(result.positive is True for result in results)
+    unknown = sum(result.positive is None for result in results)
+    known = len(results) - unknown
+    if known == 0:
+        return '<div class="hcc-headline">No verdict yet</div>'
+    words = f"{low} of {known} definitions call it low"
+    extra = f"<small>{unknown} not known</small>" if unknown else ""
+    return f'<div class="hcc-headline" data-testid="headline">{words}{extra}</div>'
+
+
+def numbers_table(view: StudyView) -> str:
+    """Areas and attenuations with units (HTML)."""
+    measures, areas = view.body_measures, view.areas_cm2
+    entries: list[tuple[str | None, str, float | None, str]] = [
+        ("muscle", "Skeletal muscle area (SMA)", measures.sma_cm2, "cm²"),
+        (None, "Skeletal muscle index (SMI)", measures.smi, "cm²/m²"),
+        (None, "Psoas muscle area (PMA)", measures.pma_cm2, "cm²"),
+        ("psoas_left", "— left", areas.get("psoas_left"), "cm²"),
+        ("psoas_right", "— right", areas.get("psoas_right"), "cm²"),
+        (None, "Psoas muscle index (PMI)", measures.pmi, "cm²/m²"),
+        (None, "Psoas density (PD)", measures.pd_hu, "HU"),
+        (None, "Muscle attenuation (MA)", measures.ma_hu, "HU"),
+        ("subcutaneous_fat", "Subcutaneous fat area", areas.get("subcutaneous_fat"), "cm²"),
+        ("visceral_fat", "Visceral fat area", areas.get("visceral_fat"), "cm²"),
+    ]
+    rows = []
+    for name, label, value, unit in entries:
+        color = STRUCTURE_COLORS[name] if name else "transparent"
+        swatch = f'<span class="hcc-swatch" style="background:{color}"></span>'
+        shown = (
+            '<span class="sub">not known</span>'
+            if value is None
+            else f'{formats.significant(value)} <span class="unit">{unit}</span>'
+        )
+        rows.append(f'<tr><td>{swatch}{html(label)}</td><td class="num">{shown}</td></tr>')
+    return f'<table class="hcc-table"><tbody>{"".join(rows)}</tbody></table>'
+
+
+def ask_for_facts(view: StudyView) -> None:
+    """Sex or height is missing: ask for it right here."""
+    missing = missing_facts(view.patient.facts)
+    if not missing:
+        return
+    what = " and ".join(missing)
+    with st.container(border=True, key="ask_facts"):
+        st.markdown(
+            f":material/edit: **The {what} {'is' if len(missing) == 1 else 'are'} missing.** "
+            "Some definitions stay “not known” until you give it here."
+        )
+        facts_form(view, "ask")
+
+
+def what_to_check(view: StudyView) -> None:
+    """Warnings as a list, or that there are none."""
+    st.subheader("What to check", anchor=False)
+    warnings = view.warnings
+    if not warnings:
+        st.markdown(":material/check: Nothing was flagged. Look at the outline all the same.")
+        return
+    for text in warnings:
+        st.markdown(f":orange[:material/warning:] {formats.plain(text)}")
+
+
+def how_computed(view: StudyView) -> None:
+    """Formula, limits, settings, versions, source."""
+    with st.popover("How was this computed?", icon=":material/help:", type="tertiary"):
+        outline = view.outline
+        segmentation = outline.segmentation
+        location = view.level.location
+        st.markdown(
+            f"""
+**Level** · slice {segmentation.slice_index + 1}, {location.method}, {view.level.state}.
+**Outline** · {segmentation.method}, {outline.state}, revision {outline.revision} by
+{formats.plain(outline.actor)}.
+
+**Muscle** · pixels of −29 to 150 HU inside the muscle's outline on this one slice: psoas, erector
+spinae, quadratus lumborum, abdominal wall. Mitsiopoulos 1998,
+[doi:10.1152/jappl.1998.85.1.115](https://doi.org/10.1152/jappl.1998.85.1.115).
+**SMI** = muscle area / height². **PMI** = area of both psoas / height².
+**PD** and **MA** = mean HU of both psoas, and of all muscle.
+**Fat** · subcutaneous −190 to −30 HU, visceral −150 to −50 HU; context only, no verdict.
+
+**Cut-offs** · exactly as published, “<” and “≤” included; values are compared before rounding.
+**Version** · hccsurv {__version__}.
+"""
+        )
+        timings = dict(view.measures or {}).get("timings_s")
+        if timings:
+            parts = [f"{name} {formats.duration(seconds)}" for name, seconds in timings.items()]
+            st.caption("Time: " + " · ".join(parts))
+
+
+def slice_picture(view: StudyView) -> None:
+    """The measured slice with its outlines."""
+    from hccsurv_core.report.figures.ct_screen import plot_axial
+
+    segmentation = view.outline.segmentation
+    figure = plot_axial(
+        services.volume_of(view.study.id),
+        segmentation.slice_index,
+        viewer.current_window(),
+        segmentation=segmentation,
+        structures=downloads.PICTURE_STRUCTURES,
+        fill_opacity=0.22,
+        height=PICTURE_HEIGHT,
+        box=services.view_box(view.study.id),
+    )
+    with st.container(key="picture_muscle"):
+        st.plotly_chart(
+            figure,
+            theme=None,
+            key="muscle_slice",
+            config=viewer.PLOT_CONFIG,
+            alt="The measured slice at L3 with the outlines of muscle and psoas",
+        )
+    st.html(viewer.legend(downloads.PICTURE_STRUCTURES))
+
+
+def draw(view: StudyView) -> None:
+    """The page."""
+    if view.measures is None or view.outline is None:
+        components.empty_state(
+            "This scan is not measured yet",
+            "Set the L3 level on the scan page; outlines and numbers follow by themselves.",
+            routes.SCAN,
+            "Go to Scan & ROIs",
+        )
+        return
+    if view.level_needs_a_look:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(
+                "**Confirm the level first.** The numbers below are of a slice that may not be "
+                f"L3 ({view.level.location.confidence:.0%}).",
+                icon=":material/warning:",
+                width="stretch",
+            )
+            if st.button("Check the level", key="to_scan", type="primary"):
+                st.switch_page(routes.SCAN)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.html(headline(view))
+        how_computed(view)
+        downloads.muscle_downloads(view)
+    ask_for_facts(view)
+    with st.container(key="wide_layout"):
+        left, right = st.columns([1.75, 1], gap="medium")
+        with left:
+            st.html(definitions_table(view))
+            st.html(
+                f'<span class="hcc-quiet">Provenance: '
+                f"{html(downloads.provenance_words(view))}.</span>"
+            )
+            what_to_check(view)
+        with right:
+            slice_picture(view)
+            st.html(numbers_table(view))
+
+
+view = require_study()
+if view is not None:
+    try:
+        draw(view)
+    except HccsurvError as error:
+        components.show_error(error)

@@ -1,0 +1,217 @@
+"""New scan: check what was uploaded, say whose it is, then read and measure it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from hccsurv_core.errors import HccsurvError
+from hccsurv_core.patient import PatientFacts
+from pages._shared import components, formats, job_strip, routes, services, uploads
+from pages._shared.facts_form import facts_inputs, missing_facts
+from pages._shared.formats import html
+from pages._shared.jobs import Job
+from pages._shared.session import UploadDraft, session
+
+state = session()
+
+
+def series_line(series: Any) -> str:
+    """One line about a series, for choosing."""
+    parts = [series.modality]
+    if series.body_part:
+        parts.append(series.body_part.lower())
+    if series.phase:
+        parts.append(series.phase.replace("_", " "))
+    parts.append(formats.plural(series.n_slices, "slice"))
+    parts.append(f"{series.columns}×{series.rows}")
+    if series.spacing_mm:
+        dz, dy, dx = series.spacing_mm
+        parts.append(f"{dx:.2g}×{dy:.2g}×{dz:.2g} mm")
+    return " · ".join(parts)
+
+
+def start_again() -> None:
+    """Drop the upload and go home."""
+    uploads.drop_draft(state)
+    st.switch_page(routes.WORKLIST)
+
+
+def refused_table(refused: list[Any]) -> None:
+    """What cannot be used, and why."""
+    rows = "".join(
+        f"<tr><td>{html(s.description or 'no description')}<span class='sub'>"
+        f"{html(series_line(s))}</span></td><td>{html(s.refusal)}</td></tr>"
+        for s in refused
+    )
+    st.html(
+        "<div class='hcc-scroll'><table class='hcc-table'><thead><tr><th>Series</th>"
+        f"<th>Why it cannot be measured, and what to do</th></tr></thead><tbody>{rows}</tbody>"
+        "</table></div>"
+    )
+
+
+def skipped_list(skipped: tuple[Any, ...]) -> None:
+    """Files that were not used."""
+    with st.expander(f"{formats.plural(len(skipped), 'file')} not used"):
+        for file in skipped[:100]:
+            st.markdown(f"- **{formats.plain(file.name)}** — {formats.plain(file.reason)}")
+        if len(skipped) > 100:
+            st.caption(f"and {len(skipped) - 100} more")
+
+
+def choose_series(draft: UploadDraft) -> Any | None:
+    """The series to measure: the best is preselected, the others stay in reach."""
+    inspection = draft.inspection
+    usable = [s for s in inspection.series if s.refusal is None]
+    refused = [s for s in inspection.series if s.refusal is not None]
+    chosen = None
+    st.subheader("1 · Which series", anchor=False)
+    if usable:
+        by_key = {s.key: s for s in usable}
+        keys = list(by_key)
+        key = st.radio(
+            "Series to measure",
+            keys,
+            index=keys.index(inspection.preselected) if inspection.preselected in keys else 0,
+            format_func=lambda k: formats.plain(by_key[k].description or by_key[k].modality),
+            captions=[formats.plain(series_line(s)) for s in usable],
+            key="upload_series",
+            label_visibility="collapsed",
+        )
+        chosen = by_key[key]
+        if len(usable) > 1:
+            st.caption("The best abdominal CT is preselected; series are never mixed.")
+        for text in chosen.warnings:
+            st.warning(formats.plain(text), icon=":material/warning:")
+    else:
+        st.error(
+            "Nothing in this upload can be measured. The table says why, and what to do.",
+            icon=":material/error:",
+        )
+    if refused:
+        with st.expander(f"{len(refused)} series that cannot be used", expanded=not usable):
+            refused_table(refused)
+    if inspection.skipped:
+        skipped_list(inspection.skipped)
+    return chosen
+
+
+def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
+    """A new patient, or one who is here already; facts prefilled from the headers."""
+    st.subheader("2 · Whose scan", anchor=False)
+    rows = [row for row in services.open_store().list_patients() if not row.patient.simulated]
+    whose = "new"
+    if rows:
+        whose = st.segmented_control(
+            "Patient",
+            ["new", "known"],
+            default="new",
+            required=True,
+            format_func={"new": "New patient", "known": "Add to a patient"}.get,
+            key="upload_whose",
+            label_visibility="collapsed",
+        )
+    if whose == "known":
+        patients = {row.patient.id: row.patient for row in rows}
+        patient_id = st.selectbox(
+            "Patient",
+            list(patients),
+            format_func=lambda i: (
+                f"{patients[i].pseudonym} — {formats.facts_line(patients[i].facts)}"
+            ),
+            key="upload_patient",
+        )
+        known, found = patients[patient_id].facts, series.patient
+        st.caption("Check that this is the same person; facts can be corrected here.")
+        merged = PatientFacts(
+            sex=known.sex or found.sex,
+            age_years=known.age_years if known.age_years is not None else found.age_years,
+            height_m=known.height_m or found.height_m,
+            weight_kg=known.weight_kg or found.weight_kg,
+        )
+        facts = facts_inputs(merged, f"upload_{series.key}_{patient_id}")
+        return patient_id, None, facts
+    pseudonym = st.text_input(
+        "Pseudonym",
+        key="upload_pseudonym",
+        placeholder="one is made up if you leave this empty",
+        help="Not the patient's name or number: everyone who opens the worklist reads it.",
+        max_chars=32,
+    )
+    facts = facts_inputs(series.patient, f"upload_{series.key}")
+    return None, pseudonym.strip() or None, facts
+
+
+def draw_draft(draft: UploadDraft) -> None:
+    """Steps 1 and 2, and the button that starts step 3."""
+    with st.container(key="wide_layout"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            series = choose_series(draft)
+        if series is None:
+            return
+        with right:
+            patient_id, pseudonym, facts = choose_patient(series)
+            missing = missing_facts(facts)
+            if missing:
+                st.info(
+                    f"Without {' and '.join(missing)} some definitions stay “not known”. "
+                    "You can add it later.",
+                    icon=":material/info:",
+                )
+            busy = state.job is not None and state.job.active
+            if st.button(
+                "Read and measure",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="upload_go",
+                disabled=busy,
+            ):
+                wish = services.ImportWish(series.key, patient_id, pseudonym, facts)
+                start_import(draft, wish)
+
+
+def start_import(draft: UploadDraft, wish: services.ImportWish) -> None:
+    """Read, de-identify, store and measure, in the background."""
+    actor, backend = state.actor, state.backend
+    job_strip.start_job(
+        Job(
+            "Reading and measuring",
+            lambda progress: services.import_series(
+                draft, wish, backend=backend, actor=actor, progress=progress
+            ),
+            kind="import",
+            page=routes.UPLOAD,
+        )
+    )
+    st.rerun()
+
+
+title, button = st.columns([5, 1], vertical_alignment="bottom")
+with title:
+    components.page_title("New scan")
+draft = state.draft
+if draft is not None and button.button("Another upload", key="upload_other", width="stretch"):
+    start_again()
+try:
+    if draft is None:
+        components.empty_state(
+            "Nothing uploaded yet",
+            "Drop a folder, a zip, DICOM files or a NIfTI on the worklist page.",
+            routes.WORKLIST,
+            "Go to the worklist",
+        )
+    elif draft.error is not None:
+        st.error(draft.error, icon=":material/error:")
+        st.caption(f"Uploaded: {formats.plain(', '.join(draft.names[:5]))}")
+    elif draft.inspection is None:
+        st.caption(
+            f"{formats.plural(len(draft.names), 'file')} arrived. Looking for series, their "
+            "orientation and their patient…"
+        )
+    else:
+        draw_draft(draft)
+except HccsurvError as error:
+    components.show_error(error)

@@ -1,0 +1,231 @@
+"""Worklist: the home page. Upload a scan, open a demo patient, find a patient again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from hccsurv_core.errors import HccsurvError, MissingDependencyError
+from pages._shared import components, formats, job_strip, routes, services, uploads
+from pages._shared.formats import html
+from pages._shared.jobs import Job
+from pages._shared.session import session
+
+PAGE_LENGTH = 20
+ORDERS = {"recent": "Last activity", "study_date": "Study date", "pseudonym": "Pseudonym"}
+COLUMNS = (2.1, 1.7, 2.2, 2.6, 0.9, 1.7)
+
+state = session()
+
+
+def take_files(files: list[Any]) -> None:
+    """Spool what was dropped, and go to the next step."""
+    uploads.drop_draft(state)
+    state.draft = uploads.spool(files)
+    state.uploader_round += 1
+    draft = state.draft
+    job_strip.start_job(
+        Job(
+            "Looking through the upload",
+            lambda progress: services.inspect_upload(draft, progress),
+            kind="inspect",
+            page=routes.UPLOAD,
+        ),
+        wait_s=1.0,
+    )
+    st.switch_page(routes.UPLOAD)
+
+
+def upload_card() -> None:
+    """Files, a zip, a NIfTI, or a folder."""
+    st.subheader(":material/upload: Upload a scan", anchor=False)
+    st.caption(
+        "Abdominal CT as DICOM files, a zip of them, or NIfTI. Names and identifiers are removed "
+        "before anything is stored."
+    )
+    by_file, by_folder = st.tabs(["Files, zip or NIfTI", "Folder"])
+    files = by_file.file_uploader(
+        "Files, zip or NIfTI",
+        accept_multiple_files=True,
+        key=f"upload_files_{state.uploader_round}",
+        label_visibility="collapsed",
+    )
+    folder = by_folder.file_uploader(
+        "Folder",
+        accept_multiple_files="directory",
+        key=f"upload_folder_{state.uploader_round}",
+        label_visibility="collapsed",
+    )
+    if files or folder:
+        take_files([*(files or ()), *(folder or ())])
+
+
+def demo_card() -> None:
+    """The demo patients with their stories."""
+    st.subheader(":material/science: Open a demo patient", anchor=False)
+    st.caption("Simulated scans with a known truth: see everything within a minute.")
+    try:
+        from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS
+    except ImportError as error:
+        components.show_error(MissingDependencyError(f"the demo patients cannot be made: {error}"))
+        return
+    busy = state.job is not None and state.job.active
+    for demo in DEMO_PATIENTS:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"demo_{demo.key}"):
+            if st.button(
+                demo.title, key=f"open_demo_{demo.key}", disabled=busy, icon=":material/play_arrow:"
+            ):
+                open_demo(demo)
+            st.html(f'<span class="hcc-quiet">{html(demo.story)}</span>')
+
+
+def open_demo(demo: Any) -> None:
+    """Simulate, measure and open a demo patient."""
+    actor, key = state.actor, demo.key
+    job_strip.start_job(
+        Job(
+            f"Preparing “{demo.title}”",
+            lambda progress: services.open_demo(key, actor=actor, progress=progress),
+            kind="demo",
+            page=routes.WORKLIST,
+        ),
+        wait_s=0.5,
+    )
+    st.rerun()
+
+
+@st.dialog("Delete this patient?")
+def ask_delete(row: Any) -> None:
+    """Ask before a patient and all scans go."""
+    st.markdown(
+        f"**{formats.plain(row.patient.pseudonym)}** with "
+        f"{formats.plural(len(row.studies), 'study', 'studies')}, outlines and measurements "
+        "will be removed from this data folder. This cannot be undone."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep", key="delete_no"):
+            st.rerun()
+        if st.button("Delete", type="primary", key="delete_yes", icon=":material/delete:"):
+            try:
+                services.open_store().delete_patient(row.patient.id, actor=state.actor)
+            except HccsurvError as error:
+                components.show_error(error)
+                return
+            if row.latest_study and state.study_id in [s.id for s in row.studies]:
+                state.study_id = None
+            state.notice = ("success", f"{formats.plain(row.patient.pseudonym)} was deleted.")
+            st.rerun()
+
+
+def patient_row(row: Any) -> None:
+    """One patient: who, last study, what is done, warnings, open, delete."""
+    study = row.latest_study
+    with st.container(key=f"row_{row.patient.id}"):
+        name, facts, last, done, warned, act = st.columns(COLUMNS, vertical_alignment="center")
+        mark = components.simulated_chip() if row.patient.simulated else ""
+        name.html(f"<b>{html(row.patient.pseudonym)}</b> {mark}")
+        facts.html(f'<span class="hcc-quiet">{html(formats.facts_line(row.patient.facts))}</span>')
+        if study is None:
+            last.html('<span class="hcc-quiet">no study yet</span>')
+        else:
+            more = f" (+{len(row.studies) - 1})" if len(row.studies) > 1 else ""
+            words = f"{study.study_date or 'no date'} · {study.modality}{more}"
+            last.html(
+                f"{html(words)}<br><span class='hcc-quiet'>{html(study.description or '')}</span>"
+            )
+        done.html(components.chips(done_chips(row.done)) if study else "")
+        warned.html(
+            components.chip(str(row.n_warnings), kind="look", sign="▲") if row.n_warnings else "–"
+        )
+        with act, st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
+            if study is not None and st.button("Open", key=f"open_{row.patient.id}"):
+                state.study_id = study.id
+                st.switch_page(routes.MUSCLE if row.done.get("measures") else routes.SCAN)
+            if st.button(
+                "",
+                icon=":material/delete:",
+                key=f"delete_{row.patient.id}",
+                type="tertiary",
+                help=f"Delete {row.patient.pseudonym}",
+            ):
+                ask_delete(row)
+
+
+def done_chips(done: dict[str, Any]) -> list[str]:
+    """How far a study is."""
+    parts = [
+        components.state_chip("L3", done.get("level")),
+        components.state_chip("Outline", done.get("segmentation")),
+    ]
+    if done.get("measures"):
+        parts.append(components.chip("Muscle", kind="good", sign="●"))
+    return parts
+
+
+def worklist() -> None:
+    """Search, sort, and the patients."""
+    title, find, sort = st.columns([2, 2, 1.2], vertical_alignment="bottom")
+    title.subheader("Patients", anchor=False)
+    search = find.text_input(
+        "Search",
+        key="worklist_search",
+        placeholder="Search by pseudonym",
+        label_visibility="collapsed",
+        icon=":material/search:",
+    )
+    order = sort.selectbox(
+        "Sort by",
+        list(ORDERS),
+        format_func=lambda name: f"Sort: {ORDERS[name].lower()}",
+        key="worklist_order",
+        label_visibility="collapsed",
+    )
+    rows = services.open_store().list_patients(search.strip(), order)
+    if not rows:
+        empty_worklist(bool(search.strip()))
+        return
+    header = st.columns(COLUMNS)
+    for column, text in zip(
+        header, ("Patient", "Sex, age, body", "Last study", "Done", "Check", ""), strict=True
+    ):
+        column.html(f'<span class="hcc-kicker">{text}</span>')
+    n_pages = -(-len(rows) // PAGE_LENGTH)
+    page = 1
+    if n_pages > 1:
+        page = min(st.session_state.get("worklist_page", 1), n_pages)
+    for row in rows[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]:
+        patient_row(row)
+    if n_pages > 1:
+        st.pagination(n_pages, key="worklist_page")
+    st.caption(formats.plural(len(rows), "patient"))
+
+
+def empty_worklist(searched: bool) -> None:
+    """Nobody here: say what to do."""
+    with st.container(border=True):
+        if searched:
+            st.markdown("No patient has this pseudonym. Clear the search to see everyone.")
+        else:
+            st.markdown(
+                "**No patients yet.** Upload a scan, or open a demo patient above: it takes a few "
+                "seconds and shows the level, the outlines and all five definitions."
+            )
+
+
+components.page_title(
+    "Muscle and survival in hepatocellular carcinoma",
+    "Upload an abdominal CT: the third lumbar vertebra is found, muscle and psoas are outlined, "
+    "and five published definitions of sarcopenia stand side by side with their cut-offs and "
+    "sources. You confirm the level and correct the outline; every number follows.",
+)
+with st.container(key="wide_layout"):
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(key="card_upload"):
+        upload_card()
+    with right, st.container(key="card_demo"):
+        demo_card()
+try:
+    worklist()
+except HccsurvError as error:
+    components.show_error(error)
