@@ -1,0 +1,200 @@
+"""Pixels of DICOM frames: decoded, rescaled, stacked.
+
+Decoding is pydicom's, with its plug-ins (pylibjpeg: JPEG 2000, JPEG lossless,
+RLE; pyjpegls: JPEG-LS). Only the decoder process calls this room.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import pixel_array
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from hccsurv_core.errors import GeometryError, UnreadableFileError
+from hccsurv_core.io.dicom_header import Frame, read_dataset
+from hccsurv_core.io.faults import DECODER_ERRORS, first_line
+from hccsurv_core.io.geometry import StackGeometry
+from hccsurv_core.io.intensity import finish_hu, is_integer_scale, stored_to_hu
+from hccsurv_core.io.limits import IntakeLimits
+from hccsurv_core.progress import Progress, silent
+from hccsurv_core.volume import Volume
+
+_DEFAULTS = {
+    "SamplesPerPixel": 1,
+    "PhotometricInterpretation": "MONOCHROME2",
+    "BitsAllocated": 16,
+    "PixelRepresentation": 0,
+}
+
+
+class PixelReader:
+    """Decodes frames; keeps the last multi-frame file open, so that its frames cost one read.
+
+    Args:
+        limits: bounds on the size of an image.
+        on_file: called with the name of each file before it is read.
+    """
+
+    def __init__(
+        self, limits: IntakeLimits, on_file: Callable[[Path, str], None] = lambda path, name: None
+    ) -> None:
+        self._limits = limits
+        self._on_file = on_file
+        self._open: tuple[Path, Dataset] | None = None
+
+    def _dataset(self, frame: Frame) -> Dataset:
+        path = frame.file.path
+        if self._open is not None and self._open[0] == path:
+            return self._open[1]
+        self._on_file(path, frame.file.name)
+        try:
+            ds = read_dataset(path, pixels=True)
+        except UnreadableFileError as error:
+            raise error.with_source(frame.file.name) from error
+        _complete(ds)
+        self._open = (path, ds) if frame.index is not None else None
+        return ds
+
+    def stored(self, frame: Frame) -> NDArray[np.integer]:
+        """The pixel values of one frame as stored, (rows, columns).
+
+        Raises:
+            UnreadableFileError: the pixels are missing, truncated or damaged, or too many.
+        """
+        side = max(frame.file.rows, frame.file.columns)
+        if side > self._limits.max_side:
+            raise UnreadableFileError(
+                f"claims an image of {frame.file.columns}×{frame.file.rows} pixels, "
+                f"more than {self._limits.max_side} a side",
+                source=frame.name,
+            )
+        ds = self._dataset(frame)
+        try:
+            pixels = pixel_array(ds, index=frame.index)
+        except MemoryError as error:
+            raise _bad_pixels(frame, "they need more memory than allowed") from error
+        except DECODER_ERRORS as error:
+            raise _bad_pixels(frame, first_line(error)) from error
+        if pixels.shape != (frame.file.rows, frame.file.columns) or pixels.dtype.kind not in "iu":
+            raise _bad_pixels(frame, f"they decode to an array of shape {pixels.shape}")
+        return pixels
+
+    def display(self, frame: Frame) -> NDArray[np.float32]:
+        """The first image of a file as grey values, for looking for text; color is averaged.
+
+        Raises:
+            UnreadableFileError: as :meth:`stored`.
+        """
+        ds = self._dataset(frame)
+        try:
+            pixels = pixel_array(ds, index=frame.index or 0)
+        except MemoryError as error:
+            raise _bad_pixels(frame, "they need more memory than allowed") from error
+        except DECODER_ERRORS as error:
+            raise _bad_pixels(frame, first_line(error)) from error
+        grey = pixels.astype(np.float32)
+        return grey.mean(axis=-1) if grey.ndim == 3 and grey.shape[-1] in (3, 4) else grey
+
+    def encoded_hash(self, frame: Frame) -> str:
+        """A hash of the image as encoded, with its rescaling; for telling copies from images."""
+        if frame.index is None:
+            data = self._dataset(frame).get("PixelData", b"")
+        else:
+            data = self.stored(frame).tobytes()
+        digest = hashlib.blake2s(data if isinstance(data, bytes) else b"")
+        digest.update(repr((frame.slope, frame.intercept)).encode())
+        return digest.hexdigest()
+
+
+def _bad_pixels(frame: Frame, why: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"its pixels cannot be decoded ({why})",
+        source=frame.name,
+        remedy="export or copy this file again",
+    )
+
+
+def _complete(ds: Dataset) -> None:
+    """Fill in what decoding needs and old or careless writers leave out."""
+    meta = getattr(ds, "file_meta", None)
+    if meta is None:
+        meta = FileMetaDataset()
+        ds.file_meta = meta
+    if not meta.get("TransferSyntaxUID"):
+        implicit, little = ds.original_encoding
+        if implicit:
+            meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        else:
+            meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    for keyword, value in _DEFAULTS.items():
+        if ds.get(keyword) is None:
+            setattr(ds, keyword, value)
+    if ds.get("BitsStored") is None:
+        ds.BitsStored = ds.BitsAllocated
+    if ds.get("HighBit") is None:
+        ds.HighBit = ds.BitsStored - 1
+
+
+def read_hu(reader: PixelReader, frame: Frame) -> tuple[NDArray, NDArray[np.bool_]]:
+    """(HU before clipping, padding mask) of one frame.
+
+    Raises:
+        UnreadableFileError: the pixels cannot be decoded.
+    """
+    return stored_to_hu(reader.stored(frame), frame)
+
+
+def read_stack(
+    frames: Sequence[Frame],
+    geometry: StackGeometry,
+    reader: PixelReader,
+    *,
+    offset: int = 0,
+    limits: IntakeLimits | None = None,
+    progress: Progress = silent,
+) -> Volume:
+    """Decode sorted frames into a canonical CT volume.
+
+    Args:
+        frames: in the order of ``geometry``.
+        offset: repair of the Hounsfield scale, from :func:`~.intensity.fit_hu`.
+
+    Raises:
+        UnreadableFileError: naming the file whose pixels cannot be decoded.
+        GeometryError: there is no affine, or more voxels than allowed.
+    """
+    limits = limits or IntakeLimits()
+    if geometry.affine is None:
+        raise GeometryError("the slices have no common geometry")
+    shape = (len(frames), frames[0].file.rows, frames[0].file.columns)
+    check_voxel_count(shape, limits)
+    dtype = np.dtype(np.int16 if is_integer_scale(list(frames)) else np.float32)
+    voxels = np.empty(shape, dtype)
+    for n, frame in enumerate(frames):
+        hu, padding = read_hu(reader, frame)
+        voxels[n] = finish_hu(hu, padding, offset, dtype)
+        progress((n + 1) / len(frames), f"reading slice {n + 1} of {len(frames)}")
+    return Volume(voxels, geometry.affine).to_canonical()
+
+
+def check_voxel_count(shape: Sequence[int], limits: IntakeLimits) -> None:
+    """Check the size of a series before room is made for it.
+
+    Raises:
+        GeometryError: it is larger than allowed.
+    """
+    count = 1
+    for n in shape:
+        count *= int(n)
+    if count > limits.max_voxels:
+        size = "×".join(str(int(n)) for n in reversed(list(shape)))
+        raise GeometryError(
+            f"the series has {size} voxels, more than {limits.max_voxels / 1e6:.0f} million",
+            remedy="upload a thicker reconstruction",
+        )
