@@ -117,8 +117,9 @@ def _outer_score(rays: NDArray, tone: MuscleTone) -> NDArray[np.float32]:
     skin = n_radii - 1 - np.argmax(inside_body[..., ::-1], axis=2)
     limit = (skin - SKIN_MM)[..., None]
     like = np.where(inside_body, _muscle_likeness(rays, tone), 0)
-    # Muscle left outside counts against; vessels and strands in the fat are allowed to stay out.
-    outside = np.where(radius <= limit, np.clip(like, -0.15, 1), 0)
+    # Muscle left outside counts against. Fat left outside counts for nothing: rewarded, it draws
+    # the curve through a thin, fatty wall into the fat behind it.
+    outside = np.where(radius <= limit, np.clip(like, 0, 1), 0)
     # Gas under the skin is in the bowel, and the bowel is inside the wall.
     outside = outside + np.where((radius <= limit) & ~inside_body, 3.0, 0)
     left_out = np.cumsum(outside[..., ::-1], axis=2)[..., ::-1]
