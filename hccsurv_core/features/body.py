@@ -234,7 +234,7 @@ def measure_body(
 
 
 def _area(mask: np.ndarray, volume: Volume) -> float | None:
-    pixels = np.count_nonzero(mask)
+    pixels = int(np.count_nonzero(mask))
     return pixels * volume.pixel_area_cm2 if pixels else None
 
 
@@ -339,4 +339,4 @@ def format_value(value: float, cutoff: float | None, decimals: int = 1) -> str:
 
 
 def _side(value: float, cutoff: float) -> int:
-    return (value > cutoff) - (value < cutoff)
+    return int(value > cutoff) - int(value < cutoff)
