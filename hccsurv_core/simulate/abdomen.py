@@ -15,9 +15,9 @@ from hccsurv_core.simulate.body_fields import build_fields
 from hccsurv_core.simulate.canvas import Canvas
 from hccsurv_core.simulate.labels import LABELS, SKELETAL_MUSCLE
 from hccsurv_core.simulate.muscles import MuscleTissue, paint_body, paint_muscles
+from hccsurv_core.simulate.organs import paint_organs
 from hccsurv_core.simulate.shapes import Noise
 from hccsurv_core.simulate.skeleton import hip_fields, paint_hip_bones, paint_ribs
-from hccsurv_core.simulate.soft_tissue import paint_organs
 from hccsurv_core.simulate.spine_frames import Spine, build_spine
 from hccsurv_core.simulate.spine_shapes import paint_spine
 from hccsurv_core.volume import LabelMap, Volume
@@ -93,7 +93,7 @@ def simulate_abdomen(
     width = 2 * (
         max(anatomy.waist_half_width_mm, 150 * anatomy.cross_scale) + 2.2 * anatomy.subcutaneous_mm
     )
-    pixel = acquisition.pixel_mm or max(width + 34, back_y - front_y + 60) / acquisition.rows
+    pixel = acquisition.pixel_mm or max(width + 26, back_y - front_y + 60) / acquisition.rows
     canvas = scanner.make_canvas(acquisition, z, pixel, (front_y + back_y) / 2)
     _paint_patient(canvas, anatomy, spine, seed, progress)
     progress(0.8, "scanning")
@@ -132,7 +132,7 @@ def _paint_patient(
     hip = hip_fields(canvas, anatomy, spine)
     paint_body(canvas, anatomy, body, stream(3))
     progress(0.2, "organs")
-    paint_organs(canvas, anatomy, spine, body, stream(4))
+    paint_organs(canvas, anatomy, spine, body, hip, stream(4))
     progress(0.45, "muscles")
     paint_muscles(canvas, anatomy, spine, body, hip, MuscleTissue(canvas, anatomy, stream(5)))
     progress(0.65, "bones")

@@ -88,7 +88,7 @@ def paint_table(canvas: Canvas, back_y_mm: float) -> None:
     shell = canvas.band(surface.astype(np.float32), 0.0, 2.2) * width
     foam = canvas.band(surface.astype(np.float32), 2.2, 38.0) * width
     bottom = canvas.band(surface.astype(np.float32), 38.0, 40.0) * width
-    for share, hu in ((foam, -900.0), (shell, -150.0), (bottom, -150.0)):
+    for share, hu in ((foam, -930.0), (shell, 30.0), (bottom, -60.0)):
         free = share * (canvas.labels == 0)
         canvas.hu += free * (hu - canvas.hu)
 

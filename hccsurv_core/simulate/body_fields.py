@@ -15,6 +15,8 @@ from hccsurv_core.simulate.canvas import Array, Canvas
 from hccsurv_core.simulate.shapes import Noise, smooth_min, superellipse
 from hccsurv_core.simulate.spine_frames import Spine
 
+#: Where the trunk is widest (share of its depth from the front), and how square it is.
+WIDEST, FRONT_POWER, BACK_POWER = 0.6, 2.25, 2.55
 #: Levels of the tables: S3 … T8 for five lumbar vertebrae.
 LEVELS = [-6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0]
 
@@ -81,7 +83,7 @@ class Envelope:
             -ribs - 3,
             -ribs,
         ]
-        back = [12, 20, 26, 34, 40, 42, 42, 42, 42, 43, 44, 44, 42]
+        back = [12, 20, 26, 34, 42, 46, 48, 49, 51, 54, 56, 56, 54]
         _, spine_y = self.spine.center_at(z)
         width_z = self.spine.table(z, LEVELS, width)
         front_z = self.spine.table(z, LEVELS, front_y)
@@ -96,13 +98,12 @@ def build_fields(
     x, y, z = _bent_coordinates(canvas, rng)
     z1 = canvas.z.astype(float)
     sx, sy = (per_slice(c) for c in spine.center_at(z1))
-    level = per_slice(
-        np.interp(z1, [f.center[2] for f in spine.frames], [f.index for f in spine.frames])
-    )
+    level = per_slice(spine.z_to_level(z1))
     half_width, front, back = (per_slice(v) for v in Envelope(anatomy, spine).at(z1))
-    middle = front + 0.56 * (back - front)
+    middle = front + WIDEST * (back - front)
     depth = np.where(y < middle, middle - front, back - middle)
-    trunk = canvas.true_distance(superellipse(x - 0.3 * sx, y - middle, half_width, depth, 2.25))
+    power = np.where(y < middle, FRONT_POWER, BACK_POWER)
+    trunk = canvas.true_distance(superellipse(x - 0.3 * sx, y - middle, half_width, depth, power))
     bulge = erector_distance(anatomy, spine, x - sx, y - sy, z1, compartment=True)
     buttock = _buttock_distance(anatomy, spine, x, y, z1)
     fascia = smooth_min(smooth_min(trunk, bulge, 7.0), buttock, 12.0)
@@ -153,7 +154,7 @@ def erector_distance(
     cx, a, b = cx * (0.5 * bones + 0.5 * scale), a * scale * grow, b * scale * grow
     # A thin muscle lies on the bone, not in the middle of its old compartment.
     cy = cy * bones - (bones - scale) * 18
-    return superellipse(np.abs(x) - cx, y - cy, a, b, 2.4)
+    return superellipse(np.abs(x) - cx, y - cy, a, b, 2.7)
 
 
 def _buttock_distance(anatomy: Anatomy, spine: Spine, x: Array, y: Array, z: np.ndarray) -> Array:
@@ -203,7 +204,7 @@ def _skin(
         + (back - side) * np.clip((t - 0.6) / 0.25, 0, 1)
     )
     fat = 2.0 + s * mix * (1.1 if female else 1.0)
-    smooth = smooth_min(smooth_min(trunk, bulge, 26.0), buttock, 30.0)
+    smooth = smooth_min(smooth_min(trunk, bulge, 42.0), buttock, 34.0)
     skin = smooth - fat
     _, spine_y = spine.center_at(z)
     low = float(np.interp(0.0, np.arange(2), [0, 0]) + np.median(spine_y))

@@ -7,7 +7,7 @@ import numpy as np
 from hccsurv_core.simulate.anatomy import Anatomy
 from hccsurv_core.simulate.body_fields import BodyFields, erector_distance, per_slice
 from hccsurv_core.simulate.canvas import Array, Canvas
-from hccsurv_core.simulate.labels import LABELS
+from hccsurv_core.simulate.labels import LABELS, SKELETAL_MUSCLE
 from hccsurv_core.simulate.shapes import Noise, rotated, superellipse
 from hccsurv_core.simulate.skeleton import HipFields
 from hccsurv_core.simulate.spine_frames import Spine
@@ -38,11 +38,11 @@ class MuscleTissue:
         x, y, z = self.canvas.x[rows, columns], self.canvas.y[rows, columns], self.canvas.z[k]
         share = np.clip(streaks, 0.0, 0.9)
         # Streaks are where a smooth noise crosses zero (septa); patches where another is high.
-        septa = np.interp(0.75 * share * 100, np.arange(101), self._quantiles)
+        septa = np.interp(0.6 * share * 100, np.arange(101), self._quantiles)
         cut = np.interp((1 - 0.4 * share) * 100, np.arange(101), self.patches)
-        near = np.clip((septa - np.abs(self.fine.smooth(x, y, z))) / 0.12 + 0.5, 0, 1)
-        lump = np.clip((self.coarse.smooth(x, y, z) - cut) / 0.25 + 0.5, 0, 1)
-        fat = np.maximum(near * np.minimum(1, share / 0.04), lump * np.minimum(1, share / 0.04))
+        near = np.clip((septa - np.abs(self.fine.smooth(x, y, z))) / 0.1 + 0.3, 0, 1)
+        lump = np.clip((self.coarse.smooth(x, y, z) - cut) / 0.25 + 0.3, 0, 1)
+        fat = np.maximum(near, lump) * np.minimum(1, share / 0.05)
         lean = self.lean + shift + 5.0 * self.grain.nearest(x, y, z)
         return (lean + 0.85 * fat * (FAT_HU - lean)).astype(np.float32)
 
@@ -68,7 +68,22 @@ def paint_body(
         fine = canvas.upsample(body.skin, k, *found)
         view = canvas.labels[(k, *found)]
         view[(np.abs(fine + 0.8) < 1.1) & (view > 0)] = skin
-    canvas.paint_field(body.fascia, -100.0, LABELS["visceral_fat"])
+    canvas.paint_field(body.fascia, _inner_fat(canvas, rng), LABELS["visceral_fat"])
+    # Fascia outside the muscles, and peritoneum with transversalis fascia inside the wall.
+    for surface, hu, opacity in ((body.fascia + 0.4, 25.0, 0.75), (body.cavity + 0.5, -10.0, 0.55)):
+        line = np.where(np.abs(surface) < 12, np.abs(surface) - 0.45, 12.0)
+        canvas.paint_field(line, hu, None, opacity)
+
+
+def _inner_fat(canvas: Canvas, rng: np.random.Generator):
+    """Mesenteric and retroperitoneal fat: small vessels and strands, a little denser."""
+    strands = Noise(rng, (8.0, 8.0, 8.0), (96, 96, 48))
+
+    def hu(k: int, rows: slice, columns: slice, fine: Array) -> Array:
+        x, y = canvas.x[rows, columns], canvas.y[rows, columns]
+        return -103 + 300 * np.clip(0.07 - np.abs(strands.nearest(x, y, canvas.z[k])), 0, 1)
+
+    return hu
 
 
 def psoas_distance(anatomy: Anatomy, spine: Spine, body: BodyFields, z: np.ndarray) -> Array:
@@ -126,8 +141,8 @@ def paint_muscles(
     )
     for distance, name, share, shift in (
         (quadratus, "quadratus_lumborum", 0.8 * streaks, 0.0),
-        (psoas, "psoas", 0.35 * streaks, 3.0),
-        (np.maximum(erector, body.fascia + 0.6), "erector_spinae", None, -3.0),
+        (psoas, "psoas", 0.3 * streaks, 3.0),
+        (np.maximum(erector, body.fascia + 0.6), "erector_spinae", None, -3.0 - 50 * streaks),
     ):
         for side, keep in (("left", body.x > 0), ("right", body.x <= 0)):
             half = np.where(keep, distance, np.maximum(distance, np.abs(body.x)))
@@ -141,6 +156,16 @@ def paint_muscles(
                 return tissue.hu(k, rows, columns, local, shift)
 
             canvas.paint_field(half, hu, LABELS[f"{name}_{side}"])
+    _label_fat_in_muscle(canvas)
+
+
+def _label_fat_in_muscle(canvas: Canvas) -> None:
+    """What is more fat than muscle is intermuscular fat."""
+    muscle = np.zeros(256, bool)
+    muscle[[LABELS[name] for name in SKELETAL_MUSCLE]] = True
+    for k in range(len(canvas.z)):
+        fat = muscle[canvas.labels[k]] & (canvas.hu[k] < -29)
+        canvas.labels[k][fat] = LABELS["intermuscular_fat"]
 
 
 def _erector_streaks(
@@ -149,7 +174,13 @@ def _erector_streaks(
     """Fat gathers in the multifidus (near the laminae) and toward the sacrum."""
     x = np.abs(canvas.x[rows, columns] - body.spine_x[k, 0, 0])
     low = np.clip(-body.level[k, 0, 0] * 0.35 + 0.8, 0.6, 2.2)
-    return base * low * (0.75 + 1.0 * np.exp(-((x / 18) ** 2)))
+    y = canvas.y[rows, columns] - body.spine_y[k, 0, 0]
+    # Clefts between multifidus, longissimus and iliocostalis run outward and backward.
+    clefts = 0.0
+    for foot, depth in ((15.0, 5.0), (36.0, 3.0)):
+        off = x - foot - 0.30 * (y - 40) - depth * np.sin(0.11 * y + k * 0.05)
+        clefts = clefts + np.exp(-((off / 1.6) ** 2)) * np.clip((y - 36) / 10, 0, 1)
+    return base * low * (0.7 + 0.9 * np.exp(-((x / 18) ** 2))) + (0.12 + 2.5 * base) * clefts
 
 
 def _paint_lateral_wall(

@@ -34,7 +34,9 @@ def ellipsoid(x: Array, y: Array, z: Array, center: Point, radii: Point) -> Arra
     return (k0 * (k0 - 1) / np.maximum(k1, np.float32(1e-6))).astype(np.float32)
 
 
-def superellipse(u: Array, v: Array, a: float | Array, b: float | Array, power: float) -> Array:
+def superellipse(
+    u: Array, v: Array, a: float | Array, b: float | Array, power: float | Array
+) -> Array:
     """Level set of |u/a|^p + |v/b|^p = 1, scaled to be nearly a distance (mm) at the edge."""
     f = (np.abs(u / a) ** power + np.abs(v / b) ** power) ** (1.0 / power)
     radius = np.sqrt(u * u + v * v)
@@ -71,7 +73,7 @@ class Noise:
         frequency.append(np.fft.rfftfreq(size[2]).astype(np.float32))
         fx, fy, fz = np.meshgrid(*frequency, indexing="ij", sparse=True)
         gauss = np.exp(-((fx**2 + fy**2 + fz**2) * (2 * np.pi * 1.0) ** 2) / 2)
-        smooth = np.fft.irfftn(np.fft.rfftn(white) * gauss, s=size).astype(np.float32)
+        smooth = np.fft.irfftn(np.fft.rfftn(white) * gauss, s=size, axes=(0, 1, 2)).astype(np.float32)
         self.values = (smooth - smooth.mean()) / smooth.std()
 
     def nearest(self, x: Array, y: Array, z: Array) -> Array:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from hccsurv_core.simulate.anatomy import Anatomy
-from hccsurv_core.simulate.body_fields import Envelope, per_slice
+from hccsurv_core.simulate.body_fields import (
+    BACK_POWER,
+    FRONT_POWER,
+    WIDEST,
+    Envelope,
+    per_slice,
+)
 from hccsurv_core.simulate.canvas import Array, Canvas
 from hccsurv_core.simulate.labels import LABELS
 from hccsurv_core.simulate.shapes import Noise, capsule
@@ -150,10 +156,12 @@ def _rib_path(envelope, frame, length: float, soft: float, slope: float, scale: 
         )
         half, front, back = (float(v) for v in envelope.at(np.array(z)))
         half, front, back = half - 11.5 * scale, front + 10 * scale, back - 9 * scale
-        middle = front + 0.56 * (back - front)
+        middle = front + WIDEST * (back - front)
         angle -= step / np.hypot(half * np.cos(angle), 0.5 * (back - front) * np.sin(angle))
-        depth = (middle - front) if np.cos(angle) > 0 else (back - middle)
-        wall = np.array([half * np.sin(angle), middle - depth * np.cos(angle), z])
+        ahead = np.cos(angle) > 0
+        depth, power = (middle - front, FRONT_POWER) if ahead else (back - middle, BACK_POWER)
+        out_x, out_y = np.abs((np.sin(angle), np.cos(angle))) ** (2 / power)
+        wall = np.array([half * out_x, middle - depth * np.copysign(out_y, np.cos(angle)), z])
         blend = min(1.0, run / 45.0)
         out = np.array([start[0] + run * 0.95, start[1] + run * 0.30, z])
         points.append(out * (1 - blend) + wall * blend)

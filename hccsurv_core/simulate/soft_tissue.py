@@ -1,6 +1,8 @@
-"""Organs and vessels of the belly, clipped by the cavity."""
+"""Solid organs of the belly and the lung bases, clipped by the cavity."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,44 +10,46 @@ from hccsurv_core.simulate.anatomy import Anatomy
 from hccsurv_core.simulate.body_fields import BodyFields, per_slice
 from hccsurv_core.simulate.canvas import Array, Canvas
 from hccsurv_core.simulate.labels import LABELS
-from hccsurv_core.simulate.shapes import Noise, ellipsoid, smooth_min, superellipse
+from hccsurv_core.simulate.shapes import Noise, ellipsoid, rotated, smooth_min, superellipse
 from hccsurv_core.simulate.spine_frames import Spine
 
-#: HU by contrast phase: noncontrast, arterial, portal venous, delayed.
+#: HU by contrast phase.
 PHASE_HU = {
     "noncontrast": {"aorta": 42, "vein": 42, "portal": 42, "liver": 56, "spleen": 47, "cortex": 34,
-                    "medulla": 32, "pancreas": 40, "bowel_wall": 40, "lesion": 46},
+                    "medulla": 31, "pancreas": 40, "bowel_wall": 40, "lesion": 46},
     "arterial": {"aorta": 300, "vein": 70, "portal": 90, "liver": 68, "spleen": 120, "cortex": 190,
                  "medulla": 70, "pancreas": 105, "bowel_wall": 85, "lesion": 118},
     "portal_venous": {"aorta": 155, "vein": 135, "portal": 165, "liver": 112, "spleen": 125,
-                      "cortex": 185, "medulla": 160, "pancreas": 95, "bowel_wall": 90, "lesion": 92},
+                      "cortex": 185, "medulla": 160, "pancreas": 95, "bowel_wall": 90, "lesion": 88},
     "delayed": {"aorta": 110, "vein": 110, "portal": 112, "liver": 92, "spleen": 95, "cortex": 140,
-                "medulla": 170, "pancreas": 75, "bowel_wall": 65, "lesion": 72},
+                "medulla": 165, "pancreas": 75, "bowel_wall": 65, "lesion": 72},
 }  # fmt: skip
 
 
 class OrganPlacer:
-    """Shared context for the organs: scales, fields, noise."""
+    """What every organ needs: scales, fields, noise, and where other organs are already."""
 
-    def __init__(self, canvas: Canvas, anatomy: Anatomy, spine: Spine, body: BodyFields, rng):
-        self.canvas, self.anatomy, self.spine, self.body, self.rng = (
-            canvas,
-            anatomy,
-            spine,
-            body,
-            rng,
-        )
-        self.hu = PHASE_HU[anatomy.phase]
+    def __init__(
+        self, canvas: Canvas, anatomy: Anatomy, spine: Spine, body: BodyFields, rng: np.random.Generator
+    ):
+        self.canvas, self.anatomy, self.spine, self.body = canvas, anatomy, spine, body
+        self.rng = rng
+        self.hu = {k: v * rng.normal(1, 0.04) for k, v in PHASE_HU[anatomy.phase].items()}
         self.wobble = Noise(rng, (34.0, 34.0, 34.0), (24, 24, 24)).smooth(
+            canvas.coarse_x, canvas.coarse_y, canvas.coarse_z
+        )
+        self.lobules = Noise(rng, (9.0, 9.0, 9.0), (48, 48, 48)).smooth(
             canvas.coarse_x, canvas.coarse_y, canvas.coarse_z
         )
         self.grain = Noise(rng, (3.5, 3.5, 4.0), (48, 48, 32))
         self.wide = anatomy.waist_half_width_mm / 140.0
         self.deep = anatomy.belly_depth_mm / 105.0
+        #: Distance to everything that bowel may not enter; shrinks as organs are placed.
+        self.occupied = np.full(canvas.coarse_shape, 60.0, np.float32)
+        #: Where abdominal organs end: the wall, and above it the diaphragm.
+        self.limit = np.maximum(body.cavity, body.cavity + lung_inset(body) + 4.0 * (lung_inset(body) > 0))
 
-    def ellipsoid(
-        self, level: float, x: float, y: float, radii: tuple[float, float, float]
-    ) -> Array:
+    def ellipsoid(self, level: float, x: float, y: float, radii: tuple[float, float, float]) -> Array:
         """Ellipsoid at a chain level; x, y in mm of an average man, scaled to this belly."""
         s = self.anatomy.cross_scale
         z = float(self.spine.level_to_z(level))
@@ -54,7 +58,7 @@ class OrganPlacer:
         scaled = (radii[0] * s, radii[1] * s, radii[2] * self.anatomy.long_scale)
         return ellipsoid(body.x, body.y, body.z, center, scaled)
 
-    def textured(self, value: float, amount: float):
+    def textured(self, value: float, amount: float) -> Callable[[int, slice, slice, Array], Array]:
         """HU callable: ``value`` with a fine texture."""
 
         def hu(k: int, rows: slice, columns: slice, fine: Array) -> Array:
@@ -63,49 +67,174 @@ class OrganPlacer:
 
         return hu
 
-
-def paint_organs(canvas, anatomy: Anatomy, spine: Spine, body: BodyFields, rng) -> None:
-    """Paint organs from behind to the front; what is painted later lies over the rest."""
-    place = OrganPlacer(canvas, anatomy, spine, body, rng)
-    cavity = body.cavity + 0.8
-    kidneys = [_kidney(place, side) for side in (1.0, -1.0)]
-    w = place.wobble
-    liver = smooth_min(
-        place.ellipsoid(2.9, -72, -28, (78, 86, 92)),
-        place.ellipsoid(3.9, -5, -75, (80, 42, 44)),
-        14.0,
-    )
-    liver = np.maximum(liver + 3.5 * w, cavity)
-    for kidney in kidneys:
-        liver = np.maximum(liver, -(kidney - 5))
-    canvas.paint_field(liver, place.textured(place.hu["liver"], 4), LABELS["liver"])
-    spleen = np.maximum(place.ellipsoid(3.6, 104, 8, (30, 52, 52)) + 2 * w, cavity)
-    canvas.paint_field(spleen, place.textured(place.hu["spleen"], 4), LABELS["spleen"])
-    for kidney, name in zip(kidneys, ("kidney_left", "kidney_right"), strict=True):
-        canvas.paint_field(kidney, place.textured(place.hu["cortex"], 4), LABELS[name])
-    _paint_great_vessels(place)
+    def place(self, distance: Array, hu, label: str, margin: float = 1.0) -> None:
+        """Paint an organ and keep its room."""
+        self.canvas.paint_field(distance, hu, LABELS[label])
+        np.minimum(self.occupied, distance - margin, out=self.occupied)
 
 
-def _kidney(place: OrganPlacer, side: float) -> Array:
-    level = 1.75 if side > 0 else 1.4
-    body = place.body
-    outer = place.ellipsoid(level, side * 66, 8, (27, 30, 56))
-    sinus = place.ellipsoid(level, side * 48, 2, (17, 9, 24))
-    return np.maximum(np.maximum(outer + 1.5 * place.wobble, -sinus), body.cavity + 3)
+def lung_inset(body: BodyFields) -> Array:
+    """Depth of the lung between chest wall and diaphragm, mm: deepest behind."""
+    lowest = np.interp(body.angle, [0.0, 0.9, 1.5, 2.1, 3.2], [7.0, 5.6, 4.3, 2.9, 2.5])
+    inset = np.clip((body.level - lowest) * 13.0, 0, 60)
+    near_spine = np.clip((np.abs(body.x - body.spine_x) - 24) / 10, 0, 1)
+    return (inset * near_spine).astype(np.float32)
 
 
-def _paint_great_vessels(place: OrganPlacer) -> None:
+def paint_lungs(place: OrganPlacer) -> None:
+    """Lung bases behind the diaphragm, and the diaphragm with its crura."""
+    body, canvas = place.body, place.canvas
+    inset = lung_inset(body)
+    muscle = 50.0
+    dome = np.maximum(body.cavity, -(body.cavity + inset + 3.5))
+    canvas.paint_field(np.where(inset > 0.5, dome, 50.0), muscle, LABELS["diaphragm"])
+    lung = np.maximum(body.cavity + 0.5, -(body.cavity + inset))
+    vessels = Noise(place.rng, (6.0, 6.0, 10.0), (48, 48, 24))
+
+    def hu(k: int, rows: slice, columns: slice, fine: Array) -> Array:
+        x, y = canvas.x[rows, columns], canvas.y[rows, columns]
+        return -860 + 500 * np.clip(vessels.nearest(x, y, canvas.z[k]) - 1.7, 0, 1)
+
+    canvas.paint_field(np.where(inset > 0.5, lung, 50.0), hu, LABELS["lung"])
+
+
+def paint_crura(place: OrganPlacer) -> None:
+    """The diaphragm's two legs beside the aorta, down to L2."""
     body, spine, s = place.body, place.spine, place.anatomy.cross_scale
     z = place.canvas.z.astype(float)
-    fork = float(spine.level_to_z(-1.2))
-    depth = per_slice(spine.table(z, [-3, 0, 3, 5], [17, 17.5, 16, 15])) * s
-    for name, x0, radius, hu in (
-        ("aorta", 9.0, 9.5, "aorta"), ("inferior_vena_cava", -17.0, 10.5, "vein"),
-    ):  # fmt: skip
-        a = radius * s
-        front = body.spine_y - depth - a - 1.5
-        distance = superellipse(
-            body.x - body.spine_x - x0 * s, body.y - front, a, a * (1.0 if x0 > 0 else 0.8), 2.0
-        )
-        distance = distance + 2 * per_slice(np.maximum(fork - z, 0))
-        place.canvas.paint_field(distance, place.textured(place.hu[hu], 3), LABELS[name])
+    depth = per_slice(spine.table(z, [0, 3, 5], [17.5, 16, 15])) * s
+    thick = per_slice(spine.table(z, [0.2, 0.8, 1.6, 3, 5], [0.0, 2.0, 4.0, 4.5, 3.5]))
+    for x0, low in ((-13.0, 0.3), (19.0, 0.9)):
+        u, v = rotated(body.x - body.spine_x - x0 * s, body.y - body.spine_y + depth + 6, np.sign(x0) * -25)
+        distance = superellipse(u, v, np.maximum(thick, 0.5), np.maximum(2.6 * thick, 0.5), 2.0)
+        below = per_slice(np.maximum(float(spine.level_to_z(low)) - z, 0))
+        place.place(distance + below, place.textured(52.0, 3), "diaphragm")
+
+
+def paint_solid_organs(place: OrganPlacer) -> None:
+    """Liver, gallbladder, spleen, pancreas and kidneys."""
+    body, w = place.body, place.wobble
+    kidneys = {side: _kidney(place, sign) for side, sign in (("left", 1.0), ("right", -1.0))}
+    liver = smooth_min(
+        place.ellipsoid(2.9, -72, -26, (80, 88, 88)),
+        place.ellipsoid(4.1, -8, -72, (84, 44, 46)),
+        16.0,
+    )
+    low_edge = np.clip((2.0 - body.level) * 9, 0, 40)  # the tip thins out downward
+    liver = np.maximum(liver + 4.5 * w + low_edge * 0.25, place.limit + 0.8)
+    liver = np.maximum(liver, 0.55 * (body.x - 62) + 0.2 * (body.y + 60))  # left lobe ends
+    for kidney in kidneys.values():
+        liver = np.maximum(liver, -(kidney - 5))
+    fossa = place.ellipsoid(1.7, -48, -66, (15, 18, 26))
+    liver = np.maximum(liver, -(fossa - 2))
+    hilum = place.ellipsoid(2.5, -18, -34, (20, 16, 16))
+    liver = np.maximum(liver, -hilum)
+    place.place(liver, place.textured(place.hu["liver"], 4), "liver", 1.5)
+    place.place(np.maximum(fossa, place.limit + 2), place.textured(9.0, 2), "gallbladder")
+    spleen = np.maximum(place.ellipsoid(3.5, 100, 6, (30, 50, 50)) + 3 * w, place.limit + 0.8)
+    spleen = np.maximum(spleen, -(kidneys["left"] - 4))
+    place.place(spleen, _spleen_hu(place), "spleen", 1.5)
+    _paint_pancreas(place)
+    for side, kidney in kidneys.items():
+        _paint_kidney(place, kidney, side)
+
+
+def _spleen_hu(place: OrganPlacer) -> Callable[[int, slice, slice, Array], Array]:
+    """In the arterial phase the spleen enhances in stripes."""
+    stripes = Noise(place.rng, (9.0, 9.0, 9.0), (32, 32, 32))
+    amount = 28.0 if place.anatomy.phase == "arterial" else 3.0
+
+    def hu(k: int, rows: slice, columns: slice, fine: Array) -> Array:
+        x, y = place.canvas.x[rows, columns], place.canvas.y[rows, columns]
+        return place.hu["spleen"] + amount * np.tanh(stripes.smooth(x, y, place.canvas.z[k]))
+
+    return hu
+
+
+def _paint_pancreas(place: OrganPlacer) -> None:
+    body, spine = place.body, place.spine
+    knots = np.array([(-26, -46, 0.9, 14), (-16, -56, 1.3, 12), (6, -62, 1.7, 9.5), (34, -50, 2.0, 10),
+                      (62, -28, 2.4, 10), (78, -12, 2.7, 8)])  # fmt: skip
+    distance = np.full(place.canvas.coarse_shape, 60.0, np.float32)
+    for t in np.linspace(0, len(knots) - 1, 22):
+        x, y, level, r = (np.interp(t, np.arange(len(knots)), knots[:, c]) for c in range(4))
+        z = float(spine.level_to_z(level))
+        ball = ellipsoid(body.x, body.y, body.z, (x, y * (0.6 + 0.4 * place.deep), z), (r, r, r * 1.1))
+        distance = np.minimum(distance, ball)
+    ragged = 2.0 + 2.5 * place.anatomy.visceral_fat
+    distance = np.maximum(distance + ragged * place.lobules, place.limit + 3)
+    distance = np.maximum(distance, -place.occupied)
+    place.place(distance, place.textured(place.hu["pancreas"], 7), "pancreas")
+
+
+def _kidney_center(place: OrganPlacer, sign: float) -> tuple[float, float, float]:
+    level = 1.85 if sign > 0 else 1.45
+    s = 0.6 * place.anatomy.cross_scale + 0.4 * place.wide
+    return sign * 63.0 * s, 4.0, float(place.spine.level_to_z(level))
+
+
+def _kidney(place: OrganPlacer, sign: float) -> Array:
+    """A bean, upper pole inward and backward, sinus open to the middle and front."""
+    body, s = place.body, place.anatomy.cross_scale
+    cx, cy, cz = _kidney_center(place, sign)
+    _, spine_y = place.spine.center_at(np.array(cz))
+    cy += float(spine_y)
+    dz = body.z - cz
+    x, y = body.x - cx - (-0.22 * sign) * dz, body.y - cy - 0.16 * dz
+    outer = ellipsoid(x, y, dz, (0, 0, 0), (25 * s, 28 * s, 54 * place.anatomy.long_scale))
+    u, v = rotated(x, y, 28 * sign)
+    sinus = ellipsoid(u, v, dz, (-20 * sign * s, -3.0, 0), (19 * s, 8.5 * s, 26))
+    kidney = np.maximum(outer + 1.8 * place.wobble, -(sinus + 1.2 * place.lobules))
+    return np.maximum(kidney, place.limit + 3)
+
+
+def _paint_kidney(place: OrganPlacer, kidney: Array, side: str) -> None:
+    canvas, hu = place.canvas, place.hu
+    sign = 1.0 if side == "left" else -1.0
+    cx, cy, cz = _kidney_center(place, sign)
+    cy += float(place.spine.center_at(np.array(cz))[1])
+    # Gerota's fascia: a faint line in the fat about the kidney.
+    line = np.maximum(np.abs(kidney - 10) - 0.35, place.limit + 2)
+    canvas.paint_field(line, -45.0, None, opacity=0.6)
+    phase = place.rng.uniform(0, 6)
+
+    def tissue(k: int, rows: slice, columns: slice, fine: Array) -> Array:
+        dz = canvas.z[k] - cz
+        x, y = canvas.x[rows, columns] - cx + 0.22 * sign * dz, canvas.y[rows, columns] - cy - 0.16 * dz
+        around = np.sin(7 * np.arctan2(y, x) + dz / 9 + phase)
+        pyramid = np.clip((-fine - 6.5) / 2, 0, 1) * np.clip(around * 3 + 1.4, 0, 1)
+        return hu["cortex"] + pyramid * (hu["medulla"] - hu["cortex"]) + 3 * place.grain.nearest(x, y, dz)
+
+    place.place(kidney, tissue, f"kidney_{side}", 9.0)
+    s = place.anatomy.cross_scale
+    pelvis_hu = 450.0 if place.anatomy.phase == "delayed" else 8.0
+    body = place.body
+    x, y = body.x - cx + 0.22 * sign * (body.z - cz), body.y - cy
+    u, v = rotated(x, y, 28 * sign)
+    pelvis = ellipsoid(u, v, body.z - cz, (-18 * sign * s, -3, 0), (10 * s, 3.4, 10))
+    canvas.paint_field(pelvis, pelvis_hu, LABELS["other_soft_tissue"])
+
+
+def paint_lesion(place: OrganPlacer) -> None:
+    """One hepatocellular carcinoma: bright in the arterial phase, washed out with a capsule later."""
+    diameter = place.anatomy.lesion_mm
+    if diameter <= 0:
+        return
+    canvas = place.canvas
+    r = diameter / 2
+    body = place.body
+    z = float(place.spine.level_to_z(2.6 + 0.7 * place.rng.random()))
+    center = (-82.0 * place.wide, -20.0 - 25 * place.rng.random(), z)
+    distance = ellipsoid(body.x, body.y, body.z, center, (r, r * 0.95, r)) + 0.08 * r * place.wobble
+    distance = np.maximum(distance, place.limit + 2)
+    spots = Noise(place.rng, (max(r * 0.5, 4),) * 3, (32, 32, 32))  # type: ignore[arg-type]
+    capsule_hu = place.hu["liver"] + {"delayed": 22, "portal_venous": 18}.get(place.anatomy.phase, -6)
+
+    def hu(k: int, rows: slice, columns: slice, fine: Array) -> Array:
+        x, y = canvas.x[rows, columns], canvas.y[rows, columns]
+        mosaic = 10 * np.tanh(spots.smooth(x, y, canvas.z[k]))
+        rim = canvas.band(fine, -1.8, 0.5)
+        inside = place.hu["lesion"] + mosaic
+        return inside + rim * (capsule_hu - inside)
+
+    canvas.paint_field(distance, hu, LABELS["liver_lesion"])

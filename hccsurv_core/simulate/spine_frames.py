@@ -80,7 +80,20 @@ class Spine:
 
     def level_to_z(self, level: NDArray | float) -> NDArray:
         """Chain index (continuous) to anatomical z, mm."""
-        return np.interp(level, [f.index for f in self.frames], [f.center[2] for f in self.frames])
+        levels, heights = self._ladder()
+        return np.interp(level, levels, heights)
+
+    def z_to_level(self, z: NDArray | float) -> NDArray:
+        """Anatomical z (mm) to continuous chain index."""
+        levels, heights = self._ladder()
+        return np.interp(z, heights, levels)
+
+    def _ladder(self) -> tuple[list[float], list[float]]:
+        """Levels and heights, drawn out below the last sacral segment for the true pelvis."""
+        low = self.frames[0]
+        levels = [low.index - 8.0, *(float(f.index) for f in self.frames)]
+        step = 8.0 * 1.05 * low.height
+        return levels, [low.center[2] - step, *(float(f.center[2]) for f in self.frames)]
 
     def center_at(self, z: NDArray) -> tuple[NDArray, NDArray]:
         """x and y of the vertebral bodies' middle at anatomical ``z``."""

@@ -74,11 +74,11 @@ def _paint_vertebra(
     plane, axial = body_distance(frame, u, v, w)
     share = canvas.coverage(plane) * np.clip(0.5 - axial / canvas.slice_mm, 0, 1)
     wall = canvas.band(plane, -1.1, 0.1) * 0.75
-    plate = (
-        np.clip((1.6 + axial) / max(canvas.slice_mm, 1.6), 0, 1)
-        * min(1, 1.6 / canvas.slice_mm)
-        * 0.9
-    )
+    # The endplate's share of the slice, within the bone's share of it.
+    reach = canvas.slice_mm / 2
+    within = np.minimum(axial + reach, 0) - np.maximum(axial - reach, -2.0)
+    bone = np.clip(0.5 - axial / canvas.slice_mm, 1e-3, 1)
+    plate = np.clip(within, 0, None) / canvas.slice_mm / bone
     shell = np.maximum(wall, plate)
     canvas.paint(box, share, spongy + (CORTEX_HU - spongy) * shell, label)
 
@@ -130,9 +130,9 @@ def _arch_distance(
         3.6 * s,
     )
     droop = -0.32 * h if lumbar else -0.95 * h
-    tip = (54 if lumbar else 46) * s * (1 + 0.05 * rng.standard_normal())
+    tip = {-2: 43.0, -1: 50.0}.get(frame.index, 54.0 if lumbar else 46.0) * s * (1 + 0.05 * rng.standard_normal())
     spinous = capsule(
-        u, v, (w - droop * (v - b - 26 * s) / (tip - 26 * s)) * (0.36 if lumbar else 0.5),
+        u, v, (w - droop * (v - b - 26 * s) / (tip - 26 * s)) * (0.40 if lumbar else 0.5),
         (0, b + 27 * s, -1.5), (0.8 * rng.standard_normal(), b + tip, -2.2), 3.0 * s, 4.0 * s,
     )  # fmt: skip
     arch = np.minimum(np.minimum(pedicle, smooth_min(pillar, lamina, 3.0)), spinous)
@@ -186,9 +186,7 @@ def _paint_canal(canvas: Canvas, spine: Spine) -> None:
     """Ligament and epidural fat, the dural sac, the cord or roots, and the foramina's fat."""
     for k, z in enumerate(canvas.z):
         cx, cy = canal_center(spine, z)
-        level = float(
-            np.interp(z, [f.center[2] for f in spine.frames], [f.index for f in spine.frames])
-        )
+        level = float(spine.z_to_level(float(z)))
         if level < -4.6:
             continue
         shrink = float(np.interp(level, [-4.5, -3, -2, 0, 4], [0.45, 0.75, 0.92, 1.0, 0.88]))
