@@ -23,6 +23,8 @@ OBLIQUITY_WARNING_DEG = 8.0
 MAX_REFORMAT_SPACING_MM = 3.0
 #: Same position: scanners write positions with one or two decimals.
 SAME_POSITION_MM = 0.02
+#: A slice off the line by no more than this is rounding, not tilt.
+_ROUNDING_MM = 0.15
 _SPACING_RANGE_MM = (0.1, 10.0)
 _RECONSTRUCT = "export the axial series of the abdomen again, complete and with even spacing"
 _UNTILT = "ask for a reconstruction without gantry tilt, or correct the tilt at the workstation"
@@ -182,12 +184,12 @@ def _largest_shear_deg(ordered: Sequence[Frame], direction: NDArray[np.float64])
     Neighbours are not compared: rounding to 0.1 mm alone turns a 1 mm step by 6°.
     """
     positions = np.array([f.position for f in ordered], dtype=np.float64)
-    steps = positions - positions[0]
+    steps = positions[1:] - positions[0]
     along = steps @ direction
     across = np.linalg.norm(steps - along[:, None] * direction, axis=1)
-    # 0.15 mm across is rounding whatever the distance along.
-    across = np.clip(across - 0.15, 0.0, None)
-    return float(np.degrees(np.arctan2(across[1:], np.maximum(along[1:], 1e-6))).max())
+    angles = np.degrees(np.arctan2(across, np.maximum(along, 1e-6)))
+    angles[across <= _ROUNDING_MM] = 0.0
+    return float(angles.max())
 
 
 def _is_tilted_by_tag(frame: Frame, tag_deg: float) -> bool:
@@ -202,7 +204,8 @@ def _tilt_error(degrees: float) -> GantryTiltError:
 def _uneven_spacing(sorted_mm: NDArray[np.float64]) -> UnevenSpacingError | None:
     """Judge gaps between neighbours against their median, and say where the worst one is."""
     gaps = np.diff(sorted_mm)
-    typical = float(np.median(gaps))
+    # The lower median: a true gap of the series, also where half of the gaps are wide.
+    typical = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     tolerance = max(0.11, 0.05 * typical)
     bad = np.flatnonzero(np.abs(gaps - typical) > tolerance)
     if bad.size == 0:

@@ -190,4 +190,4 @@ def _is_offset_certain(values: NDArray) -> bool:
     if values.min() < 0 or air.size < 0.02 * values.size:
         return False
     middle = float(np.median(air))
-    return 10 <= middle <= 60 or bool((air == 0).mean() > 0.5)
+    return 15 <= middle <= 40 or bool((air == 0).mean() > 0.5)
