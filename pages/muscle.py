@@ -15,7 +15,8 @@ from pages._shared.formats import OPERATOR_SIGNS, html
 from pages._shared.frame import facts_form, require_study
 from pages._shared.services import StudyView
 
-PICTURE_HEIGHT = 380
+#: About the width of the picture on a screen of 1280 pixels; its height follows the body.
+PICTURE_WIDTH = 370
 
 
 def definition_value(result: Any) -> str:
@@ -165,18 +166,22 @@ spinae, quadratus lumborum, abdominal wall. Mitsiopoulos 1998,
 
 def slice_picture(view: StudyView) -> None:
     """The measured slice with its outlines."""
-    from hccsurv_core.report.figures.ct_screen import plot_axial
+    from hccsurv_core.report.figures.ct_screen import body_box, plot_axial
 
     segmentation = view.outline.segmentation
+    volume = services.volume_of(view.study.id)
+    box = body_box(volume, segmentation.slice_index)
+    _, dy, dx = volume.spacing_mm
+    height = PICTURE_WIDTH * (box[1] - box[0]) * dy / ((box[3] - box[2]) * dx)
     figure = plot_axial(
-        services.volume_of(view.study.id),
+        volume,
         segmentation.slice_index,
         viewer.current_window(),
         segmentation=segmentation,
         structures=downloads.PICTURE_STRUCTURES,
         fill_opacity=0.22,
-        height=PICTURE_HEIGHT,
-        box=services.view_box(view.study.id),
+        height=round(min(PICTURE_WIDTH, height)),
+        box=box,
     )
     with st.container(key="picture_muscle"):
         st.plotly_chart(

@@ -17,8 +17,8 @@ from pages._shared.services import StudyView
 from pages._shared.session import session
 
 state = session()
-AXIAL_HEIGHT = 540
-STRIP_HEIGHT = 262
+AXIAL_HEIGHT = 520
+STRIP_HEIGHT = 268
 
 
 # --- level ----------------------------------------------------------------------------------
@@ -269,8 +269,10 @@ def slice_controls(view: StudyView) -> int:
     def to_level() -> None:
         st.session_state[key] = start + 1
 
-    slider, down, up, home = st.columns([6, 1, 1, 1.3], vertical_alignment="bottom", gap="xsmall")
-    number = slider.slider(f"Slice (1 to {n_slices}, feet to head)", 1, n_slices, key=key)
+    slider, down, up, home = st.columns([7, 1, 1, 1], vertical_alignment="bottom", gap="xsmall")
+    number = slider.slider(
+        f"Slice, 1 (feet) to {n_slices} (head)", 1, n_slices, key=key, label_visibility="collapsed"
+    )
     down.button(
         "", icon=":material/arrow_downward:", key="step_down", on_click=step, args=(-1,),
         shortcut="Down", help="Previous slice", width="stretch",
@@ -331,6 +333,7 @@ def strips(view: StudyView, shown: int, window: Any) -> None:
             location=view.level.location if view.level else None,
             slice_index=shown,
             height=STRIP_HEIGHT,
+            box=services.view_box(view.study.id),
         )
         with st.container(key=f"picture_{plane}"):
             st.plotly_chart(
@@ -375,7 +378,8 @@ def scan_view(study_id: Any) -> None:
 
 
 def draw_scan(view: StudyView) -> None:
-    """Tools on the left, the axial picture in the middle, the planes along the spine right."""
+    """The level on top; tools left, the axial picture in the middle, the spine right."""
+    top = st.container()
     with st.container(key="scan_layout"):
         tools, middle, right = st.columns([1.05, 3.1, 1.35], gap="small")
         with tools:
@@ -392,7 +396,8 @@ def draw_scan(view: StudyView) -> None:
         with right:
             strips(view, shown, window)
             keys_popover()
-    level_panel(view, shown)
+    with top:
+        level_panel(view, shown)
     numbers_line(view)
 
 

@@ -72,12 +72,17 @@ def demo_card() -> None:
         return
     busy = state.job is not None and state.job.active
     for demo in DEMO_PATIENTS:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"demo_{demo.key}"):
-            if st.button(
-                demo.title, key=f"open_demo_{demo.key}", disabled=busy, icon=":material/play_arrow:"
+        with st.container(key=f"demo_{demo.key}"):
+            title, story = st.columns([2, 3], vertical_alignment="center", gap="small")
+            if title.button(
+                demo.title,
+                key=f"open_demo_{demo.key}",
+                disabled=busy,
+                icon=":material/play_arrow:",
+                width="stretch",
             ):
                 open_demo(demo)
-            st.html(f'<span class="hcc-quiet">{html(demo.story)}</span>')
+            story.html(f'<span class="hcc-quiet">{html(demo.story)}</span>')
 
 
 def open_demo(demo: Any) -> None:
@@ -153,13 +158,21 @@ def patient_row(row: Any) -> None:
 
 
 def done_chips(done: dict[str, Any]) -> list[str]:
-    """How far a study is."""
-    parts = [
-        components.state_chip("L3", done.get("level")),
-        components.state_chip("Outline", done.get("segmentation")),
-    ]
-    if done.get("measures"):
-        parts.append(components.chip("Muscle", kind="good", sign="●"))
+    """How far a study is: a shape and a word each."""
+    parts = []
+    for name, step in (("L3", done.get("level")), ("Outline", done.get("segmentation"))):
+        sign = "○" if step is None else "◐" if step == "automatic" else "●"
+        kind = "good" if sign == "●" else ""
+        parts.append(components.chip(name, kind=kind, sign=sign, title=step or "not done"))
+    measured = bool(done.get("measures"))
+    parts.append(
+        components.chip(
+            "Muscle",
+            kind="good" if measured else "",
+            sign="●" if measured else "○",
+            title="measured" if measured else "not done",
+        )
+    )
     return parts
 
 
@@ -198,7 +211,10 @@ def worklist() -> None:
         patient_row(row)
     if n_pages > 1:
         st.pagination(n_pages, key="worklist_page")
-    st.caption(formats.plural(len(rows), "patient"))
+    st.caption(
+        f"{formats.plural(len(rows), 'patient')} &nbsp;·&nbsp; ○ not done, ◐ automatic, "
+        "● confirmed, edited or measured"
+    )
 
 
 def empty_worklist(searched: bool) -> None:
@@ -220,7 +236,7 @@ components.page_title(
     "sources. You confirm the level and correct the outline; every number follows.",
 )
 with st.container(key="wide_layout"):
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="card_upload"):
         upload_card()
     with right, st.container(key="card_demo"):

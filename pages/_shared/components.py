@@ -14,12 +14,7 @@ from pages._shared.formats import html
 if TYPE_CHECKING:
     from hccsurv_core.features.body import DefinitionResult
 
-_ICONS = {
-    "low": '<path d="M8 14 1.500 3h13z" fill="currentColor"/>',
-    "ok": '<path d="M2 8.500 6.300 13 14 3.500" fill="none" stroke="currentColor" stroke-width="2.400"/>',
-    "unknown": '<circle cx="8" cy="8" r="6.200" fill="none" stroke="currentColor" '
-    'stroke-width="1.800" stroke-dasharray="2.600 2.200"/>',
-}
+_ICONS = {"low": "▼", "ok": "✓", "unknown": "?"}
 _WORDS = {"low": "Low", "ok": "Not low", "unknown": "Not known"}
 
 
@@ -33,15 +28,16 @@ def verdict_kind(result: DefinitionResult) -> str:
 def verdict(kind: str) -> str:
     """A verdict as shape and word (HTML)."""
     return (
-        f'<span class="hcc-verdict {kind}"><svg viewBox="0 0 16 16" aria-hidden="true">'
-        f"{_ICONS[kind]}</svg>{_WORDS[kind]}</span>"
+        f'<span class="hcc-verdict {kind}"><i aria-hidden="true">{_ICONS[kind]}</i>'
+        f"{_WORDS[kind]}</span>"
     )
 
 
-def chip(text: str, *, kind: str = "", sign: str = "") -> str:
+def chip(text: str, *, kind: str = "", sign: str = "", title: str = "") -> str:
     """A chip: kind is "", "good", "look" or "sim"; ``sign`` is a small shape before the words."""
     mark = f'<i aria-hidden="true">{html(sign)}</i>' if sign else ""
-    return f'<span class="hcc-chip {kind}">{mark}{html(text)}</span>'
+    more = f' title="{html(title)}"' if title else ""
+    return f'<span class="hcc-chip {kind}"{more}>{mark}{html(text)}</span>'
 
 
 def chips(parts: Iterable[str]) -> str:

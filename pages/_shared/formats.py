@@ -51,7 +51,7 @@ def facts_line(facts: PatientFacts) -> str:
     if facts.age_years is not None:
         parts.append(f"{facts.age_years:.0f} y")
     if facts.height_m is not None:
-        parts.append(f"{facts.height_m:.2f} m")
+        parts.append(f"{facts.height_m * 100:.0f} cm")
     if facts.weight_kg is not None:
         parts.append(f"{facts.weight_kg:.0f} kg")
     return " · ".join(part for part in parts if part) or "sex, age and height not known"

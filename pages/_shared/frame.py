@@ -56,11 +56,10 @@ def require_study() -> StudyView | None:
 def patient_bar(view: StudyView) -> None:
     """Who is on view, which scan, how far it is, and what to check."""
     with st.container(key="patient_bar"):
-        who, scan = st.columns([3, 2], vertical_alignment="center")
-        with who, st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.html(_patient_line(view), width="content")
             _facts_popover(view)
-        with scan:
+            st.space("stretch")
             _study_select(view)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.html(components.chips(_chips(view)), width="content")
@@ -155,6 +154,10 @@ def _study_select(view: StudyView) -> None:
     state = session()
     ids = [study.id for study in view.studies]
     labels = {study.id: _study_label(study) for study in view.studies}
+    if len(ids) == 1:
+        words = f'<span class="hcc-fact"><span>Study</span>{html(labels[ids[0]])}</span>'
+        st.html(words, width="content")
+        return
     chosen = st.selectbox(
         "Study",
         ids,
@@ -162,8 +165,7 @@ def _study_select(view: StudyView) -> None:
         format_func=lambda study_id: labels[study_id],
         key=f"study_of_{view.patient.id}_{view.study.id}",
         label_visibility="collapsed",
-        disabled=len(ids) < 2,
-        help="The patient's scans, newest first",
+        width=330,
     )
     if chosen != view.study.id:
         state.study_id = chosen
@@ -176,7 +178,10 @@ def _warnings_popover(view: StudyView) -> None:
         st.html(components.chip("No warnings", kind="good", sign="✓"), width="content")
         return
     with st.popover(
-        formats.plural(len(warnings), "warning"), icon=":material/warning:", key="warnings_popover"
+        formats.plural(len(warnings), "warning"),
+        icon=":material/warning:",
+        type="tertiary",
+        key="warnings_popover",
     ):
         st.markdown("**What to check**")
         for text in warnings:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from hccsurv_core.cohort.store import PatientStore
     from hccsurv_core.features.body import BodyMeasures, DefinitionResult
+    from hccsurv_core.io.intake import LoadedScan, Upload
     from hccsurv_core.roi.results import L3Location
     from hccsurv_core.volume import Volume
 
@@ -224,27 +225,21 @@ class Imported:
     problem: InputError | None = None
 
 
-class ProgressRelay:
-    """A progress whose listener can be changed: an upload outlives the job that opened it."""
+def _open_upload(draft: UploadDraft) -> Upload:
+    """The draft's upload; opened anew where a cancelled job has closed it."""
+    from hccsurv_core.io.intake import Upload
 
-    def __init__(self) -> None:
-        self.listener: Progress = silent
-
-    def __call__(self, fraction: float, message: str) -> None:
-        self.listener(fraction, message)
+    if draft.upload is None or not draft.upload.workspace.is_dir():
+        arrived = sorted((draft.folder / "files").iterdir())
+        workspace = draft.folder / "work"
+        draft.upload = Upload(arrived, workspace=workspace, progress=draft.relay)
+    return draft.upload
 
 
 def inspect_upload(draft: UploadDraft, progress: Progress) -> None:
-    """Unpack and list what was uploaded; fills ``draft.upload`` and ``draft.inspection``."""
-    from hccsurv_core.io.intake import Upload
-
-    relay = ProgressRelay()
-    relay.listener = progress
-    if draft.upload is not None:
-        draft.upload.__exit__(None, None, None)
-    draft.upload = Upload([draft.folder / "files"], workspace=draft.folder, progress=relay)
-    draft.inspection = draft.upload.inspect()
-    draft.relay = relay  # type: ignore[attr-defined]
+    """Unpack and list what was uploaded; fills ``draft.inspection``."""
+    draft.relay.listener = progress
+    draft.inspection = _open_upload(draft).inspect()
 
 
 @dataclass(frozen=True)
@@ -274,8 +269,8 @@ def import_series(
     """
     store = open_store()
     check_patient_facts(wish.facts)
-    draft.relay.listener = part_of(progress, 0.0, 0.35)  # type: ignore[attr-defined]
-    scan = draft.upload.load(wish.key)
+    draft.relay.listener = part_of(progress, 0.0, 0.35)
+    scan = _open_upload(draft).load(wish.key)
     patient_id, is_new = wish.patient_id, wish.patient_id is None
     if is_new:
         patient_id = store.add_patient(wish.pseudonym, wish.facts, actor=actor).id
@@ -294,17 +289,24 @@ def import_series(
         raise
 
 
-def _store_scan(store: PatientStore, patient_id: Any, scan: Any, actor: str, progress: Progress):
-    from hccsurv_core.io.deidentify import deidentify_files
+def _store_scan(
+    store: PatientStore, patient_id: Any, scan: LoadedScan, actor: str, progress: Progress
+) -> Any:
+    from hccsurv_core.io.deidentify_worker import deidentify_in_child
 
     files: tuple[Path, ...] = ()
     folder = Path(tempfile.mkdtemp(prefix="hccsurv-upload-"))
     try:
         if scan.dicom_files:
             progress(0.0, "Removing names and identifiers")
-            pseudonym = store.get_patient(patient_id).pseudonym
-            files = deidentify_files(
-                scan.dicom_files, folder, pseudonym=pseudonym, progress=part_of(progress, 0, 0.6)
+            keys = store.deidentification_keys(patient_id)
+            files = deidentify_in_child(
+                scan.dicom_files,
+                folder,
+                pseudonym=keys.pseudonym,
+                date_shift_days=keys.date_shift_days,
+                uid_key=keys.uid_key,
+                progress=part_of(progress, 0.0, 0.6),
             )
         progress(0.6, "Storing the scan")
         study = store.add_study(
@@ -339,8 +341,8 @@ def open_demo(key: str, *, actor: str, progress: Progress) -> Imported:
     from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS, build_demo_patient
 
     store = open_store()
-    demo = next(patient for patient in DEMO_PATIENTS if patient.key == key)
-    pseudonym = demo_pseudonym(demo.title)
+    number, demo = next((n, p) for n, p in enumerate(DEMO_PATIENTS, 1) if p.key == key)
+    pseudonym = f"DEMO-{number}"
     for row in store.list_patients(pseudonym):
         if row.patient.simulated and row.patient.pseudonym == pseudonym and row.latest_study:
             return Imported(row.latest_study.id, routes.MUSCLE)
@@ -364,11 +366,6 @@ def open_demo(key: str, *, actor: str, progress: Progress) -> Imported:
     except BaseException:
         store.delete_patient(patient.id, actor=actor)
         raise
-
-
-def demo_pseudonym(title: str) -> str:
-    """The worklist name of a demo patient."""
-    return f"Demo · {title}"[:32].strip()
 
 
 # --- changing -------------------------------------------------------------------------------

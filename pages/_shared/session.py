@@ -9,10 +9,22 @@ from typing import Any
 
 import streamlit as st
 
+from hccsurv_core.progress import Progress, silent
 from pages._shared.jobs import Job
 
 _KEY = "hccsurv"
 DEFAULT_ACTOR = "local"
+
+
+class ProgressRelay:
+    """A progress whose listener can be changed: an upload outlives the job that opened it."""
+
+    def __init__(self) -> None:
+        self.listener: Progress = silent
+
+    def __call__(self, fraction: float, message: str) -> None:
+        """Pass on to whoever listens now."""
+        self.listener(fraction, message)
 
 
 @dataclass
@@ -25,6 +37,7 @@ class UploadDraft:
         upload: the core's `Upload`, once opened.
         inspection: what is in it, once known.
         error: why it cannot be used, if it cannot.
+        relay: what the upload reports to.
     """
 
     folder: Path
@@ -32,6 +45,7 @@ class UploadDraft:
     upload: Any = None
     inspection: Any = None
     error: str | None = None
+    relay: ProgressRelay = field(default_factory=ProgressRelay)
 
 
 @dataclass

@@ -63,7 +63,7 @@ def drop_draft(state: Session) -> None:
     if state.draft is None:
         return
     if state.draft.upload is not None:
-        state.draft.upload.__exit__(None, None, None)
+        state.draft.upload.close()
     shutil.rmtree(state.draft.folder, ignore_errors=True)
     state.draft = None
 

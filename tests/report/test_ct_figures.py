@@ -80,13 +80,27 @@ def test_strips_show_the_level_and_the_vertebra_names(volume, location, plane):
 
 def test_strips_work_without_a_level_and_for_a_single_slice(volume):
     single = Volume(volume.voxels[:1], volume.affine)
-    assert np.asarray(plot_strip(single, "sagittal", WINDOW).data[0].z).shape == (1, 60)
+    (image,) = plot_strip(single, "sagittal", WINDOW).layout.images
+    assert (image.sizex, image.sizey) == (60, 1)
+
+
+def test_a_box_crops_what_travels_to_the_browser_and_keeps_its_place(volume):
+    picture = plot_axial(volume, 2, WINDOW, box=(18.5, 51.5, 8.5, 71.5)).data[0]
+    assert np.asarray(picture.z).shape == (35, 65)
+    assert (picture.y0, picture.x0) == (18, 8)
+    assert np.asarray(picture.z)[20 - 18, 10 - 8] == 40
 
 
 def test_the_body_box_leaves_air_out_but_not_the_body(volume):
     row_0, row_1, column_0, column_1 = body_box(volume, margin_mm=3)
     assert 10 < row_0 < 20 and 49 < row_1 < 59
     assert 0 < column_0 < 10 and 69 < column_1 < 79
+
+
+def test_the_body_box_leaves_a_thin_table_out(volume):
+    voxels = volume.voxels.copy()
+    voxels[:, 57, 5:75] = 200
+    assert body_box(Volume(voxels, volume.affine), 2) == body_box(volume, 2)
 
 
 def test_the_body_box_of_air_is_everything():

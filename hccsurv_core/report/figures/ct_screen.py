@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.imaging.outlines import mask_outlines
 from hccsurv_core.imaging.slices import PlanePicture, axial_slice, coronal_slice, sagittal_slice
-from hccsurv_core.imaging.windows import IntensityWindow
+from hccsurv_core.imaging.windows import IntensityWindow, apply_window
 from hccsurv_core.report.figures.palette import (
     LEVEL_COLOR,
     STRUCTURE_COLORS,
@@ -26,25 +26,47 @@ if TYPE_CHECKING:
 #: Sagittal and coronal strips need no more pixels than this along an axis.
 STRIP_PIXELS = 320
 SCALE_BAR_MM = 50.0
+#: At half resolution, what is thinner than twice this is a table or a lead, not the body.
+THIN_PIXELS = 3
 
 
-def body_box(volume: Volume, *, margin_mm: float = 12.0) -> tuple[float, float, float, float]:
-    """Rows and columns that hold the body: (first row, last row, first column, last column)."""
+def body_box(
+    volume: Volume, slice_index: int | None = None, *, margin_mm: float = 12.0
+) -> tuple[float, float, float, float]:
+    """Rows and columns that hold the body: (first row, last row, first column, last column).
+
+    Args:
+        volume: canonical CT volume, HU.
+        slice_index: of this slice; None = of slices spread over the whole scan.
+        margin_mm: air left round it.
+    """
     n_slices, n_rows, n_columns = volume.shape
     step = max(1, n_slices // 12)
-    tissue = np.asarray(volume.voxels[::step, ::2, ::2]) > -250
-    # A line counts where tissue is more than the specks of a table or a lead.
+    chosen = slice(None, None, step) if slice_index is None else slice(slice_index, slice_index + 1)
+    tissue = _without_thin_lines(np.asarray(volume.voxels[chosen, ::2, ::2]) > -250)
     by_row = np.flatnonzero(tissue.sum(axis=2).max(axis=0) > 0.04 * tissue.shape[2]) * 2
     by_column = np.flatnonzero(tissue.sum(axis=1).max(axis=0) > 0.04 * tissue.shape[1]) * 2
     if by_row.size == 0 or by_column.size == 0:
         return -0.5, n_rows - 0.5, -0.5, n_columns - 0.5
     _, dy, dx = volume.spacing_mm
+    rows, columns = margin_mm / dy + 2 * THIN_PIXELS, margin_mm / dx + 2 * THIN_PIXELS
     return (
-        max(-0.5, by_row[0] - margin_mm / dy),
-        min(n_rows - 0.5, by_row[-1] + margin_mm / dy),
-        max(-0.5, by_column[0] - margin_mm / dx),
-        min(n_columns - 0.5, by_column[-1] + margin_mm / dx),
+        max(-0.5, float(by_row[0] - rows)),
+        min(n_rows - 0.5, float(by_row[-1] + rows)),
+        max(-0.5, float(by_column[0] - columns)),
+        min(n_columns - 0.5, float(by_column[-1] + columns)),
     )
+
+
+def _without_thin_lines(tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Only pixels with tissue above, below and on both sides: drops the table's shells."""
+    reach = THIN_PIXELS
+    solid = np.zeros_like(tissue)
+    inner = slice(reach, -reach)
+    solid[:, inner, inner] = tissue[:, inner, inner]
+    for shift in (-reach, reach):
+        solid &= np.roll(tissue, shift, axis=1) & np.roll(tissue, shift, axis=2)
+    return solid
 
 
 def _figure(height: int) -> Figure:
@@ -66,26 +88,62 @@ def _figure(height: int) -> Figure:
 
 
 def _add_picture(
-    figure: Figure, picture: PlanePicture, window: IntensityWindow, hover: str, step: int = 1
+    figure: Figure,
+    picture: PlanePicture,
+    window: IntensityWindow,
+    box: tuple[float, float, float, float],
 ) -> None:
     import plotly.graph_objects as go
 
-    pixels = np.ascontiguousarray(np.round(picture.pixels[::step, ::step]).astype(np.int16))
+    # Only what is shown travels to the browser.
+    rows = slice(max(0, int(box[0])), int(np.ceil(box[1])) + 1)
+    columns = slice(max(0, int(box[2])), int(np.ceil(box[3])) + 1)
+    pixels = np.ascontiguousarray(np.round(picture.pixels[rows, columns]).astype(np.int16))
     figure.add_trace(
         go.Heatmap(
             z=pixels,
-            dx=step,
-            dy=step,
-            x0=0,
-            y0=0,
+            x0=columns.start,
+            y0=rows.start,
+            dx=1,
+            dy=1,
             zmin=window.low_hu,
             zmax=window.high_hu,
             colorscale="gray",
             showscale=False,
-            zsmooth="fast" if picture.plane != "axial" else False,
-            hovertemplate=hover + "<extra></extra>",
+            zsmooth=False,
+            hovertemplate="%{z} HU<br>column %{x}, row %{y}<extra></extra>",
         )
     )
+    figure.update_yaxes(scaleanchor="x", scaleratio=picture.aspect)
+
+
+def _add_strip_picture(
+    figure: Figure, picture: PlanePicture, window: IntensityWindow, step: int
+) -> None:
+    """A small gray PNG: a third of the bytes of numbers, and scrolling stays quick."""
+    import base64
+    import io
+
+    import plotly.graph_objects as go
+    from PIL import Image
+
+    gray = apply_window(picture.pixels[::step, ::step], window)
+    buffer = io.BytesIO()
+    Image.fromarray(gray[::-1]).save(buffer, format="png", compress_level=1)
+    n_rows, n_columns = picture.pixels.shape
+    figure.add_layout_image(
+        source="data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
+        xref="x",
+        yref="y",
+        x=-0.5,
+        y=n_rows - 0.5,
+        sizex=n_columns,
+        sizey=n_rows,
+        sizing="stretch",
+        layer="below",
+    )
+    # Without a trace there are no axes to hang the picture on.
+    figure.add_trace(go.Scatter(x=[0], y=[0], mode="markers", marker_opacity=0, hoverinfo="skip"))
     figure.update_yaxes(scaleanchor="x", scaleratio=picture.aspect)
 
 
@@ -99,6 +157,7 @@ def _corner_labels(figure: Figure, labels: Iterable[tuple[str, float, float]]) -
             yref="y domain",
             showarrow=False,
             font={"color": "#C9D1DA", "size": 13},
+            align="left",
             xanchor="left" if x < 0.3 else "right" if x > 0.7 else "center",
             yanchor="bottom" if y < 0.3 else "top" if y > 0.7 else "middle",
         )
@@ -171,19 +230,19 @@ def plot_axial(
     """
     picture = axial_slice(volume, slice_index)
     figure = _figure(height)
-    _add_picture(figure, picture, window, "%{z} HU<br>column %{x}, row %{y}")
+    shown = box or (-0.5, volume.shape[1] - 0.5, -0.5, volume.shape[2] - 0.5)
+    _add_picture(figure, picture, window, shown)
     if segmentation is not None:
         for name, mask in displayed_masks(segmentation, slice_index, structures).items():
             _add_outline(figure, name, mask, fill_opacity)
-    row_0, row_1, column_0, column_1 = box or (
-        -0.5,
-        volume.shape[1] - 0.5,
-        -0.5,
-        volume.shape[2] - 0.5,
-    )
+    row_0, row_1, column_0, column_1 = shown
     figure.update_xaxes(range=[column_0, column_1])
     figure.update_yaxes(range=[row_1, row_0])
+    words = f"slice {slice_index + 1} of {volume.shape[0]}"
+    position = f"{volume.slice_position_mm(slice_index):.0f} mm"
+    gray = f"L {window.center_hu:g}  W {window.width_hu:g}"
     _corner_labels(figure, [("R", 0.012, 0.5), ("L", 0.988, 0.5), ("A", 0.5, 0.985)])
+    _corner_labels(figure, [(f"{words}<br>{position}", 0.012, 0.985), (gray, 0.012, 0.015)])
     _add_scale_bar(figure, picture.pixel_mm[1], (row_0, row_1, column_0, column_1))
     # The zoom survives a change of slice, window or outline.
     figure.update_layout(uirevision="axial")
@@ -216,6 +275,7 @@ def plot_strip(
     location: L3Location | None = None,
     slice_index: int | None = None,
     height: int = 300,
+    box: tuple[float, float, float, float] | None = None,
 ) -> Figure:
     """Draw the sagittal or coronal plane through the spine with the level and the vertebrae.
 
@@ -229,15 +289,18 @@ def plot_strip(
         location: the L3 level; its line and the vertebra labels are drawn.
         slice_index: the axial slice on view, drawn as a thin line.
         height: height of the figure, pixels.
+        box: rows and columns that hold the body (see :func:`body_box`).
     """
     course = _spine_course(volume, plane, location)
     cut = sagittal_slice if plane == "sagittal" else coronal_slice
     picture = cut(volume, course)
     step = max(1, int(np.ceil(max(picture.pixels.shape) / STRIP_PIXELS)))
     figure = _figure(height)
-    _add_picture(figure, picture, window, "%{z} HU<br>slice %{y}", step)
+    _add_strip_picture(figure, picture, window, step)
     n_slices, n_across = picture.pixels.shape
-    figure.update_xaxes(range=[-0.5, n_across - 0.5])
+    whole = (-0.5, n_across - 0.5, -0.5, n_across - 0.5)
+    start, end = (box or whole)[:2] if plane == "sagittal" else (box or whole)[2:]
+    figure.update_xaxes(range=[start, end])
     figure.update_yaxes(range=[-0.5, n_slices - 0.5])
     if slice_index is not None:
         figure.add_hline(y=slice_index, line={"color": "#C9D1DA", "width": 1, "dash": "dot"})
