@@ -35,6 +35,11 @@ from hccsurv_core.volume import Volume
 MUSCLE_HU = (-29, 150)
 SUBCUTANEOUS_FAT_HU = (-190, -30)
 VISCERAL_FAT_HU = (-150, -50)
+#: A psoas outline is credible where this much of it borders on something else, and this much of
+#: what it encloses is muscle. Higher up, in the liver or the lung, neither holds.
+MIN_PARTED_SHARE, MIN_FILLED_SHARE = 0.55, 0.5
+#: A lumbar transverse process ends this far from the midline, in half widths of the body.
+PROCESS_REACH = 2.25
 #: Muscle smaller than this and on its own is noise or a vessel, cm².
 _SPECK_CM2 = 0.3
 #: The outline runs along the steepest slope; a pixel counts that lies inside it by its center,
@@ -128,14 +133,13 @@ def _draw_slice(anatomy: MuscleAnatomy, k: int, image: NDArray) -> dict[str, NDA
     outer = (radius <= polar.radius_at(wall.outer_mm[k], *from_center) + rim) & anatomy.body[k]
     inner = radius < polar.radius_at(wall.inner_mm[k], *from_center) - rim
     hull = anatomy.vertebra.body_hull(post, lat)
-    behind = anatomy.vertebra.behind_processes(post, lat) & (np.abs(lat) < 90)
+    # Further out than the processes reach, a kidney may lie as far back as they do.
+    reach_mm = PROCESS_REACH * (anatomy.vertebra.left_mm + anatomy.vertebra.right_mm) / 2
+    behind = anatomy.vertebra.behind_processes(post, lat) & (np.abs(lat) < reach_mm)
     bone = _bone(image, anatomy, post, lat, outer)
-    left, right = (
-        polar.inside_curve(p.radii_mm[k] + rim, post - p.centers_mm[k, 0], lat - p.centers_mm[k, 1])
-        for p in (anatomy.psoas_left, anatomy.psoas_right)
-    )
     muscular = within(image, MUSCLE_HU) & ~bone & ~hull
-    left, right = left & muscular, right & muscular & ~left
+    left = _draw_psoas(anatomy.psoas_left, k, post, lat, rim, muscular)
+    right = _draw_psoas(anatomy.psoas_right, k, post, lat, rim, muscular & ~left)
     muscle = (outer & (~inner | behind) & muscular) | left | right
     muscle = _without_specks(muscle, _SPECK_CM2 * 100 / float(np.prod(anatomy.frame.pixel_mm)))
     cavity = inner & outer & ~behind & ~hull & ~muscle
@@ -146,6 +150,23 @@ def _draw_slice(anatomy: MuscleAnatomy, k: int, image: NDArray) -> dict[str, NDA
         "subcutaneous_fat": anatomy.body[k] & ~outer & within(image, SUBCUTANEOUS_FAT_HU),
         "visceral_fat": cavity & within(image, VISCERAL_FAT_HU),
     }
+
+
+def _draw_psoas(
+    psoas: PsoasOutline,
+    k: int,
+    post: NDArray,
+    lat: NDArray,
+    rim: float,
+    muscular: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """The muscle inside an outline; empty where the outline is not credible."""
+    d_post, d_lat = post - psoas.centers_mm[k, 0], lat - psoas.centers_mm[k, 1]
+    inside = polar.inside_curve(psoas.radii_mm[k] + rim, d_post, d_lat)
+    mask = inside & muscular
+    filled = mask.sum() >= MIN_FILLED_SHARE * max(1, inside.sum())
+    credible = filled and psoas.parted_share[k] >= MIN_PARTED_SHARE
+    return mask if credible else np.zeros_like(mask)
 
 
 def within(image: NDArray, limits_hu: tuple[float, float]) -> NDArray[np.bool_]:

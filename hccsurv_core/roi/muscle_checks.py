@@ -8,14 +8,14 @@ from scipy import ndimage as ndi
 
 from hccsurv_core.roi import polar
 from hccsurv_core.roi.abdominal_wall import angle_from_front_deg
-from hccsurv_core.roi.muscle import MuscleAnatomy
+from hccsurv_core.roi.muscle import MIN_PARTED_SHARE, MuscleAnatomy
 
 #: Left and right psoas differ by less than this share of their mean in nearly everyone.
 PSOAS_ASYMMETRY = 0.35
 WALL_ASYMMETRY = 0.30
 #: Share of the wall whose inner border is inferred, not seen.
 INFERRED_WALL = 0.6
-PSOAS_EDGE_SHARE = 0.45
+PSOAS_PARTED_SHARE = 0.65
 METAL_HU = 2500
 _PADDING_HU = -1000
 
@@ -93,8 +93,11 @@ def _cut_off(anatomy: MuscleAnatomy, image: NDArray, k: int) -> str | None:
 def _psoas_sides(masks: dict[str, NDArray[np.bool_]], k: int) -> str | None:
     left, right = (int(masks[f"psoas_{side}"][k].sum()) for side in ("left", "right"))
     if left == 0 or right == 0:
-        missing = "left" if left == 0 else "right"
-        return f"The {missing} psoas was not found: draw it by hand."
+        missing = [side for side, n in (("left", left), ("right", right)) if n == 0]
+        return (
+            f"The {' and '.join(missing)} psoas cannot be told from what surrounds it on this "
+            "slice and is not measured: check the level, or draw it by hand."
+        )
     difference = abs(left - right) / ((left + right) / 2)
     if difference <= PSOAS_ASYMMETRY:
         return None
@@ -103,11 +106,11 @@ def _psoas_sides(masks: dict[str, NDArray[np.bool_]], k: int) -> str | None:
 
 
 def _psoas_border(psoas, k: int) -> str | None:
-    if psoas.edge_share[k] >= PSOAS_EDGE_SHARE:
+    if not MIN_PARTED_SHARE <= psoas.parted_share[k] < PSOAS_PARTED_SHARE:
         return None
     side = "left" if psoas.side > 0 else "right"
     return (
-        f"Only {psoas.edge_share[k]:.0%} of the {side} psoas outline follows a visible border: "
+        f"Only {psoas.parted_share[k]:.0%} of the {side} psoas outline borders on something else than muscle: "
         "check it against its neighbors."
     )
 

@@ -35,14 +35,15 @@ class PsoasOutline:
         centers_mm: (slices, 2) posterior and lateral of the curve's center in the frame.
         radii_mm: (slices, rays) of :func:`polar.ray_angles`.
         mean_hu: attenuation of the muscle's core.
-        edge_share: (slices,) share of the outline that lies on an edge of the image.
+        parted_share: (slices,) share of the outline beyond which lies something else than
+            this muscle: fat, bone, an enhanced organ.
     """
 
     side: int
     centers_mm: NDArray[np.float64]
     radii_mm: NDArray[np.float64]
     mean_hu: float
-    edge_share: NDArray[np.float64]
+    parted_share: NDArray[np.float64]
 
 
 def find_psoas(
@@ -65,8 +66,8 @@ def find_psoas(
     centers = _track_centers(np.where(barred, -2.0, likely), frame, vertebra, side)
     core = _core_tone(images, frame, centers, tone)
     likely = np.where(barred, -2.5, _likelihood(images, core.mean_hu, core.sd_hu))
-    curve, edge_share = _outline(images, likely, frame, centers)
-    return PsoasOutline(side, centers, curve, core.mean_hu, edge_share)
+    curve, rays = _outline(images, likely, frame, centers)
+    return PsoasOutline(side, centers, curve, core.mean_hu, _parted_share(rays, curve, core))
 
 
 def _barred(
@@ -149,7 +150,8 @@ def _core_tone(
 
 def _outline(
     images: NDArray, likely: NDArray, frame: PatientFrame, centers: NDArray
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Radii (slices, rays), and the attenuation along the rays they were found in."""
     angles = polar.ray_angles(N_RAYS)
     origin = (centers - [frame.posterior_mm[0], frame.lateral_mm[0]]) / frame.spacing_mm
     pixels = RADII_MM / frame.spacing_mm
@@ -171,5 +173,15 @@ def _outline(
         agreed = ndi.median_filter(RADII_MM[curve], size=(min(5, len(images)), 5), mode="nearest")
         pull = ((RADII_MM - agreed[..., None]) / 2.5) ** 2
         curve = polar.best_closed_curve(score - np.minimum(pull, 8.0), 2, 0.25)
-    edge_share = (np.take_along_axis(edge, curve[..., None], axis=2)[..., 0] > 0.5).mean(axis=1)
-    return polar.smooth_closed(RADII_MM[curve], 1.0), edge_share
+    return polar.smooth_closed(RADII_MM[curve], 1.0), hu
+
+
+def _parted_share(
+    rays: NDArray[np.float32], radii_mm: NDArray[np.float64], core: MuscleTone
+) -> NDArray[np.float64]:
+    """Share of rays on which the 2 to 4.5 mm outside the outline are not like the muscle."""
+    step = RADII_MM[1] - RADII_MM[0]
+    first = np.rint(radii_mm / step).astype(int)[..., None] + round(2.0 / step)
+    ring = np.minimum(first + np.arange(round(2.5 / step) + 1), rays.shape[2] - 1)
+    outside = np.take_along_axis(rays, ring, axis=2).mean(axis=2)
+    return (np.abs(outside - core.mean_hu) > max(35.0, 1.5 * core.sd_hu)).mean(axis=1)
