@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -10,9 +11,9 @@ from hccsurv_core import __version__
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS
 from pages._shared import components, downloads, formats, routes, services, viewer
-from pages._shared.facts_form import missing_facts
+from pages._shared.facts_form import height_input, missing_facts, sex_input
 from pages._shared.formats import OPERATOR_SIGNS, html
-from pages._shared.frame import facts_form, require_study
+from pages._shared.frame import require_study, save_facts
 from pages._shared.services import StudyView
 
 #: About the width of the picture on a screen of 1280 pixels; its height follows the body.
@@ -49,7 +50,8 @@ def definitions_table(view: StudyView) -> str:
         else:
             who = {"male": "men", "female": "women"}.get(sex, "") if definition.needs_sex else "all"
             cutoff = f"{sign} {result.cutoff:g} <span class='unit'>{who}</span>"
-        reason = f'<span class="sub">{html(result.reason)}</span>' if result.reason else ""
+        because = (result.reason or "").removeprefix("not known, ")
+        reason = f'<span class="sub">{html(because)}</span>' if because else ""
         rows.append(
             f'<tr class="{"hcc-low" if kind == "low" else ""}">'
             f"<td><b>{html(result.name)}</b><span class='sub'>{html(definition.title)}</span></td>"
@@ -70,16 +72,15 @@ def definitions_table(view: StudyView) -> str:
 
 
 def headline(view: StudyView) -> str:
-    """ "3 of 5 call it low", and what is not known (HTML)."""
+    """ "3 of 5 definitions call it low", and what is not known (HTML)."""
     results = view.definitions
     low = sum(result.positive is True for result in results)
     unknown = sum(result.positive is None for result in results)
-    known = len(results) - unknown
-    if known == 0:
+    if unknown == len(results):
         return '<div class="hcc-headline">No verdict yet</div>'
-    words = f"{low} of {known} definitions call it low"
+    words = f"{low} of {len(results)} definitions {'calls' if low == 1 else 'call'} it low"
     extra = f"<small>{unknown} not known</small>" if unknown else ""
-    return f'<div class="hcc-headline" data-testid="headline">{words}{extra}</div>'
+    return f'<div class="hcc-headline">{words}{extra}</div>'
 
 
 def numbers_table(view: StudyView) -> str:
@@ -112,16 +113,24 @@ def numbers_table(view: StudyView) -> str:
 
 def ask_for_facts(view: StudyView) -> None:
     """Sex or height is missing: ask for it right here."""
-    missing = missing_facts(view.patient.facts)
+    facts = view.patient.facts
+    missing = missing_facts(facts)
     if not missing:
         return
     what = " and ".join(missing)
-    with st.container(border=True, key="ask_facts"):
+    with st.container(border=True, key="ask_facts"), st.form("ask_form", border=False):
         st.markdown(
-            f":material/edit: **The {what} {'is' if len(missing) == 1 else 'are'} missing.** "
-            "Some definitions stay “not known” until you give it here."
+            f":material/edit: **{what.capitalize()} {'is' if len(missing) == 1 else 'are'} "
+            "missing.** Some definitions stay “not known” until you give it here."
         )
-        facts_form(view, "ask")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            sex, height_m = facts.sex, facts.height_m
+            if "sex" in missing:
+                sex = sex_input(None, "ask_sex")
+            if "height" in missing:
+                height_m = height_input(None, "ask_height", width=190)
+            if st.form_submit_button("Save", type="primary", key="ask_save"):
+                save_facts(view, replace(facts, sex=sex, height_m=height_m))
 
 
 def what_to_check(view: StudyView) -> None:

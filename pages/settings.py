@@ -32,6 +32,17 @@ BACKEND_TITLES = {
     "classical": "Anatomy and attenuation (built in)",
     "totalsegmentator": "TotalSegmentator",
 }
+LIMIT_WORDS = {
+    "max_total_bytes": "Size, unpacked",
+    "max_files": "Files",
+    "max_ratio": "Unpacked to packed size of one file",
+    "max_depth": "Archives within archives",
+    "max_voxels": "Voxels of one series",
+    "max_side": "Rows or columns of one image",
+    "decode_seconds": "Time to decode",
+    "file_seconds": "Time to decode one file",
+    "decode_bytes": "Memory to decode",
+}
 state = session()
 
 
@@ -80,13 +91,14 @@ def limits() -> None:
     st.subheader("Limits of an upload", anchor=False)
     values = IntakeLimits()
     rows = []
-    for name, value in values.__dict__.items():
-        words = name.replace("_", " ").capitalize()
-        shown = formats.file_size(value) if "bytes" in name else f"{value:,}".replace(",", " ")
+    for name, words in LIMIT_WORDS.items():
+        value = getattr(values, name)
+        shown = formats.file_size(value) if "bytes" in name else f"{value:,.0f}".replace(",", " ")
         if name.endswith("seconds"):
             shown += " s"
         rows.append(f'<tr><td>{html(words)}</td><td class="num">{html(shown)}</td></tr>')
     st.html(f'<table class="hcc-table"><tbody>{"".join(rows)}</tbody></table>')
+    st.caption("Uploads are decoded in a separate process: what breaks these limits is refused.")
 
 
 def data_place() -> None:

@@ -19,7 +19,7 @@ state = session()
 
 def series_line(series: Any) -> str:
     """One line about a series, for choosing."""
-    parts = [series.modality]
+    parts = ["NIfTI" if series.modality == "NIFTI" else series.modality]
     if series.body_part:
         parts.append(series.body_part.lower())
     if series.phase:

@@ -68,17 +68,20 @@ def show_error(error: HccsurvError) -> None:
 
 
 def show_notice(notice: tuple[str, str]) -> None:
-    """A message kept from the last run: (success, info, warning or error; Markdown)."""
+    """A message kept from the last run: (success, info, warning or error; Markdown).
+
+    What went well goes away by itself; what did not stays until the next click.
+    """
     kind, text = notice
+    if kind == "success":
+        st.toast(text, icon=":material/check_circle:")
+        return
     icons = {
-        "success": ":material/check_circle:",
         "info": ":material/info:",
         "warning": ":material/warning:",
         "error": ":material/error:",
     }
-    {"success": st.success, "info": st.info, "warning": st.warning, "error": st.error}[kind](
-        text, icon=icons[kind]
-    )
+    {"info": st.info, "warning": st.warning, "error": st.error}[kind](text, icon=icons[kind])
 
 
 def empty_state(title: str, sentence: str, page: str, label: str) -> None:

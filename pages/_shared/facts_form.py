@@ -4,7 +4,42 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hccsurv_core.patient import AGE_RANGE_YEARS, HEIGHT_RANGE_M, WEIGHT_RANGE_KG, PatientFacts
+from hccsurv_core.patient import (
+    AGE_RANGE_YEARS,
+    HEIGHT_RANGE_M,
+    SEXES,
+    WEIGHT_RANGE_KG,
+    PatientFacts,
+)
+
+
+def sex_input(sex: str | None, key: str) -> str | None:
+    """Female, male, or nothing chosen."""
+    return st.segmented_control(
+        "Sex",
+        list(SEXES),
+        default=sex,
+        format_func=str.capitalize,
+        key=key,
+        help="The cut-offs of four of the five definitions differ by sex.",
+    )
+
+
+def height_input(height_m: float | None, key: str, width: int | str = "stretch") -> float | None:
+    """A height asked for in cm, returned in m."""
+    height_cm = st.number_input(
+        "Height (cm)",
+        min_value=HEIGHT_RANGE_M[0] * 100,
+        max_value=HEIGHT_RANGE_M[1] * 100,
+        value=None if height_m is None else round(height_m * 100, 1),
+        step=1.0,
+        format="%g",
+        key=key,
+        placeholder="not known",
+        help="SMI and PMI divide by height².",
+        width=width,
+    )
+    return None if height_cm is None else round(height_cm / 100, 4)
 
 
 def facts_inputs(facts: PatientFacts, key: str) -> PatientFacts:
@@ -14,14 +49,7 @@ def facts_inputs(facts: PatientFacts, key: str) -> PatientFacts:
         facts: what is known.
         key: prefix of the widgets' keys.
     """
-    sex = st.segmented_control(
-        "Sex",
-        ["female", "male"],
-        default=facts.sex,
-        format_func=str.capitalize,
-        key=f"{key}_sex",
-        help="The cut-offs of four of the five definitions differ by sex.",
-    )
+    sex = sex_input(facts.sex, f"{key}_sex")
     left, middle, right = st.columns(3)
     age = left.number_input(
         "Age (years)",
@@ -33,17 +61,8 @@ def facts_inputs(facts: PatientFacts, key: str) -> PatientFacts:
         key=f"{key}_age",
         placeholder="not known",
     )
-    height_cm = middle.number_input(
-        "Height (cm)",
-        min_value=HEIGHT_RANGE_M[0] * 100,
-        max_value=HEIGHT_RANGE_M[1] * 100,
-        value=None if facts.height_m is None else round(facts.height_m * 100, 1),
-        step=1.0,
-        format="%g",
-        key=f"{key}_height",
-        placeholder="not known",
-        help="SMI and PMI divide by height².",
-    )
+    with middle:
+        height_m = height_input(facts.height_m, f"{key}_height")
     weight = right.number_input(
         "Weight (kg)",
         min_value=WEIGHT_RANGE_KG[0],
@@ -54,12 +73,7 @@ def facts_inputs(facts: PatientFacts, key: str) -> PatientFacts:
         key=f"{key}_weight",
         placeholder="not known",
     )
-    return PatientFacts(
-        sex=sex,
-        age_years=age,
-        height_m=None if height_cm is None else height_cm / 100,
-        weight_kg=weight,
-    )
+    return PatientFacts(sex=sex, age_years=age, height_m=height_m, weight_kg=weight)
 
 
 def missing_facts(facts: PatientFacts) -> list[str]:

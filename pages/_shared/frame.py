@@ -117,24 +117,29 @@ def _facts_popover(view: StudyView) -> None:
         help="Sex, age, height and weight",
         key="facts_popover",
     ):
-        facts_form(view, "bar")
+        facts_form(view)
 
 
-def facts_form(view: StudyView, key: str) -> None:
-    """The form that edits the patient's facts, wherever they are asked for."""
-    prefix = f"{key}_{view.patient.id}"
+def facts_form(view: StudyView) -> None:
+    """The form that edits the pseudonym and the patient's facts."""
+    prefix = f"bar_{view.patient.id}"
     with st.form(f"{prefix}_form", border=False):
         pseudonym = st.text_input("Pseudonym", view.patient.pseudonym, key=f"{prefix}_pseudonym")
         facts = facts_inputs(view.patient.facts, prefix)
         if st.form_submit_button("Save", type="primary", key=f"{prefix}_save"):
-            _save_facts(view, facts, pseudonym)
+            save_facts(view, facts, pseudonym)
 
 
-def _save_facts(view: StudyView, facts: PatientFacts, pseudonym: str) -> None:
+def save_facts(view: StudyView, facts: PatientFacts, pseudonym: str | None = None) -> None:
+    """Store the facts, measure again with them, and draw the page anew."""
     state = session()
     try:
         services.change_facts(
-            view.patient, view.study.id, facts, actor=state.actor, pseudonym=pseudonym
+            view.patient,
+            view.study.id,
+            facts,
+            actor=state.actor,
+            pseudonym=pseudonym or view.patient.pseudonym,
         )
     except HccsurvError as error:
         components.show_error(error)

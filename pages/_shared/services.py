@@ -312,7 +312,8 @@ def _store_scan(
         study = store.add_study(
             patient_id,
             scan.volume,
-            modality=scan.series.modality,
+            # What can be measured is CT, whatever file it came in.
+            modality="CT" if scan.series.modality == "NIFTI" else scan.series.modality,
             study_date=scan.series.study_date,
             description=scan.series.description,
             phase=scan.series.phase,
