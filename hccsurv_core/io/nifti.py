@@ -25,6 +25,8 @@ _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _UNIT_MM = {"meter": 1000.0, "micron": 0.001}
 _FORM_TOLERANCE_MM = 1.0
 _SHEAR_TOLERANCE_DEG = 1.0
+#: Header extensions end well before; seeking further in a gzip would decompress all on the way.
+_MAX_OFFSET_BYTES = 64 << 20
 _EXPORT = "convert the DICOM series again (dcm2niix writes what is needed)"
 
 
@@ -111,6 +113,8 @@ def _checked(header: Any, limits: IntakeLimits) -> NiftiInfo:
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
         raise UnreadableFileError("holds color or complex values, not CT numbers")
+    if not 0 <= int(header.get_data_offset()) <= _MAX_OFFSET_BYTES:
+        raise UnreadableFileError("says that its voxels begin far behind the header")
     slope, intercept = header.get_slope_inter()
     affine, problems, warnings = _geometry(header, dims)
     return NiftiInfo(
