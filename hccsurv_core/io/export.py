@@ -1,0 +1,300 @@
+"""Volumes and masks as NIfTI and DICOM SEG, every voxel at its place in the patient.
+
+NIfTI counts x to the patient's right-to-left as positive left-to-right (RAS)
+where DICOM and this package use LPS: the first two world axes change sign.
+A label map holds one label per voxel, but total muscle includes the psoas; so
+its label is ``muscle_without_psoas``, and the sidecar tells which labels make
+up each structure. In DICOM SEG segments overlap as the structures do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hccsurv_core import __version__
+from hccsurv_core.errors import GeometryMismatchError, InputError
+from hccsurv_core.io.ct_series import write_ct_series
+from hccsurv_core.volume import LabelMap, Volume, check_same_geometry, describe_geometry
+
+__all__ = [
+    "label_map_from_masks",
+    "masks_of",
+    "write_ct_series",
+    "write_dicom_seg",
+    "write_masks",
+    "write_nifti_labels",
+    "write_nifti_volume",
+]
+
+#: Structures that are part of another one, which then gets a label for the rest of it.
+PARTS = {"muscle": ("psoas_left", "psoas_right")}
+_SUFFIXES = (".nii.gz", ".nii")
+
+
+def _rest_of(whole: str) -> str:
+    return f"{whole}_without_psoas"
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        raise InputError(
+            f"cannot be written ({error.strerror or error})",
+            source=str(path),
+            remedy="choose another folder, or free some space",
+        ) from error
+
+
+# -- label maps --------------------------------------------------------------------------------
+def label_map_from_masks(
+    volume: Volume, masks: Mapping[str, NDArray[np.bool_]], first_slice: int = 0
+) -> LabelMap:
+    """Masks of a slab as labels on the whole grid of ``volume``, one label per voxel.
+
+    Args:
+        volume: the grid.
+        masks: structure name to boolean (slab slices, rows, columns).
+        first_slice: index of the slab's first slice in the volume.
+
+    Returns:
+        Labels 1, 2 … in the order of ``masks``; a structure that holds others (muscle) has the
+        label ``muscle_without_psoas`` for what is left of it. Where other structures overlap,
+        the earlier one keeps the voxel.
+
+    Raises:
+        GeometryMismatchError: a mask does not fit the grid.
+    """
+    voxels = np.zeros(volume.shape, dtype=np.uint8)
+    names: dict[int, str] = {}
+    for value, (name, mask) in enumerate(masks.items(), start=1):
+        slab = voxels[first_slice : first_slice + len(mask)] if first_slice >= 0 else voxels[:0]
+        if slab.shape != mask.shape:
+            raise GeometryMismatchError(
+                f"the mask of {name}, {mask.shape} from slice {first_slice}, does not fit "
+                f"{describe_geometry(volume)}"
+            )
+        parts = [masks[part] for part in PARTS.get(name, ()) if part in masks]
+        own = mask & ~np.logical_or.reduce(parts) if parts else mask
+        slab[own & (slab == 0)] = value
+        names[value] = _rest_of(name) if parts else name
+    return LabelMap(voxels, volume.affine, names)
+
+
+def structures_of(names: Mapping[int, str]) -> dict[str, list[int]]:
+    """Structure name to the labels that make it up (muscle: its rest and both psoas)."""
+    values = {name: value for value, name in names.items()}
+    structures = {}
+    for name, value in values.items():
+        whole = next((w for w in PARTS if name == _rest_of(w)), None)
+        if whole is None:
+            structures[name] = [value]
+        else:
+            structures[whole] = [value, *(values[p] for p in PARTS[whole] if p in values)]
+    return structures
+
+
+def masks_of(labels: LabelMap) -> dict[str, NDArray[np.bool_]]:
+    """Structure name to boolean mask on the label map's grid; the inverse of the map's making."""
+    names = labels.names or {int(v): f"label_{v}" for v in np.unique(labels.voxels) if v}
+    return {name: np.isin(labels.voxels, values) for name, values in structures_of(names).items()}
+
+
+# -- NIfTI -------------------------------------------------------------------------------------
+def write_nifti_volume(path: Path, volume: Volume) -> Path:
+    """Write a scalar volume, int16 or float32, as NIfTI-1 in millimetres.
+
+    Raises:
+        InputError: the path is not ``.nii`` or ``.nii.gz``, or cannot be written.
+    """
+    voxels = volume.voxels
+    if voxels.dtype not in (np.int16, np.float32):
+        whole = np.issubdtype(voxels.dtype, np.integer) or voxels.dtype == bool
+        small = whole and voxels.min() >= -32768 and voxels.max() <= 32767
+        voxels = voxels.astype(np.int16 if small else np.float32)
+    return _write_nifti(path, voxels, volume.affine)
+
+
+def write_nifti_labels(path: Path, labels: LabelMap) -> Path:
+    """Write labels as NIfTI-1 (uint8, or int16 beyond 255) with their names in a JSON beside it.
+
+    Raises:
+        InputError: the path is not ``.nii`` or ``.nii.gz``, a label is negative or above 32767,
+            or the file cannot be written.
+    """
+    lowest, highest = int(labels.voxels.min()), int(labels.voxels.max())
+    if lowest < 0 or highest > np.iinfo(np.int16).max:
+        raise InputError(f"labels from {lowest} to {highest} cannot be written", source=path.name)
+    voxels = labels.voxels.astype(np.uint8 if highest <= 255 else np.int16)
+    _write_nifti(path, voxels, labels.affine)
+    names = labels.names or {}
+    sidecar = {
+        "labels": {str(value): name for value, name in names.items()},
+        "structures": structures_of(names),
+        "voxels_per_label": {
+            str(value): int(np.count_nonzero(labels.voxels == value)) for value in names
+        },
+        "spacing_mm": dict(zip(("slice", "row", "column"), labels.spacing_mm, strict=True)),
+        "written_by": f"hccsurv {__version__}",
+        "note": "Research use. Not a medical device.",
+    }
+    target = path.with_name(path.name[: -len(_suffix(path))] + ".json")
+    with _writing(target):
+        target.write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _suffix(path: Path) -> str:
+    for suffix in _SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return suffix
+    raise InputError(
+        "NIfTI files end in .nii or .nii.gz", source=path.name, remedy="rename the output"
+    )
+
+
+def _write_nifti(path: Path, voxels: NDArray, affine: NDArray[np.float64]) -> Path:
+    import nibabel
+
+    _suffix(path)
+    ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    image = nibabel.Nifti1Image(np.transpose(voxels, (2, 1, 0)), ras, dtype=voxels.dtype)
+    image.header.set_xyzt_units("mm", "sec")
+    # Both forms say "scanner": some readers (ITK) go by the quaternion, others by the matrix.
+    image.set_sform(ras, code=1)
+    axes = ras[:3, :3] / np.linalg.norm(ras[:3, :3], axis=0)
+    right_angled = np.abs(axes.T @ axes - np.eye(3)).max() < 1e-5
+    image.set_qform(ras, code=1 if right_angled else 0)
+    with _writing(path):
+        nibabel.save(image, path)
+    return path
+
+
+# -- DICOM SEG ---------------------------------------------------------------------------------
+def write_dicom_seg(
+    path: Path,
+    labels: LabelMap | Mapping[str, NDArray[np.bool_]],
+    *,
+    source_files: Sequence[Path],
+    volume: Volume,
+    series_description: str,
+    first_slice: int = 0,
+    method: str = "classical",
+    edited: bool = False,
+) -> Path:
+    """Write structures as one DICOM Segmentation object, referring to its source images.
+
+    Args:
+        path: the file to write.
+        labels: a label map on the volume's grid, or masks of a slab (structure name to boolean
+            (slab slices, rows, columns)), which may overlap; empty ones are left out.
+        source_files: the series' DICOM files, in any order, or one enhanced multi-frame file;
+            the segmentation takes over the patient and study they state. Empty: it refers to the
+            series that :func:`write_ct_series` makes of the volume.
+        volume: the grid of the masks.
+        series_description: what a viewer shows.
+        first_slice: index of the slab's first slice; 0 for a label map.
+        method: the backend ("classical", "totalsegmentator", "edited").
+        edited: True if a person corrected the result (SEMIAUTOMATIC instead of AUTOMATIC).
+
+    Raises:
+        InputError: every mask is empty, or the file cannot be written.
+        UnreadableFileError: a source file is damaged or has no identity.
+        GeometryMismatchError: labels and volume, or volume and source images, do not coincide.
+    """
+    from hccsurv_core.io.dicom_seg import write_segments
+
+    if isinstance(labels, LabelMap):
+        check_same_geometry(labels, volume)
+        masks: Mapping[str, NDArray[np.bool_]] = masks_of(labels)
+        first_slice = 0
+    else:
+        masks = labels
+    # The slab alone: a whole scan of masks would take gigabytes.
+    masks, first_slice = _cropped(masks, first_slice)
+    with _writing(path):
+        return write_segments(
+            path,
+            masks,
+            volume,
+            source_files=source_files,
+            series_description=series_description,
+            first_slice=first_slice,
+            method=method,
+            edited=edited,
+        )
+
+
+def _cropped(
+    masks: Mapping[str, NDArray[np.bool_]], first_slice: int
+) -> tuple[dict[str, NDArray[np.bool_]], int]:
+    filled = np.zeros(max((len(mask) for mask in masks.values()), default=0), dtype=bool)
+    for mask in masks.values():
+        filled[: len(mask)] |= mask.any(axis=(1, 2))
+    if not filled.any():
+        return dict(masks), first_slice
+    start, stop = int(np.argmax(filled)), len(filled) - int(np.argmax(filled[::-1]))
+    return {name: mask[start:stop] for name, mask in masks.items()}, first_slice + start
+
+
+# -- everything at once ------------------------------------------------------------------------
+def write_masks(
+    folder: Path,
+    volume: Volume,
+    masks: Mapping[str, NDArray[np.bool_]],
+    *,
+    first_slice: int = 0,
+    source_files: Sequence[Path] = (),
+    method: str = "classical",
+    edited: bool = False,
+    series_description: str = "Body composition",
+    with_series: bool = False,
+) -> dict[str, Path]:
+    """Write what ``--out`` promises: a label map and one mask per structure as NIfTI, and a SEG.
+
+    Args:
+        folder: made if missing.
+        volume, masks, first_slice, source_files, method, edited, series_description: as in
+            :func:`write_dicom_seg`.
+        with_series: where there are no source files, write the CT series the SEG refers to.
+
+    Returns:
+        What was written: "labels", "<structure>" for each mask, "dicom_seg", and "ct_series"
+        (a folder) if asked for.
+
+    Raises:
+        InputError, UnreadableFileError, GeometryMismatchError: as in :func:`write_dicom_seg`.
+    """
+    written = {
+        "labels": write_nifti_labels(
+            folder / "labels.nii.gz", label_map_from_masks(volume, masks, first_slice)
+        )
+    }
+    for name, mask in masks.items():
+        single = label_map_from_masks(volume, {name: mask}, first_slice)
+        path = folder / f"{name}.nii.gz"
+        written[name] = _write_nifti(path, single.voxels, single.affine)
+    written["dicom_seg"] = write_dicom_seg(
+        folder / "segmentation.dcm",
+        masks,
+        source_files=source_files,
+        volume=volume,
+        series_description=series_description,
+        first_slice=first_slice,
+        method=method,
+        edited=edited,
+    )
+    if with_series and not source_files:
+        write_ct_series(folder / "ct", volume, series_description="Made from a volume")
+        written["ct_series"] = folder / "ct"
+    return written
