@@ -11,13 +11,14 @@ from hccsurv_core.progress import Progress, silent
 from hccsurv_core.simulate import acquisition as scanner
 from hccsurv_core.simulate.acquisition import Acquisition
 from hccsurv_core.simulate.anatomy import Anatomy
-from hccsurv_core.simulate.body_fields import build_fields
+from hccsurv_core.simulate.body_fields import build_fields, table_y
 from hccsurv_core.simulate.canvas import Canvas
+from hccsurv_core.simulate.hip_fields import hip_fields
 from hccsurv_core.simulate.labels import LABELS, SKELETAL_MUSCLE
 from hccsurv_core.simulate.muscles import MuscleTissue, paint_body, paint_muscles
 from hccsurv_core.simulate.organs import paint_organs
 from hccsurv_core.simulate.shapes import Noise
-from hccsurv_core.simulate.skeleton import hip_fields, paint_hip_bones, paint_ribs
+from hccsurv_core.simulate.skeleton import paint_hip_bones, paint_ribs
 from hccsurv_core.simulate.spine_frames import Spine, build_spine
 from hccsurv_core.simulate.spine_shapes import paint_spine
 from hccsurv_core.volume import LabelMap, Volume
@@ -88,11 +89,10 @@ def simulate_abdomen(
     acquisition = acquisition or Acquisition()
     spine = build_spine(anatomy, np.random.default_rng([seed, 1]))
     z = _slice_positions(acquisition, spine)
-    back_y = _table_y(anatomy, spine)
+    back_y = table_y(anatomy, spine)
     front_y = -anatomy.belly_depth_mm - 1.2 * anatomy.subcutaneous_mm
-    width = 2 * (
-        max(anatomy.waist_half_width_mm, 150 * anatomy.cross_scale) + 2.2 * anatomy.subcutaneous_mm
-    )
+    half = max(anatomy.waist_half_width_mm, 150 * anatomy.cross_scale)
+    width = 2 * (half + 1.7 * anatomy.subcutaneous_mm)
     pixel = acquisition.pixel_mm or max(width + 26, back_y - front_y + 60) / acquisition.rows
     canvas = scanner.make_canvas(acquisition, z, pixel, (front_y + back_y) / 2)
     _paint_patient(canvas, anatomy, spine, seed, progress)
@@ -112,15 +112,6 @@ def _slice_positions(acquisition: Acquisition, spine: Spine) -> np.ndarray:
     return np.arange(low, high, acquisition.slice_mm)
 
 
-def _table_y(anatomy: Anatomy, spine: Spine) -> float:
-    z = spine.level_to_z(np.linspace(-5, 5, 21))
-    return (
-        float(np.median(spine.center_at(z)[1]))
-        + 78 * anatomy.cross_scale
-        + 0.75 * anatomy.subcutaneous_mm
-    )
-
-
 def _paint_patient(
     canvas: Canvas, anatomy: Anatomy, spine: Spine, seed: int, progress: Progress
 ) -> None:
@@ -128,8 +119,8 @@ def _paint_patient(
         return np.random.default_rng([seed, number])
 
     progress(0.02, "body")
-    body = build_fields(canvas, anatomy, spine, stream(2))
     hip = hip_fields(canvas, anatomy, spine)
+    body = build_fields(canvas, anatomy, spine, hip, stream(2))
     paint_body(canvas, anatomy, body, stream(3))
     progress(0.2, "organs")
     paint_organs(canvas, anatomy, spine, body, hip, stream(4))

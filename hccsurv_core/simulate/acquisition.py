@@ -136,13 +136,13 @@ def add_beam_hardening(canvas: Canvas, strength: float) -> None:
     """Darken the bands between dense bones of the same row (in place), up to about 12 HU."""
     if strength <= 0:
         return
-    dense = np.clip(canvas.hu - 250, 0, 1500).sum(2) * canvas.pixel_mm
-    dark = 12 * strength * np.clip(dense / 40000, 0, 1.5)
     kernel = np.ones(max(3, round(9 / canvas.pixel_mm)))
     kernel /= kernel.sum()
+    weight = np.exp(-((canvas.x / 90) ** 4)).astype(np.float32)
     for k in range(len(canvas.hu)):
-        row = np.convolve(dark[k], kernel, mode="same").astype(np.float32)
-        canvas.hu[k] -= (row[:, None] * np.exp(-((canvas.x / 90) ** 4))) * (canvas.labels[k] > 0)
+        dense = np.clip(canvas.hu[k] - 250, 0, 1500).sum(1) * canvas.pixel_mm
+        dark = np.convolve(12 * strength * np.clip(dense / 40000, 0, 1.5), kernel, mode="same")
+        canvas.hu[k] -= dark.astype(np.float32)[:, None] * weight * (canvas.labels[k] > 0)
 
 
 def to_int16(canvas: Canvas, acquisition: Acquisition) -> np.ndarray:

@@ -107,7 +107,7 @@ class Anatomy:
     @property
     def muscle_scale(self) -> float:
         """Linear scale of muscle cross-sections relative to a healthy man of 1.72 m."""
-        area = 1.12 * (1.0 if self.sex == "male" else 0.82) * (self.height_m / 1.72) ** 2
+        area = 1.12 * (1.0 if self.sex == "male" else 0.98) * (self.height_m / 1.72) ** 2
         area *= self.muscle
         return float(np.sqrt(area))
 
@@ -164,7 +164,7 @@ def _habitus(bmi: float, male: bool, u: dict[str, float]) -> dict[str, object]:
             np.clip((138 if male else 122) + 2.6 * excess + 4 * u["k"], 100, 190)
         ),
         "belly_depth_mm": float(
-            np.clip((104 if male else 92) + (4.2 if male else 3.2) * excess + 7 * u["l"], 62, 190)
+            np.clip((104 if male else 92) + (4.2 if male else 3.2) * excess + 7 * u["l"], 70, 190)
         ),
         "subcutaneous_mm": float(
             np.clip((11 if male else 17) + (1.3 if male else 2.0) * excess + 3 * u["m"], 2.5, 60)
@@ -175,7 +175,7 @@ def _habitus(bmi: float, male: bool, u: dict[str, float]) -> dict[str, object]:
 
 def _skeleton(age: float, male: bool, u: dict[str, float], p: np.ndarray) -> dict[str, object]:
     return {
-        "lordosis": float(np.clip(1 + 0.25 * u["o"], 0.4, 1.6)),
+        "lordosis": float(np.clip(1 + 0.2 * u["o"], 0.5, 1.4)),
         "scoliosis_deg": float(np.clip(3 * u["q"], -9, 9)),
         "n_lumbar": 5 if p[1] < 0.92 else (4 if p[1] < 0.95 else 6),
         "rib12_mm": 0.0 if p[2] < 0.03 else float(np.clip(105 + 30 * u["r"], 15, 160)),

@@ -12,6 +12,7 @@ import numpy as np
 
 from hccsurv_core.simulate.anatomy import Anatomy
 from hccsurv_core.simulate.canvas import Array, Canvas
+from hccsurv_core.simulate.hip_fields import HipFields
 from hccsurv_core.simulate.shapes import Noise, smooth_min, superellipse
 from hccsurv_core.simulate.spine_frames import Spine
 
@@ -69,14 +70,15 @@ class Envelope:
         """Half width, y of the front, y of the back (without the paraspinal bulges) at ``z``."""
         a = self.anatomy
         belly, waist, bones = a.belly_depth_mm, a.waist_half_width_mm, a.cross_scale
-        chest, pelvis = 143 * bones, 131 * bones
+        chest, pelvis = 143 * bones, 143 * bones
         soft = 0.5 * (waist - chest)
         width = [pelvis - 6, pelvis - 2, pelvis, 0.6 * pelvis + 0.4 * waist, waist, waist, waist,
                  0.8 * waist + 0.2 * chest, 0.45 * waist + 0.55 * chest, chest + 0.7 * soft,
                  chest + 0.5 * soft, chest + 0.3 * soft, chest - 6]  # fmt: skip
         ribs = 0.6 * belly + 48 * bones
         front = [-0.66, -0.72, -0.8, -0.87, -0.95, -1.0, -1.0, -0.99]
-        front_y = [f * belly for f in front] + [
+        pelvic = [84, 82, 80, 74, 60, 0, 0, 0]  # the wall reaches the front of the hip bones
+        front_y = [min(f * belly, -p * bones) for f, p in zip(front, pelvic, strict=True)] + [
             -0.5 * (belly + ribs),
             -ribs,
             -ribs - 2,
@@ -92,7 +94,11 @@ class Envelope:
 
 
 def build_fields(
-    canvas: Canvas, anatomy: Anatomy, spine: Spine, rng: np.random.Generator
+    canvas: Canvas,
+    anatomy: Anatomy,
+    spine: Spine,
+    hip: HipFields,
+    rng: np.random.Generator,
 ) -> BodyFields:
     """Compute the envelope's fields on the canvas's coarse grid."""
     x, y, z = _bent_coordinates(canvas, rng)
@@ -102,17 +108,29 @@ def build_fields(
     half_width, front, back = (per_slice(v) for v in Envelope(anatomy, spine).at(z1))
     middle = front + WIDEST * (back - front)
     depth = np.where(y < middle, middle - front, back - middle)
-    power = np.where(y < middle, FRONT_POWER, BACK_POWER)
+    square = 0.5 * np.clip(-2.0 - level, 0, 1)  # flat between the hip bones
+    power = np.where(y < middle, FRONT_POWER + square, BACK_POWER)
     trunk = canvas.true_distance(superellipse(x - 0.3 * sx, y - middle, half_width, depth, power))
     bulge = erector_distance(anatomy, spine, x - sx, y - sy, z1, compartment=True)
     buttock = _buttock_distance(anatomy, spine, x, y, z1)
     fascia = smooth_min(smooth_min(trunk, bulge, 7.0), buttock, 12.0)
+    fascia = smooth_min(fascia, _about_hip_bones(hip), 10.0)
     angle = np.arctan2(np.abs(x) / half_width, -(y - middle) / depth).astype(np.float32)
     chest = np.clip((level - 1.7) / 1.3, 0, 1)
     lateral = _lateral_thickness(anatomy, angle, chest, level) * (
         1 + anatomy.asymmetry * np.sign(x)
     )
-    skin = _skin(anatomy, spine, z1, trunk, bulge, buttock, angle, y, level)
+    skin = _skin(
+        anatomy,
+        spine,
+        z1,
+        smooth_min(trunk, _about_hip_bones(hip), 30.0),
+        bulge,
+        buttock,
+        angle,
+        y,
+        level,
+    )
     rectus = 11.0 * np.clip(1.25 - angle, 0, 1) + 2.0
     wall = np.maximum(lateral + 1.5 + 3.0 * anatomy.visceral_fat, rectus * (angle < 0.9) + 2.0)
     cavity = np.maximum(trunk + wall, fascia + wall)
@@ -131,6 +149,21 @@ def _bent_coordinates(canvas: Canvas, rng: np.random.Generator) -> tuple[Array, 
         narrow = Noise(rng, (26.0, 26.0, 40.0), (32, 32, 24)).smooth(x, y, z)
         shifts.append(2.0 * broad + 0.8 * narrow)
     return grid[0] + shifts[0], grid[1] + shifts[1], z
+
+
+def _about_hip_bones(hip: HipFields) -> Array:
+    """The fascia keeps at least a few millimetres from the hip bones."""
+    miss = hip.along - np.clip(hip.along, 0, hip.length)
+    return np.hypot(hip.across, miss) - hip.half - 6.0
+
+
+def table_y(anatomy: Anatomy, spine: Spine) -> float:
+    """Anatomical y of the table top: the lowest of back and sacrum, pressed in a little."""
+    level = np.linspace(-6, 6, 49)
+    y = spine.center_at(spine.level_to_z(level))[1]
+    back = np.interp(level, LEVELS, [30, 36, 46, 60, 71, 75, 76, 74, 69, 62, 58, 56, 54])
+    lowest = float(np.quantile(y + back * anatomy.cross_scale, 0.9))
+    return lowest + 0.7 * anatomy.subcutaneous_mm + 3.0
 
 
 def erector_distance(
@@ -174,7 +207,7 @@ def _lateral_thickness(anatomy: Anatomy, angle: Array, chest: Array, level: Arra
     """Thickness of the lateral layers: from the semilunar line to the quadratus; ribs above."""
     rise = np.clip((angle - 0.52) / 0.28, 0, 1)
     fall = np.clip((2.42 - angle) / 0.45, 0, 1)
-    belly = 19.0 * anatomy.muscle_scale**2 * np.sqrt(np.clip(rise * fall, 0, 1))
+    belly = 18.5 * anatomy.muscle_scale**1.5 * np.sqrt(np.clip(rise * fall, 0, 1))
     belly *= np.clip(1 - 0.06 * np.abs(level), 0.6, 1)
     ribs = 15.0 * anatomy.cross_scale * np.clip((angle - 0.15) / 0.4, 0, 1)
     ribs *= 1 - 0.35 * np.clip((angle - 2.3) / 0.5, 0, 1)
@@ -206,7 +239,5 @@ def _skin(
     fat = 2.0 + s * mix * (1.1 if female else 1.0)
     smooth = smooth_min(smooth_min(trunk, bulge, 42.0), buttock, 34.0)
     skin = smooth - fat
-    _, spine_y = spine.center_at(z)
-    low = float(np.interp(0.0, np.arange(2), [0, 0]) + np.median(spine_y))
-    table = low + 78 * anatomy.cross_scale + 0.75 * s
+    table = table_y(anatomy, spine)
     return -smooth_min(-skin, table - y, 14.0)

@@ -6,9 +6,9 @@ import numpy as np
 
 from hccsurv_core.simulate.body_fields import Envelope
 from hccsurv_core.simulate.canvas import Array
+from hccsurv_core.simulate.hip_fields import HipFields
 from hccsurv_core.simulate.labels import LABELS
-from hccsurv_core.simulate.shapes import Noise, ellipsoid
-from hccsurv_core.simulate.skeleton import HipFields
+from hccsurv_core.simulate.shapes import Noise
 from hccsurv_core.simulate.soft_tissue import OrganPlacer
 from hccsurv_core.simulate.tubes import smooth_path
 
@@ -32,17 +32,19 @@ def paint_hollow(
 ) -> None:
     """Wall, contents and, in front (the patient lies on the back), gas."""
     canvas = place.canvas
-    inside = field < 0
-    if not inside.any():
+    near = np.flatnonzero((field < 1).any((1, 2)))
+    if not len(near) or not (field < 0).any():
         return
-    canvas.paint_field(field, place.hu["bowel_wall"], LABELS[label])
-    canvas.paint_field(field + wall_mm, content_hu, LABELS[label])
+    ks = slice(int(near[0]), int(near[-1]) + 1)
+    part, first = field[ks], int(near[0])
+    canvas.paint_field(part, place.hu["bowel_wall"], LABELS[label], first_slice=first)
+    canvas.paint_field(part + wall_mm, content_hu, LABELS[label], first_slice=first)
     if gas_share > 0:
-        y = np.broadcast_to(place.canvas.coarse_y, field.shape)[inside]
+        y = np.broadcast_to(canvas.coarse_y, part.shape)[part < 0]
         level = np.quantile(y, min(gas_share, 1.0))
-        gas = np.maximum(field + wall_mm, place.canvas.coarse_y - np.float32(level))
-        canvas.paint_field(gas, GAS_HU, LABELS[label])
-    np.minimum(place.occupied, field - 0.4, out=place.occupied)
+        gas = np.maximum(part + wall_mm, canvas.coarse_y - np.float32(level))
+        canvas.paint_field(gas, GAS_HU, LABELS[label], first_slice=first)
+    np.minimum(place.occupied[ks], part - 0.4, out=place.occupied[ks])
 
 
 def _free(place: OrganPlacer, field: Array, gap: float = 0.6) -> Array:
@@ -52,7 +54,7 @@ def _free(place: OrganPlacer, field: Array, gap: float = 0.6) -> Array:
 
 def paint_stomach(place: OrganPlacer) -> None:
     """Fundus behind the left lobe, body, antrum crossing in front of the pancreas."""
-    rng, body, spine = place.rng, place.body, place.spine
+    rng = place.rng
     knots = np.array([(56, -20, 4.6, 34), (62, -38, 3.6, 34), (52, -66, 2.6, 27), (22, -80, 1.9, 20),
                       (-8, -74, 1.7, 15), (-28, -62, 1.8, 11)])  # fmt: skip
     field = _sweep(place, knots, 24, deep=True)
@@ -67,13 +69,14 @@ def paint_stomach(place: OrganPlacer) -> None:
         return 38 + 22 * food.nearest(x, y, place.canvas.z[k])
 
     paint_hollow(place, field, 3.5, "stomach", content, rng.uniform(0.0, 0.45))
-    del body, spine
 
 
-def _sweep(place: OrganPlacer, knots: np.ndarray, n: int, deep: bool, haustra: float = 0.0) -> Array:
+def _sweep(
+    place: OrganPlacer, knots: np.ndarray, n: int, deep: bool, haustra: float = 0.0
+) -> Array:
     """Union of balls along (x, y, level, radius) knots; x and deep y follow the belly."""
-    body, s = place.body, place.anatomy.cross_scale
-    field = np.full(place.canvas.coarse_shape, 60.0, np.float32)
+    s = place.anatomy.cross_scale
+    field = place.empty_field()
     path = knots.astype(float).copy()
     path[:, 2] = place.spine.level_to_z(path[:, 2])
     if deep:
@@ -82,12 +85,7 @@ def _sweep(place: OrganPlacer, knots: np.ndarray, n: int, deep: bool, haustra: f
     path = smooth_path(path, n)
     phase = place.rng.uniform(0, 6)
     for i, (x, y, z, r) in enumerate(path):
-        r = r * (1 + haustra * np.sin(2.1 * i + phase))
-        ks = place.canvas.slices_between(z - 2.2 * r - 4, z + 2.2 * r + 4)
-        if ks.start >= ks.stop:
-            continue
-        ball = ellipsoid(body.x[ks], body.y[ks], body.z[ks], (x, y, z), (r, r, r))
-        np.minimum(field[ks], ball, out=field[ks])
+        place.add_ball(field, (x, y, z), r * (1 + haustra * np.sin(2.1 * i + phase)))
     return field
 
 
@@ -105,8 +103,8 @@ def paint_colon(place: OrganPlacer) -> None:
     right, left, middle = rng.uniform(20, 28), rng.uniform(11, 17), rng.uniform(14, 24)
     dip = rng.uniform(-1.2, 0.8)
     parts = (
-        ([at(-3.1, -0.75, -30, 0.9 * right), at(-2.4, -0.88, -26, right), at(-0.8, -0.96, -12, right),
-          at(0.4, -0.96, -10, right), at(1.0, -0.9, -32, 0.9 * right)], 30, 0.18, "stool", 0.25),
+        ([at(-3.1, -0.75, -30, 0.9 * right), at(-2.4, -0.88, -26, right), at(-0.8, -0.96, -16, right),
+          at(0.4, -0.94, -30, right), at(1.0, -0.86, -44, 0.9 * right)], 30, 0.18, "stool", 0.25),
         ([at(1.0, -0.85, -48, middle), at(0.5 + dip / 2, -0.5, 6, middle, True),
           at(dip, 0.0, 2, middle, True), at(0.8 + dip / 3, 0.5, 6, middle, True),
           at(2.3, 0.86, -36, middle)], 44, 0.2, "stool", 0.5),
@@ -138,7 +136,9 @@ def _stool(place: OrganPlacer):
 def paint_small_bowel(place: OrganPlacer) -> None:
     """Loops laid one after another where there is room, few of them in a fatty mesentery."""
     rng, canvas, body = place.rng, place.canvas, place.body
-    wanted = int(np.interp(place.anatomy.visceral_fat, [0, 0.4, 1], [520, 330, 120]) * place.wide**2)
+    wanted = int(
+        np.interp(place.anatomy.visceral_fat, [0, 0.4, 1], [520, 330, 120]) * place.wide**2
+    )
     low, high = place.spine.level_to_z(np.array([-4.6, 1.5]))
     z_ok = (body.z > low) & (body.z < high)
     room = np.maximum(place.limit + 7, 7 - place.occupied)
@@ -155,29 +155,22 @@ def paint_small_bowel(place: OrganPlacer) -> None:
 
 
 def _lay_loop(place: OrganPlacer, start: tuple[float, float, float], radius: float) -> None:
-    rng, body = place.rng, place.body
+    rng = place.rng
     points = np.array(start)[None]
     heading = rng.standard_normal(3) * (1, 0.7, 1)
     for _ in range(int(rng.integers(4, 10))):
         heading = heading / np.linalg.norm(heading) + 0.55 * rng.standard_normal(3)
         step = 0.75 * radius * heading / np.linalg.norm(heading)
         points = np.concatenate([points, points[-1:] + step])
-    ks = place.canvas.slices_between(points[:, 2].min() - 1.6 * radius, points[:, 2].max() + 1.6 * radius)
-    if ks.stop - ks.start < 1:
+    whole = place.empty_field()
+    for x, y, z in points:
+        place.add_ball(whole, (float(x), float(y), float(z)), radius)
+    near = np.flatnonzero((whole < 8).any((1, 2)))
+    if not len(near):
         return
-    field = np.full((ks.stop - ks.start, *place.canvas.coarse_shape[1:]), 60.0, np.float32)
-    x, y = place.canvas.coarse_x[0], place.canvas.coarse_y[0]
-    for p in points:
-        near = np.hypot(x - p[0], y - p[1]) < 2 * radius
-        i, j = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
-        if not len(i):
-            continue
-        part = (slice(None), slice(i[0], i[-1] + 1), slice(j[0], j[-1] + 1))
-        ball = ellipsoid(body.x[ks][part], body.y[ks][part], body.z[ks], tuple(p), (radius,) * 3)
-        field[part] = np.minimum(field[part], ball)
-    whole = np.full(place.canvas.coarse_shape, 60.0, np.float32)
+    ks = slice(near[0], near[-1] + 1)
     room = np.maximum(place.limit[ks] + 0.6, -place.occupied[ks])
-    whole[ks] = np.maximum(field + 0.8 * place.lobules[ks], room)
+    whole[ks] = np.maximum(whole[ks] + 0.8 * place.lobules[ks], room)
     kind = rng.random()
     if kind < 0.45:  # collapsed
         paint_hollow(place, whole, 0.45 * radius, "small_bowel", 28.0, 0.0)

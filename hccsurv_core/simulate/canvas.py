@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]  # float32 in practice
 #: In-plane step of the coarse fields, mm.
 COARSE_STEP_MM = 3.5
+#: Distances are clipped here before interpolation, mm.
+CLIP_MM = 14.0
 #: Distance (mm) beyond which a field need not be right.
 FAR_MM = 60.0
 
@@ -136,12 +138,17 @@ class Canvas:
         if label is not None:
             self.labels[box][share >= 0.5] = label
 
-    def upsample(self, field: Array, k: int, rows: slice, columns: slice) -> Array:
+    def upsample(
+        self, field: Array, k: int, rows: slice, columns: slice, *, distance: bool = True
+    ) -> Array:
         """A coarse field of slice ``k`` (of the field) on the pixels rows × columns."""
         to_rows, to_columns = self._to_rows[rows], self._to_columns[columns]
         used_i, used_j = np.flatnonzero(to_rows.any(0)), np.flatnonzero(to_columns.any(0))
         i, j = slice(used_i[0], used_i[-1] + 1), slice(used_j[0], used_j[-1] + 1)
-        return to_rows[:, i] @ field[k, i, j] @ to_columns[:, j].T
+        near = field[k, i, j]
+        if distance:  # cubic weights ring at jumps
+            near = np.clip(near, -CLIP_MM, CLIP_MM)
+        return to_rows[:, i] @ near @ to_columns[:, j].T
 
     def field_box(self, inside: NDArray[np.bool_]) -> tuple[slice, slice] | None:
         """Pixel rows and columns that cover the true cells of a coarse slice."""
@@ -162,21 +169,27 @@ class Canvas:
         hu: float | Callable[[int, slice, slice, Array], float | Array],
         label: int | None,
         opacity: float = 1.0,
+        first_slice: int = 0,
     ) -> None:
-        """Paint the inside of a coarse signed distance field (slices, coarse rows, columns)."""
+        """Paint the inside of a coarse signed distance field (slices, coarse rows, columns).
+
+        The field may cover only the slices from ``first_slice`` on.
+        """
         for k in map(int, np.flatnonzero((distance < 0).any((1, 2)))):
             found = self.field_box(distance[k] < 0)
             if found is None:
                 continue
             rows, columns = found
             fine = self.upsample(distance, k, rows, columns)
-            value = hu(k, rows, columns, fine) if callable(hu) else hu
+            value = hu(first_slice + k, rows, columns, fine) if callable(hu) else hu
             share = self.coverage(fine)
             if opacity != 1.0:
                 share *= opacity
-            self.paint((k, rows, columns), share, value, label)
+            self.paint((first_slice + k, rows, columns), share, value, label)
 
     def true_distance(self, level: Array) -> Array:
         """Turn a coarse level-set field into an approximate in-plane signed distance (mm)."""
         gy, gx = np.gradient(level, COARSE_STEP_MM, axis=(1, 2))
-        return np.clip(level / np.maximum(np.hypot(gx, gy), 1e-3), -FAR_MM, FAR_MM)
+        # Deep inside only the sign matters, and the gradient is not to be trusted.
+        slope = np.where(level > -45, np.clip(np.hypot(gx, gy), 0.5, 3.0), 1.0)
+        return np.clip(level / slope, -FAR_MM, FAR_MM)

@@ -65,8 +65,8 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         "2024-03-12",
         101,
         {"SMI": True, "PMA": True, "PMI": True, "PD": True, "MA": True},
-        sex="female", age_years=74.0, height_m=1.60, weight_kg=47.0, muscle=0.74, psoas=0.72,
-        muscle_hu=31.0, fat_streaks=0.14, phase="portal_venous", lesion_mm=32.0, bone_hu=95.0,
+        sex="female", age_years=74.0, height_m=1.60, weight_kg=47.0, muscle=0.8, psoas=0.62,
+        muscle_hu=24.0, fat_streaks=0.14, phase="portal_venous", lesion_mm=32.0, bone_hu=95.0,
     ),
     _demo(
         "definitions_disagree",
@@ -76,8 +76,8 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         "2024-05-21",
         102,
         {"SMI": False, "PMA": False, "PMI": False, "PD": True, "MA": True},
-        sex="male", age_years=62.0, height_m=1.74, weight_kg=103.0, muscle=1.18, psoas=1.15,
-        muscle_hu=29.0, fat_streaks=0.13, phase="portal_venous", lesion_mm=45.0,
+        sex="male", age_years=62.0, height_m=1.74, weight_kg=103.0, muscle=1.04, psoas=0.95,
+        muscle_hu=18.0, fat_streaks=0.13, phase="portal_venous", lesion_mm=45.0,
     ),
     _demo(
         "not_sarcopenic",
@@ -86,7 +86,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         "2024-02-06",
         103,
         {"SMI": False, "PMA": False, "PMI": False, "PD": False, "MA": False},
-        sex="male", age_years=48.0, height_m=1.78, weight_kg=80.0, muscle=1.16, psoas=1.2,
+        sex="male", age_years=48.0, height_m=1.78, weight_kg=80.0, muscle=1.1, psoas=1.05,
         muscle_hu=57.0, fat_streaks=0.02, phase="portal_venous", lesion_mm=24.0,
     ),
     _demo(
@@ -110,7 +110,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         105,
         {},
         sex="female", age_years=58.0, height_m=1.63, weight_kg=60.0, muscle=0.98, psoas=1.0,
-        muscle_hu=38.0, fat_streaks=0.07, phase="noncontrast",
+        muscle_hu=49.0, fat_streaks=0.07, phase="noncontrast",
     ),
 )  # fmt: skip
 

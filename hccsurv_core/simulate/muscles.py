@@ -7,9 +7,9 @@ import numpy as np
 from hccsurv_core.simulate.anatomy import Anatomy
 from hccsurv_core.simulate.body_fields import BodyFields, erector_distance, per_slice
 from hccsurv_core.simulate.canvas import Array, Canvas
+from hccsurv_core.simulate.hip_fields import HipFields
 from hccsurv_core.simulate.labels import LABELS, SKELETAL_MUSCLE
 from hccsurv_core.simulate.shapes import Noise, rotated, superellipse
-from hccsurv_core.simulate.skeleton import HipFields
 from hccsurv_core.simulate.spine_frames import Spine
 
 FAT_HU = -104.0
@@ -25,7 +25,7 @@ class MuscleTissue:
         self.canvas, self.anatomy = canvas, anatomy
         self.lean = anatomy.muscle_hu + ENHANCEMENT[anatomy.phase]
         self.grain = Noise(rng, (3.0, 3.0, 14.0), (64, 64, 16))
-        self.fine = Noise(rng, (s, s, 28.0), (96, 96, 16))
+        self.fine = Noise(rng, (s, 3.2 * s, 28.0), (128, 64, 16))
         self.coarse = Noise(rng, (2.6 * s, 2.2 * s, 50.0), (80, 80, 12))
         sample = np.abs(self.fine.values[::3, ::3])
         self._quantiles = np.quantile(sample, np.linspace(0, 1, 101))
@@ -40,7 +40,10 @@ class MuscleTissue:
         # Streaks are where a smooth noise crosses zero (septa); patches where another is high.
         septa = np.interp(0.6 * share * 100, np.arange(101), self._quantiles)
         cut = np.interp((1 - 0.4 * share) * 100, np.arange(101), self.patches)
-        near = np.clip((septa - np.abs(self.fine.smooth(x, y, z))) / 0.1 + 0.3, 0, 1)
+        # Streaks run outward and backward, along the fibers' layers.
+        across, along = rotated(np.abs(x), y, 20.0)
+        mirrored = across + 300 * (x > 0)
+        near = np.clip((septa - np.abs(self.fine.smooth(mirrored, along, z))) / 0.16 + 0.35, 0, 1)
         lump = np.clip((self.coarse.smooth(x, y, z) - cut) / 0.25 + 0.3, 0, 1)
         fat = np.maximum(near, lump) * np.minimum(1, share / 0.05)
         lean = self.lean + shift + 5.0 * self.grain.nearest(x, y, z)
@@ -195,9 +198,9 @@ def _paint_lateral_wall(
         if found is None:
             continue
         rows, columns = found
-        depth = -canvas.upsample(body.fascia, k, rows, columns)
-        thick = canvas.upsample(body.lateral_mm, k, rows, columns)
-        angle = canvas.upsample(body.angle, k, rows, columns)
+        depth = -canvas.upsample(body.fascia, k, rows, columns, distance=False)
+        thick = canvas.upsample(body.lateral_mm, k, rows, columns, distance=False)
+        angle = canvas.upsample(body.angle, k, rows, columns, distance=False)
         chest = float(body.chest[k, 0, 0])
         wall = tissue.hu(k, rows, columns, 0.8 * streaks)
         left = canvas.x[rows, columns] > 0
@@ -253,7 +256,7 @@ def _paint_hip_muscle(
         plane = np.abs(hip.across - 30 - 0.12 * hip.along) - 1.2 - 6 * anatomy.fat_streaks
         distance = np.maximum(distance, -plane)
         canvas.paint_field(
-            distance, lambda k, r, c, f: tissue.hu(k, r, c, 1.3 * anatomy.fat_streaks), LABELS[name]
+            distance, lambda k, r, c, f: tissue.hu(k, r, c, 0.9 * anatomy.fat_streaks), LABELS[name]
         )
         return
     t = np.clip(hip.along / np.maximum(hip.length, 1), 0, 1)

@@ -8,8 +8,8 @@ from hccsurv_core.simulate import bowel, soft_tissue, vessels
 from hccsurv_core.simulate.anatomy import Anatomy
 from hccsurv_core.simulate.body_fields import BodyFields
 from hccsurv_core.simulate.canvas import Canvas
+from hccsurv_core.simulate.hip_fields import HipFields
 from hccsurv_core.simulate.muscles import psoas_distance
-from hccsurv_core.simulate.skeleton import HipFields
 from hccsurv_core.simulate.spine_frames import Spine
 
 

@@ -38,11 +38,9 @@ def superellipse(
     u: Array, v: Array, a: float | Array, b: float | Array, power: float | Array
 ) -> Array:
     """Level set of |u/a|^p + |v/b|^p = 1, scaled to be nearly a distance (mm) at the edge."""
-    f = (np.abs(u / a) ** power + np.abs(v / b) ** power) ** (1.0 / power)
-    radius = np.sqrt(u * u + v * v)
-    return np.where(f > 0.2, radius * (1 - 1 / np.maximum(f, 0.2)), -np.minimum(a, b)).astype(
-        np.float32
-    )
+    f = np.maximum((np.abs(u / a) ** power + np.abs(v / b) ** power) ** (1.0 / power), 1e-3)
+    radius = np.maximum(np.sqrt(u * u + v * v), 1e-3 * np.minimum(a, b))
+    return (radius * (1 - 1 / f)).astype(np.float32)
 
 
 def rotated(x: Array, y: Array, degrees: float | Array) -> tuple[Array, Array]:
@@ -73,7 +71,9 @@ class Noise:
         frequency.append(np.fft.rfftfreq(size[2]).astype(np.float32))
         fx, fy, fz = np.meshgrid(*frequency, indexing="ij", sparse=True)
         gauss = np.exp(-((fx**2 + fy**2 + fz**2) * (2 * np.pi * 1.0) ** 2) / 2)
-        smooth = np.fft.irfftn(np.fft.rfftn(white) * gauss, s=size, axes=(0, 1, 2)).astype(np.float32)
+        smooth = np.fft.irfftn(np.fft.rfftn(white) * gauss, s=size, axes=(0, 1, 2)).astype(
+            np.float32
+        )
         self.values = (smooth - smooth.mean()) / smooth.std()
 
     def nearest(self, x: Array, y: Array, z: Array) -> Array:
@@ -85,18 +85,26 @@ class Noise:
         )
         return self.values[i, j, k]
 
-    def smooth(self, x: Array, y: Array, z: Array) -> Array:
-        """Noise at broadcastable anatomical positions, trilinear."""
-        n = self.values.shape
-        total: Array = np.float32(0)  # type: ignore[assignment]
-        position = [a / c for a, c in zip((x, y, z), self.cell, strict=True)]
-        base = [np.floor(p).astype(np.int32) for p in position]
-        t = [(p - b).astype(np.float32) for p, b in zip(position, base, strict=True)]
-        for corner in range(8):
-            bits = (corner & 1, corner >> 1 & 1, corner >> 2)
-            weight = np.float32(1)
-            for bit, f in zip(bits, t, strict=True):
-                weight = weight * (f if bit else 1 - f)
-            i, j, k = ((b + bit) % m for b, bit, m in zip(base, bits, n, strict=True))
-            total = total + weight * self.values[i, j, k]
-        return total
+    def smooth(self, x: Array, y: Array, z: Array | float) -> Array:
+        """Noise at positions (…, rows, columns); trilinear. ``z`` is one value or (slices, 1, 1)."""
+        layers = np.atleast_1d(np.asarray(z, np.float32)).reshape(-1)
+        x, y = np.broadcast_arrays(x, y)
+        if x.ndim == 2 and len(layers) == 1:
+            return self._layer(x, y, float(layers[0]))
+        x2, y2 = x.reshape(x.shape[-2:]), y.reshape(y.shape[-2:])
+        return np.stack([self._layer(x2, y2, float(layer)) for layer in layers])
+
+    def _layer(self, x: Array, y: Array, z: float) -> Array:
+        """Bilinear in one plane of the noise."""
+        nx, ny, nz = self.values.shape
+        at = z / float(self.cell[2])
+        k, f = int(np.floor(at)), np.float32(at - np.floor(at))
+        plane = (1 - f) * self.values[:, :, k % nz] + f * self.values[:, :, (k + 1) % nz]
+        flat = np.pad(plane, ((0, 1), (0, 1)), mode="wrap").reshape(-1)
+        px, py = x * np.float32(1 / self.cell[0]), y * np.float32(1 / self.cell[1])
+        bx, by = np.floor(px), np.floor(py)
+        tx, ty = (px - bx).astype(np.float32), (py - by).astype(np.float32)
+        index = (bx.astype(np.int32) % nx) * (ny + 1) + by.astype(np.int32) % ny
+        low = flat.take(index) * (1 - ty) + flat.take(index + 1) * ty
+        high = flat.take(index + ny + 1) * (1 - ty) + flat.take(index + ny + 2) * ty
+        return low + (high - low) * tx

@@ -30,7 +30,12 @@ class OrganPlacer:
     """What every organ needs: scales, fields, noise, and where other organs are already."""
 
     def __init__(
-        self, canvas: Canvas, anatomy: Anatomy, spine: Spine, body: BodyFields, rng: np.random.Generator
+        self,
+        canvas: Canvas,
+        anatomy: Anatomy,
+        spine: Spine,
+        body: BodyFields,
+        rng: np.random.Generator,
     ):
         self.canvas, self.anatomy, self.spine, self.body = canvas, anatomy, spine, body
         self.rng = rng
@@ -47,9 +52,13 @@ class OrganPlacer:
         #: Distance to everything that bowel may not enter; shrinks as organs are placed.
         self.occupied = np.full(canvas.coarse_shape, 60.0, np.float32)
         #: Where abdominal organs end: the wall, and above it the diaphragm.
-        self.limit = np.maximum(body.cavity, body.cavity + lung_inset(body) + 4.0 * (lung_inset(body) > 0))
+        self.limit = np.maximum(
+            body.cavity, body.cavity + lung_inset(body) + 4.0 * (lung_inset(body) > 0)
+        )
 
-    def ellipsoid(self, level: float, x: float, y: float, radii: tuple[float, float, float]) -> Array:
+    def ellipsoid(
+        self, level: float, x: float, y: float, radii: tuple[float, float, float]
+    ) -> Array:
         """Ellipsoid at a chain level; x, y in mm of an average man, scaled to this belly."""
         s = self.anatomy.cross_scale
         z = float(self.spine.level_to_z(level))
@@ -66,6 +75,24 @@ class OrganPlacer:
             return value + amount * self.grain.nearest(x, y, z)
 
         return hu
+
+    def empty_field(self) -> Array:
+        """A field with nothing in it."""
+        return np.full(self.canvas.coarse_shape, 60.0, np.float32)
+
+    def add_ball(self, field: Array, center: tuple[float, float, float], radius: float) -> None:
+        """Unite ``field`` with a ball (in place)."""
+        x, y, z = center
+        reach = radius + 14.0
+        ks = self.canvas.slices_between(z - reach, z + reach)
+        near = np.hypot(self.canvas.coarse_x[0] - x, self.canvas.coarse_y[0] - y) < reach + 8
+        i, j = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
+        if not len(i) or ks.start >= ks.stop:
+            return
+        box = (ks, slice(i[0], i[-1] + 1), slice(j[0], j[-1] + 1))
+        dx, dy, dz = self.body.x[box] - x, self.body.y[box] - y, self.body.z[ks] - z
+        distance = np.sqrt(dx * dx + dy * dy + dz * dz) - np.float32(radius)
+        field[box] = np.minimum(field[box], distance)
 
     def place(self, distance: Array, hu, label: str, margin: float = 1.0) -> None:
         """Paint an organ and keep its room."""
@@ -105,7 +132,9 @@ def paint_crura(place: OrganPlacer) -> None:
     depth = per_slice(spine.table(z, [0, 3, 5], [17.5, 16, 15])) * s
     thick = per_slice(spine.table(z, [0.2, 0.8, 1.6, 3, 5], [0.0, 2.0, 4.0, 4.5, 3.5]))
     for x0, low in ((-13.0, 0.3), (19.0, 0.9)):
-        u, v = rotated(body.x - body.spine_x - x0 * s, body.y - body.spine_y + depth + 6, np.sign(x0) * -25)
+        u, v = rotated(
+            body.x - body.spine_x - x0 * s, body.y - body.spine_y + depth + 6, np.sign(x0) * -25
+        )
         distance = superellipse(u, v, np.maximum(thick, 0.5), np.maximum(2.6 * thick, 0.5), 2.0)
         below = per_slice(np.maximum(float(spine.level_to_z(low)) - z, 0))
         place.place(distance + below, place.textured(52.0, 3), "diaphragm")
@@ -125,6 +154,8 @@ def paint_solid_organs(place: OrganPlacer) -> None:
     liver = np.maximum(liver, 0.55 * (body.x - 62) + 0.2 * (body.y + 60))  # left lobe ends
     for kidney in kidneys.values():
         liver = np.maximum(liver, -(kidney - 5))
+        for cells in (4, 8, 12, 16):  # nothing of the liver lies behind the kidney
+            liver = np.maximum(liver, -(np.roll(kidney, cells, axis=1) - 5))
     fossa = place.ellipsoid(1.7, -48, -66, (15, 18, 26))
     liver = np.maximum(liver, -(fossa - 2))
     hilum = place.ellipsoid(2.5, -18, -34, (20, 16, 16))
@@ -152,15 +183,14 @@ def _spleen_hu(place: OrganPlacer) -> Callable[[int, slice, slice, Array], Array
 
 
 def _paint_pancreas(place: OrganPlacer) -> None:
-    body, spine = place.body, place.spine
+    spine = place.spine
     knots = np.array([(-26, -46, 0.9, 14), (-16, -56, 1.3, 12), (6, -62, 1.7, 9.5), (34, -50, 2.0, 10),
                       (62, -28, 2.4, 10), (78, -12, 2.7, 8)])  # fmt: skip
-    distance = np.full(place.canvas.coarse_shape, 60.0, np.float32)
+    distance = place.empty_field()
     for t in np.linspace(0, len(knots) - 1, 22):
         x, y, level, r = (np.interp(t, np.arange(len(knots)), knots[:, c]) for c in range(4))
         z = float(spine.level_to_z(level))
-        ball = ellipsoid(body.x, body.y, body.z, (x, y * (0.6 + 0.4 * place.deep), z), (r, r, r * 1.1))
-        distance = np.minimum(distance, ball)
+        place.add_ball(distance, (x, y * (0.6 + 0.4 * place.deep), z), r)
     ragged = 2.0 + 2.5 * place.anatomy.visceral_fat
     distance = np.maximum(distance + ragged * place.lobules, place.limit + 3)
     distance = np.maximum(distance, -place.occupied)
@@ -170,7 +200,7 @@ def _paint_pancreas(place: OrganPlacer) -> None:
 def _kidney_center(place: OrganPlacer, sign: float) -> tuple[float, float, float]:
     level = 1.85 if sign > 0 else 1.45
     s = 0.6 * place.anatomy.cross_scale + 0.4 * place.wide
-    return sign * 63.0 * s, 4.0, float(place.spine.level_to_z(level))
+    return sign * 62.0 * s, 9.0, float(place.spine.level_to_z(level))
 
 
 def _kidney(place: OrganPlacer, sign: float) -> Array:
@@ -200,10 +230,17 @@ def _paint_kidney(place: OrganPlacer, kidney: Array, side: str) -> None:
 
     def tissue(k: int, rows: slice, columns: slice, fine: Array) -> Array:
         dz = canvas.z[k] - cz
-        x, y = canvas.x[rows, columns] - cx + 0.22 * sign * dz, canvas.y[rows, columns] - cy - 0.16 * dz
+        x, y = (
+            canvas.x[rows, columns] - cx + 0.22 * sign * dz,
+            canvas.y[rows, columns] - cy - 0.16 * dz,
+        )
         around = np.sin(7 * np.arctan2(y, x) + dz / 9 + phase)
         pyramid = np.clip((-fine - 6.5) / 2, 0, 1) * np.clip(around * 3 + 1.4, 0, 1)
-        return hu["cortex"] + pyramid * (hu["medulla"] - hu["cortex"]) + 3 * place.grain.nearest(x, y, dz)
+        return (
+            hu["cortex"]
+            + pyramid * (hu["medulla"] - hu["cortex"])
+            + 3 * place.grain.nearest(x, y, dz)
+        )
 
     place.place(kidney, tissue, f"kidney_{side}", 9.0)
     s = place.anatomy.cross_scale
@@ -228,7 +265,9 @@ def paint_lesion(place: OrganPlacer) -> None:
     distance = ellipsoid(body.x, body.y, body.z, center, (r, r * 0.95, r)) + 0.08 * r * place.wobble
     distance = np.maximum(distance, place.limit + 2)
     spots = Noise(place.rng, (max(r * 0.5, 4),) * 3, (32, 32, 32))  # type: ignore[arg-type]
-    capsule_hu = place.hu["liver"] + {"delayed": 22, "portal_venous": 18}.get(place.anatomy.phase, -6)
+    capsule_hu = place.hu["liver"] + {"delayed": 22, "portal_venous": 18}.get(
+        place.anatomy.phase, -6
+    )
 
     def hu(k: int, rows: slice, columns: slice, fine: Array) -> Array:
         x, y = canvas.x[rows, columns], canvas.y[rows, columns]

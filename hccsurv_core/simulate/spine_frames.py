@@ -7,6 +7,7 @@ middle of index 0. Sizes are round numbers within the ranges of vertebral morpho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,12 +82,12 @@ class Spine:
     def level_to_z(self, level: NDArray | float) -> NDArray:
         """Chain index (continuous) to anatomical z, mm."""
         levels, heights = self._ladder()
-        return np.interp(level, levels, heights)
+        return np.asarray(np.interp(level, levels, heights))
 
     def z_to_level(self, z: NDArray | float) -> NDArray:
         """Anatomical z (mm) to continuous chain index."""
         levels, heights = self._ladder()
-        return np.interp(z, heights, levels)
+        return np.asarray(np.interp(z, heights, levels))
 
     def _ladder(self) -> tuple[list[float], list[float]]:
         """Levels and heights, drawn out below the last sacral segment for the true pelvis."""
@@ -100,7 +101,9 @@ class Spine:
         c = np.array([f.center for f in self.frames])
         return np.interp(z, c[:, 2], c[:, 0]), np.interp(z, c[:, 2], c[:, 1])
 
-    def table(self, z: NDArray, levels: list[float], values: list[float]) -> NDArray[np.float32]:
+    def table(
+        self, z: NDArray, levels: Sequence[float], values: Sequence[float]
+    ) -> NDArray[np.float32]:
         """Interpolate a table given at chain levels to anatomical ``z``."""
         return np.interp(z, self.level_to_z(np.array(levels)), values).astype(np.float32)
 
@@ -113,7 +116,9 @@ def build_spine(anatomy: Anatomy, rng: np.random.Generator) -> Spine:
     disc = _DISC * anatomy.long_scale * (1 + 0.1 * rng.standard_normal(n))
     width = _WIDTH * anatomy.cross_scale * (1 + 0.015 * rng.standard_normal(n))
     depth = _DEPTH * anatomy.cross_scale * (1 + 0.015 * rng.standard_normal(n))
-    tilt = _TILT * anatomy.lordosis + 1.0 * rng.standard_normal(n)
+    # The sacrum follows the lordosis only in part.
+    bend = np.where(index <= -3, 0.6 + 0.4 * anatomy.lordosis, anatomy.lordosis)
+    tilt = _TILT * bend + 1.0 * rng.standard_normal(n)
     side = anatomy.scoliosis_deg * np.sin((index - rng.uniform(-1, 1)) * 0.9)
     turn = 0.6 * side + 0.8 * rng.standard_normal(n)
     side[index <= -3] *= 0.2

@@ -130,7 +130,11 @@ def _arch_distance(
         3.6 * s,
     )
     droop = -0.32 * h if lumbar else -0.95 * h
-    tip = {-2: 43.0, -1: 50.0}.get(frame.index, 54.0 if lumbar else 46.0) * s * (1 + 0.05 * rng.standard_normal())
+    tip = (
+        {-2: 43.0, -1: 50.0}.get(frame.index, 54.0 if lumbar else 46.0)
+        * s
+        * (1 + 0.05 * rng.standard_normal())
+    )
     spinous = capsule(
         u, v, (w - droop * (v - b - 26 * s) / (tip - 26 * s)) * (0.40 if lumbar else 0.5),
         (0, b + 27 * s, -1.5), (0.8 * rng.standard_normal(), b + tip, -2.2), 3.0 * s, 4.0 * s,
@@ -217,20 +221,24 @@ def _paint_sacrum(canvas: Canvas, anatomy: Anatomy, spine: Spine, texture: Noise
             continue
         u, v, w = frame.local(*canvas.coordinates(box))
         label = LABELS[f"vertebra_{frame.name}" if index > -5 else "vertebra_S2"]
-        distance = sacral_distance(frame, u, v, w)
+        distance = sacral_distance(
+            frame, u, v, w, min(1.0, 1.5 * canvas.pixel_mm / canvas.slice_mm)
+        )
         spongy = anatomy.bone_hu * (
             0.95 - 0.25 * np.clip(np.abs(u) / 45, 0, 1)
         ) + 18 * texture.nearest(u, v, w)
         _paint_bone(canvas, box, distance, spongy, 1.7, label, 520.0)
 
 
-def sacral_distance(frame: SpineFrame, u: Array, v: Array, w: Array) -> Array:
-    """Distance to one sacral segment."""
+def sacral_distance(frame: SpineFrame, u: Array, v: Array, w: Array, soft: float = 1.0) -> Array:
+    """Distance to one sacral segment; ``soft`` < 1 blurs its ends."""
     top = frame.index == -3
     a, b, half = frame.width / 2, frame.depth / 2, frame.height / 2
     au = np.abs(u)
     plane = superellipse(u, v, a * (1 + 0.1 * w / half), b, 2.3)
-    body = np.maximum(plane, np.abs(w) - half - (0.0 if top else 1.0))
+    # Softer where the slices are coarse: no dotted endplates.
+    ends = (np.abs(w) - half - (0.0 if top else 1.0)) * soft
+    body = np.maximum(plane, ends)
     size = (
         {-3: 1.0, -4: 0.86, -5: 0.55}[frame.index]
         * frame.width
@@ -239,7 +247,7 @@ def sacral_distance(frame: SpineFrame, u: Array, v: Array, w: Array) -> Array:
     ala = capsule(
         au, v, w * 0.8, (0.6 * a, 2, -1), (50 * size, 13 * size + 4, -3), 12.5 * size, 13 * size
     )
-    ala = np.maximum(ala, np.abs(w) - half - 1.5)
+    ala = np.maximum(ala, ends)
     bone = smooth_min(body, ala, 4.0)
     foramen = capsule(au, v, w, (16 * size, -b - 4, -half), (18 * size, b + 6, -half), 5.0, 4.5)
     lamina = capsule(au, v, w * 0.4, (24 * size, b + 8, 0), (0, b + 20 * size, 0), 4.0, 4.5)

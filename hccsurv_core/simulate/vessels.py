@@ -10,7 +10,7 @@ from hccsurv_core.simulate.shapes import superellipse
 from hccsurv_core.simulate.soft_tissue import OrganPlacer
 from hccsurv_core.simulate.tubes import paint_tube, smooth_path
 
-_BODY_DEPTH = ([-3, 0, 3, 5], [17, 17.5, 16, 15])
+_BODY_DEPTH: tuple[list[float], list[float]] = ([-3, 0, 3, 5], [17, 17.5, 16, 15])
 
 
 def _front(place: OrganPlacer, level: float) -> tuple[float, float, float]:
@@ -51,10 +51,20 @@ def _paint_iliacs(place: OrganPlacer) -> None:
         ):
             x, y, z = _front(place, start)
             x2, y2, z2 = _front(place, -2.1)
-            points = [(x + x0 * s, y - 9, z), (x2 + (side * 19 + 0.3 * x0) * s, y2 - 7 + back * 0.3, z2)]
-            for level, px, py in ((-3.0, 37, -26), (-4.0, 55, -42), (-5.0, 66, -54), (-6.5, 74, -66)):
+            points = [
+                (x + x0 * s, y - 9, z),
+                (x2 + (side * 19 + 0.3 * x0) * s, y2 - 7 + back * 0.3, z2),
+            ]
+            for level, px, py in (
+                (-3.0, 37, -26),
+                (-4.0, 55, -42),
+                (-5.0, 66, -54),
+                (-6.5, 74, -66),
+            ):
                 px2 = px - (6 if back else 0)
-                points.append((side * px2 * s, (py + back) * s, float(place.spine.level_to_z(level))))
+                points.append(
+                    (side * px2 * s, (py + back) * s, float(place.spine.level_to_z(level)))
+                )
             path = smooth_path(np.array(points), 26)
             paint_tube(place.canvas, path, radius * s, place.hu[hu], LABELS[name])
 
@@ -72,7 +82,12 @@ def _paint_atheroma(place: OrganPlacer) -> None:
         turn = angle + np.linspace(0, rng.uniform(0.2, 0.7), 4)
         path = np.stack([cx + r * np.cos(turn), cy + r * np.sin(turn), np.full(4, z)], axis=1)
         paint_tube(
-            place.canvas, path, rng.uniform(0.5, 1.3), rng.uniform(350, 900), None, (LABELS["aorta"],)
+            place.canvas,
+            path,
+            rng.uniform(0.5, 1.3),
+            rng.uniform(350, 900),
+            None,
+            (LABELS["aorta"],),
         )
 
 
@@ -90,7 +105,13 @@ def paint_liver_vessels(place: OrganPlacer) -> None:
     hilum = np.array([-20.0, -36.0, float(spine.level_to_z(2.5))])
     root = np.array([-6.0, -48.0, float(spine.level_to_z(1.4))])
     paint_tube(canvas, smooth_path(np.array([root, hilum]), 6), 6.0, portal, LABELS["vessel"])
-    for end in ((-100, 20, 2.9), (-100, -60, 2.4), (-110, -20, 3.6), (0, -95, 3.3), (-60, -20, 3.6)):
+    for end in (
+        (-100, 20, 2.9),
+        (-100, -60, 2.4),
+        (-110, -20, 3.6),
+        (0, -95, 3.3),
+        (-60, -20, 3.6),
+    ):
         tip = np.array([end[0] * place.wide, end[1], float(spine.level_to_z(end[2]))])
         _branch(place, hilum, tip, 4.6, portal, liver, 2)
 
@@ -136,7 +157,11 @@ def paint_visceral_vessels(place: OrganPlacer) -> None:
             angle = rng.uniform(-1.2, 1.2)
             reach = rng.uniform(40, 85)
             tip = start + reach * np.array(
-                [place.wide * np.sin(angle) * 1.3, -0.6 * np.cos(angle) * place.deep, rng.normal(0, 0.4)]
+                [
+                    place.wide * np.sin(angle) * 1.3,
+                    -0.6 * np.cos(angle) * place.deep,
+                    rng.normal(0, 0.4),
+                ]
             )
             _branch(place, start, tip, rng.uniform(1.1, 2.0), hu, fat, 1, LABELS["vessel"])
     for side in (1.0, -1.0):
