@@ -7,6 +7,7 @@ parent never opens an uploaded file itself.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -26,7 +27,7 @@ from hccsurv_core.progress import Progress
 
 #: How often progress is called while the decoder is silent, so that a cancel is noticed.
 _POLL_S = 0.2
-_MAX_LINE_BYTES = 64 << 20
+_MAX_LINE_BYTES = 16 << 20
 _MAX_ALL_BYTES = 512 << 20
 _READ_BYTES = 1 << 16
 
@@ -73,7 +74,8 @@ class Decoder:
 
     def __init__(self, limits: IntakeLimits) -> None:
         self._limits = limits
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._lines: collections.deque[bytes] = collections.deque()
         self._received = 0
         self._process = subprocess.Popen(
             worker_command(),
@@ -155,10 +157,10 @@ class Decoder:
     def _next_message(self, timeout_s: float) -> dict[str, Any] | None:
         """The next JSON object, or None if there is none in time."""
         end = time.monotonic() + timeout_s
-        while b"\n" not in self._buffer:
+        while not self._lines:
             if not self._wait_for_bytes(max(end - time.monotonic(), 0.0)):
                 return None
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        line = self._lines.popleft()
         try:
             message = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -178,8 +180,12 @@ class Decoder:
         chunk = os.read(stdout.fileno(), _READ_BYTES)
         if not chunk:
             raise self._died(self._cause_of_death())
-        self._buffer += chunk
         self._received += len(chunk)
+        *ended, rest = chunk.split(b"\n")
+        for piece in ended:
+            self._lines.append(bytes(self._buffer) + piece)
+            self._buffer.clear()
+        self._buffer += rest
         if len(self._buffer) > _MAX_LINE_BYTES or self._received > _MAX_ALL_BYTES:
             raise self._died("answered with garbage")
         return True
@@ -217,8 +223,9 @@ class Decoder:
         if not isinstance(data, dict):
             return self._died("answered with garbage")
         error = error_from_dict(data)
-        if isinstance(error, DecoderFailedError) and self.file:
-            error = error.with_source(self.file[1])
+        if isinstance(error, DecoderFailedError):
+            path, name = self.file if self.file else (None, None)
+            return DecoderDiedError(error.what, source=name, remedy=error.remedy, path=path)
         error.reported_by_decoder = True  # type: ignore[attr-defined]
         return error
 

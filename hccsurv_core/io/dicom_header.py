@@ -27,6 +27,8 @@ _MAX_TEXT = 200
 _TELLTALE = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
 #: Frames of one file; an enhanced CT of a whole body has a few thousand.
 _MAX_FRAMES = 20_000
+#: Command, file meta, and the identifying groups that data sets open with.
+_FIRST_GROUPS = (0x0000, 0x0002, 0x0008, 0x0010)
 _READ_ERRORS: tuple[type[Exception], ...] = (*DECODER_ERRORS, InvalidDicomError)
 
 
@@ -164,12 +166,27 @@ def _item(ds: Dataset | None, keyword: str, n: int = 0) -> Dataset | None:
         return None
 
 
+def _may_be_dicom(path: Path) -> bool:
+    """True with the DICM mark, or where a bare data set may begin: with a group of low number.
+
+    Without this look, a letter's first bytes are taken for a length of gigabytes.
+    """
+    with path.open("rb") as file:
+        head = file.read(132)
+    if head[128:] == b"DICM":
+        return True
+    groups = int.from_bytes(head[:2], "little"), int.from_bytes(head[:2], "big")
+    return len(head) > 8 and any(group in _FIRST_GROUPS for group in groups)
+
+
 def read_dataset(path: Path, *, pixels: bool) -> Dataset:
     """Read a file that may lack its preamble and file meta.
 
     Raises:
         UnreadableFileError: it is not DICOM, or damaged. The error names no source.
     """
+    if not _may_be_dicom(path):
+        raise UnreadableFileError("is not a DICOM file")
     try:
         ds = pydicom.dcmread(path, stop_before_pixels=not pixels, force=True)
         marked = bool(ds.preamble) or bool(ds.file_meta)

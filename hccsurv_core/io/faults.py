@@ -52,7 +52,8 @@ def _classes_by_code() -> dict[str, type[errors.HccsurvError]]:
     todo: list[type[errors.HccsurvError]] = [errors.HccsurvError]
     while todo:
         cls = todo.pop()
-        found[cls.code] = cls
+        if "code" in vars(cls):
+            found[cls.code] = cls
         todo.extend(cls.__subclasses__())
     return found
 

@@ -100,6 +100,14 @@ def _start_job(command: dict[str, Any], channel: Channel) -> Any:
     )
 
 
+def _quieten() -> None:
+    """Damaged values are judged by the rooms that need them; pydicom's warnings help nobody here."""
+    import pydicom.config
+
+    warnings.simplefilter("ignore")
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
 def _serve(channel: Channel, lines: queue.Queue[str]) -> None:
     job: Any = None
     while True:
@@ -133,9 +141,9 @@ def _serve(channel: Channel, lines: queue.Queue[str]) -> None:
 
 def main() -> None:
     """Serve one parent until it closes stdin."""
-    warnings.simplefilter("ignore")
     channel = Channel(_private_stdout())
     channel.progress(0.0, "starting")
+    _quieten()
     _serve(channel, _commands())
 
 
