@@ -67,6 +67,10 @@ class StoreBase:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A private folder for files on their way into the store; gone afterwards."""
+        return self._files.scratch()
+
     def _make_private(self) -> None:
         path = self.folder / database.DATABASE_NAME
         try:

@@ -16,13 +16,17 @@ from hccsurv_core.roi.results import BodySegmentation, L3Location, Vertebra
 
 
 def encode_location(location: L3Location) -> dict[str, Any]:
-    """A level as JSON values; a canal point that was not found becomes null."""
+    """A level as JSON values; a canal point that was not found becomes null.
+
+    Raises:
+        InputError: another number of the level is not finite.
+    """
     canal = None
     if location.canal is not None:
         canal = [
             [float(x) if math.isfinite(x) else None for x in point] for point in location.canal
         ]
-    return {
+    values = {
         "slice_index": int(location.slice_index),
         "position_mm": float(location.position_mm),
         "confidence": float(location.confidence),
@@ -43,6 +47,7 @@ def encode_location(location: L3Location) -> dict[str, Any]:
         "warnings": [str(w) for w in location.warnings],
         "canal": canal,
     }
+    return plain_json(values, "level")
 
 
 def decode_location(data: dict[str, Any]) -> L3Location:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from hccsurv_core.cohort import schema
@@ -29,7 +29,7 @@ BUSY_SECONDS = 30
 _WRITE = "hccsurv_write"
 
 
-def store_error(error: OSError | sqlite3.Error | DBAPIError, source: str) -> StoreError:
+def store_error(error: OSError | sqlite3.Error | SQLAlchemyError, source: str) -> StoreError:
     """What a failed write or read means, and what to do, as one sentence."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = str(cause)
@@ -104,7 +104,7 @@ def transaction(engine: Engine, *, write: bool = False) -> Iterator[Session]:
     try:
         with Session(bound, expire_on_commit=False) as session, session.begin():
             yield session
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         raise store_error(error, source) from error
 
 
@@ -126,7 +126,7 @@ def prepare(engine: Engine) -> None:
             _back_up(path, version)
         with engine.execution_options(**{_WRITE: True}).begin() as connection:
             _upgrade(connection)
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         raise store_error(error, str(path)) from error
 
 

@@ -154,6 +154,18 @@ class FileVault:
         with self._lock(exclusive=True, wait=True, name="open.lock"):
             yield
 
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A private folder for work in progress; gone afterwards, or swept after a kill."""
+        folder = self._studies / f"{_INCOMING}{new_id()}"
+        with self.writing():
+            with self._disk_errors("preparing the study"):
+                folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def add_study(
         self,
         study_id: str,

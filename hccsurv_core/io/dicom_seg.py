@@ -201,13 +201,14 @@ def _on_source_planes(
     Returns:
         planes, and an array (planes, rows, columns, structures).
     """
-    stack = np.stack(list(masks.values()), axis=-1)
-    expected = stack.sum(axis=(0, 1, 2))
+    stack = np.stack(list(masks.values()))
+    expected = np.array([np.count_nonzero(mask) for mask in stack])
+    found = np.zeros_like(expected)
     used: list[_Frame] = []
     pixels: list[NDArray[np.uint8]] = []
     seen: set[tuple[int, ...]] = set()
     for frame in frames:
-        index = _voxels_of_plane(frame, volume, first_slice, first_slice + len(stack))
+        index = _voxels_of_plane(frame, volume, first_slice, first_slice + stack.shape[1])
         if index is None:
             continue
         place = tuple(index[:, [0, -1], [0, -1]].ravel().tolist())
@@ -216,23 +217,24 @@ def _on_source_planes(
         seen.add(place)
         k, j, i = index[0] - first_slice, index[1], index[2]
         inside = (
-            (k >= 0) & (k < stack.shape[0]) & (j >= 0) & (j < stack.shape[1])
-            & (i >= 0) & (i < stack.shape[2])
+            (k >= 0) & (k < stack.shape[1]) & (j >= 0) & (j < stack.shape[2])
+            & (i >= 0) & (i < stack.shape[3])
         )  # fmt: skip
         if not inside.any():
             continue
         k, j, i = (np.where(inside, axis, 0) for axis in (k, j, i))
-        plane = stack[k, j, i] & inside[..., np.newaxis]
-        if plane.any():
+        plane = stack[:, k, j, i] & inside
+        counts = [np.count_nonzero(mask) for mask in plane]
+        if any(counts):
+            found += counts
             used.append(frame)
             pixels.append(plane.astype(np.uint8))
-    found = np.sum([plane.sum(axis=(0, 1)) for plane in pixels], axis=0) if pixels else 0
     if np.any(found != expected):
         raise GeometryMismatchError(
             "the source images do not cover the outlines one pixel to one voxel",
             remedy="export without the source images, or as NIfTI",
         )
-    return used, np.stack(pixels)
+    return used, np.moveaxis(np.stack(pixels), 1, -1)
 
 
 def _voxels_of_plane(
