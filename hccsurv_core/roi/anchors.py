@@ -17,8 +17,11 @@ from hccsurv_core.roi.spine_reformat import SpineFrame, sample_planes
 #: A rib's head lies this near the canal's sagittal plane and level with it, mm …
 RIB_HEAD_ASIDE_MM = 36.0
 RIB_HEAD_FORWARD_MM = (-30.0, 24.0)
-#: … and it reaches further out than a transverse process (half a span of up to 52 mm), mm.
-RIB_REACH_MM = 58.0
+#: … and it reaches further out than a transverse process (half a span of up to 57 mm in the
+#: largest men, level with its root), or at least falls away as no process does, mm.
+RIB_REACH_MM = 62.0
+SHORT_RIB_REACH_MM = 52.0
+SHORT_RIB_DROP_MM = 8.0
 #: A lone piece beyond this is not one rib, ml.
 RIB_MAX_ML = 32.0
 #: The top of the iliac crest: distance from the canal's plane and before the canal, mm.
@@ -27,6 +30,8 @@ CREST_FORWARD_MM = (-80.0, 70.0)
 #: What is in view of a wing is at least this high, and this long in its lowest slice, mm.
 CREST_HEIGHT_MM = 8.0
 CREST_LENGTH_MM = 30.0
+#: Mean area of a wing in axial slices near its top; a rib, even cut obliquely, stays below 1 cm².
+CREST_AREA_CM2 = 1.6
 #: Sacral wing: bone all the way between these distances from the midline, mm, …
 WING_LEFT_MM = np.arange(28.0, 53.0, 3.0)
 WING_FORWARD_MM = np.arange(2.0, 33.0, 3.0)
@@ -67,7 +72,7 @@ class Crest:
     slice_index: float
 
 
-def find_ribs(pieces: list[BonePiece], n_slices: int) -> list[Rib]:
+def find_ribs(pieces: list[BonePiece], n_slices: int, step_mm: float) -> list[Rib]:
     """Ribs with their heads in view, from inferior to superior."""
     ribs = []
     for piece in pieces:
@@ -76,12 +81,14 @@ def find_ribs(pieces: list[BonePiece], n_slices: int) -> list[Rib]:
         head_forward = float(piece.forward_mm[near].mean())
         head_slice = float(piece.slices[near].mean())
         tip_slice = float(piece.slices[far].mean())
+        drop_mm = (head_slice - tip_slice) * step_mm
         is_rib = (
             aside.min() <= RIB_HEAD_ASIDE_MM
-            and aside.max() >= RIB_REACH_MM
+            and aside.max()
+            >= (SHORT_RIB_REACH_MM if drop_mm >= SHORT_RIB_DROP_MM else RIB_REACH_MM)
             and RIB_HEAD_FORWARD_MM[0] <= head_forward <= RIB_HEAD_FORWARD_MM[1]
             and piece.volume_ml <= RIB_MAX_ML
-            and tip_slice <= head_slice + 4.0
+            and drop_mm >= -8.0
             and head_slice < n_slices - 2
         )
         if is_rib:
@@ -91,7 +98,7 @@ def find_ribs(pieces: list[BonePiece], n_slices: int) -> list[Rib]:
                     slice_index=head_slice,
                     reach_mm=float(aside.max()),
                     tip_forward_mm=float(piece.forward_mm[far].mean()),
-                    drop_mm=head_slice - tip_slice,
+                    drop_mm=drop_mm,
                 )
             )
     return sorted(ribs, key=lambda rib: rib.slice_index)
@@ -108,16 +115,12 @@ def find_crests(pieces: list[BonePiece], n_slices: int, step_mm: float) -> list[
             continue
         top = piece.slices >= high - 2
         aside, forward = np.median(piece.aside_mm[top]), np.median(piece.forward_mm[top])
-        areas = np.bincount(piece.slices - low)[-round(60 / step_mm) :]
-        third = max(1, len(areas) // 3)
-        widens_downward = areas[:third].mean() > 1.2 * areas[-third:].mean()
-        thin_and_high = piece.volume_ml < 20.0 and (high - low) * step_mm > 60.0
+        areas_cm2 = np.bincount(piece.slices - low) * step_mm**2 / 100
         is_crest = (
             CREST_ASIDE_MM[0] <= aside <= CREST_ASIDE_MM[1]
             and CREST_FORWARD_MM[0] <= forward <= CREST_FORWARD_MM[1]
             and piece.bright_hu >= 240.0
-            and widens_downward
-            and not thin_and_high
+            and np.mean(areas_cm2[-round(60 / step_mm) :]) >= CREST_AREA_CM2
         )
         if is_crest and (piece.side not in tops or tops[piece.side].slice_index < high):
             tops[piece.side] = Crest(piece.side, float(high))

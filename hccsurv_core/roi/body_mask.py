@@ -44,34 +44,38 @@ def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _without_arms(mask: NDArray[np.bool_], step_mm: float) -> NDArray[np.bool_]:
     """Cut parts off a 2-D outline that are deep themselves and lie beside the trunk."""
+    depth = ndi.distance_transform_edt(mask) * step_mm
     for neck_mm in ARM_DEPTHS_MM:
-        mask = _cut_at_neck(mask, step_mm, neck_mm)
+        arms = _arms_at_neck(mask, depth, step_mm, neck_mm)
+        if arms is not None:
+            mask = mask & ~arms
+            depth = ndi.distance_transform_edt(mask) * step_mm
     return mask
 
 
-def _cut_at_neck(mask: NDArray[np.bool_], step_mm: float, neck_mm: float) -> NDArray[np.bool_]:
-    depth = ndi.distance_transform_edt(mask) * step_mm
+def _arms_at_neck(
+    mask: NDArray[np.bool_], depth: NDArray[np.float64], step_mm: float, neck_mm: float
+) -> NDArray[np.bool_] | None:
+    """Parts beside the trunk that hang on it by a neck less deep than ``neck_mm``, or None."""
     deep, n = ndi.label(depth > neck_mm)
     if n < 2:
-        return mask
+        return None
+    from skimage.segmentation import watershed
+
     counts = np.bincount(deep.ravel())
     counts[0] = 0
     trunk = int(counts.argmax())
     columns = np.nonzero((deep == trunk).any(axis=0))[0]
-    from skimage.segmentation import watershed
-
     parts = watershed(-depth, markers=deep, mask=mask)
-    keep = mask.copy()
+    arms = np.zeros_like(mask)
     for part in range(1, n + 1):
-        if part == trunk:
-            continue
         region = parts == part
         center = np.nonzero(deep == part)[1].mean()
         area_cm2 = region.sum() * step_mm**2 / 100
         beside = center < columns[0] or center > columns[-1]
-        if beside and ARM_AREA_CM2[0] <= area_cm2 <= ARM_AREA_CM2[1]:
-            keep &= ~region
-    return keep
+        if part != trunk and beside and ARM_AREA_CM2[0] <= area_cm2 <= ARM_AREA_CM2[1]:
+            arms |= region
+    return arms if arms.any() else None
 
 
 def _clean_slice(mask: NDArray[np.bool_], step_mm: float) -> NDArray[np.bool_]:

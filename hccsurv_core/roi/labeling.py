@@ -19,6 +19,10 @@ NAMES = ("S1", "L5", "L4", "L3", "L2", "L1", *(f"T{n}" for n in range(12, 0, -1)
 #: Shifts considered: from the lowest disk being S1–S2 to it being T6–T7.
 SHIFTS = np.arange(-1, 12)
 
+#: How likely at most a whole group of landmarks misleads (a lumbar vertebra too many or too few,
+#: a missing twelfth rib), as a share of its best answer.
+GROUP_FLOORS = {"pelvis": 0.03, "ribs": 0.04, "other": 0.05}
+
 #: Mean forward tilt of disks in the supine, from S1–S2 upward, degrees (anterior edge down).
 DISK_TILT_DEG = np.array([45, 32, 14, 3, -5, -10, -11, -9, -7, -4, -1, 2, 4, 6, 8, 10, 12, 14, 16])
 #: Scatter of one disk, of the whole patient's lie, and of the lordosis as a share of itself.
@@ -166,7 +170,8 @@ def vote_ribs(
 
     Args:
         levels: level of the lowest rib's head by side.
-        reach_share: its reach as a share of the widest rib's; a twelfth rib stays below 0.75.
+        reach_share: its reach as a share of the widest rib's; a twelfth rib stays below 0.85
+            as a rule.
         reach_mm: its reach, mm.
         n_pairs: ribs with their heads in view, as pairs.
     """
@@ -174,8 +179,8 @@ def vote_ribs(
     one_sided = len(levels) == 1 or max(levels.values()) - lowest > 0.6
     level = lowest if one_sided else float(np.mean(list(levels.values())))
     lumbar, missing = (0.10, 0.06) if one_sided else (0.03, 0.05)
-    if reach_share is not None and reach_share > 0.78:
-        missing = 0.40
+    if reach_share is not None and reach_share > 0.85:
+        missing = 0.12
     elif reach_mm < 70.0:
         lumbar = max(lumbar, 0.12)
     at = level + SHIFTS
@@ -234,18 +239,30 @@ class Verdict:
         shift: level of the lowest disk of the chain.
         probability: per shift of :data:`SHIFTS`.
         disagreeing: names of landmarks that favor another shift clearly.
+        contested: whether one of these could carry a label alone.
     """
 
     shift: int
     probability: NDArray[np.float64]
     disagreeing: tuple[str, ...]
+    contested: bool
 
 
 def combine_votes(votes: list[Vote]) -> Verdict:
-    """Multiply the votes; landmarks that speak clearly for another shift are named."""
-    total = sum((vote.log_likelihood for vote in votes), start=np.zeros(len(SHIFTS)))
+    """Multiply the votes, group by group with a floor each; name those that clearly disagree."""
+    total = np.zeros(len(SHIFTS))
+    for group, floor in GROUP_FLOORS.items():
+        said = sum(
+            (v.log_likelihood for v in votes if v.group == group), start=np.zeros(len(SHIFTS))
+        )
+        total += _log_votes(np.exp(said - said.max()), floor)
     probability = np.exp(total - total.max())
     probability /= probability.sum()
     best = int(probability.argmax())
-    against = tuple(vote.name for vote in votes if vote.log_likelihood[best] < np.log(0.35))
-    return Verdict(int(SHIFTS[best]), probability, against)
+    against = [vote for vote in votes if vote.log_likelihood[best] < np.log(0.35)]
+    return Verdict(
+        int(SHIFTS[best]),
+        probability,
+        tuple(vote.name for vote in against),
+        any(vote.strong for vote in against),
+    )

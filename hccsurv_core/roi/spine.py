@@ -26,6 +26,11 @@ GRID_MM = 2.0
 ASK_BELOW = 0.8
 #: A likelier level than this is needed to propose one at all.
 PROPOSE_ABOVE = 0.25
+#: Confidence is at most this where a landmark that could carry a label speaks for another one
+#: (no one can tell a missing rib from an extra vertebra here) …
+CONTESTED = 0.7
+#: … and where L3 is cut off by the end of the scan.
+AT_THE_EDGE = 0.6
 #: The centroid of a whole L3 lies this far below the middle of its body (its spinous process and
 #: lower facets hang down); published L3 methods and label centroids mean that slice, mm.
 CENTROID_BELOW_BODY_MM = 2.0
@@ -85,6 +90,11 @@ def _location(
         raise LevelNotFoundError(_not_found(vertebrae, best), remedy=BY_HAND)
     counting = _counting_reliability(levels, verdict.shift)
     confidence = best * counting
+    if verdict.contested:
+        confidence = min(confidence, CONTESTED)
+    edge = not 0 <= l3.inferior_index <= l3.superior_index <= volume.shape[0] - 1
+    if edge:
+        confidence = min(confidence, AT_THE_EDGE)
     slice_index = _measured_slice(volume, l3.center_index)
     return L3Location(
         slice_index=slice_index,
@@ -94,7 +104,7 @@ def _location(
         vertebrae=vertebrae,
         alternatives=_alternatives(verdict),
         evidence=tuple(vote.sentence(verdict.shift) for vote in votes),
-        warnings=_warnings(votes, verdict, confidence, counting),
+        warnings=_warnings(votes, verdict, confidence, counting, edge),
         canal=canal,
     )
 
@@ -131,9 +141,11 @@ def _alternatives(verdict: Verdict) -> dict[int, float]:
 
 
 def _warnings(
-    votes: list[Vote], verdict: Verdict, confidence: float, counting: float
+    votes: list[Vote], verdict: Verdict, confidence: float, counting: float, edge: bool
 ) -> tuple[str, ...]:
     warnings = []
+    if edge:
+        warnings.append("L3 is only partly in view, at the end of the scan.")
     if verdict.disagreeing:
         warnings.append(
             f"The landmarks disagree ({', '.join(verdict.disagreeing)}): "

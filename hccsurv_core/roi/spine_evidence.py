@@ -13,8 +13,8 @@ from hccsurv_core.roi.vertebrae import Levels
 
 #: Rib heads lie this far before the canal's centre, mm.
 RIB_HEAD_AXIS_MM = 6.0
-#: If the scan goes on this far below the lowest disk, another one would have been seen, mm.
-ROOM_FOR_A_DISK_MM = 42.0
+#: How far below the lowest disk one more would lie, mm.
+NEXT_DISK_MM = (22, 44)
 
 
 def gather_votes(
@@ -31,8 +31,15 @@ def gather_votes(
     step = levels.step_mm
     threshold = bone_threshold(voxels, path, step)
     pieces = bone_pieces(voxels, bone_mask(voxels, body, path, step), path, step)
-    votes = _rib_votes(pieces, len(voxels), levels)
-    votes += _pelvis_votes(voxels, pieces, threshold, levels)
+    crests = anchors.find_crests(pieces, len(voxels), step)
+    ribs = anchors.find_ribs(pieces, len(voxels), step)
+    if crests:
+        # What joins the spine below the crests' tops is the sacrum or a process, not a rib.
+        crest_top = max(crest.slice_index for crest in crests)
+        ribs = [rib for rib in ribs if rib.slice_index > crest_top]
+    ribs = _without_gaps(ribs, levels)
+    votes = _rib_votes(ribs, pieces, len(voxels), levels)
+    votes += _pelvis_votes(voxels, crests, threshold, levels)
     clear = levels.chain.signs > 0.4
     if clear.sum() >= 3:
         at = np.arange(len(levels.chain.planes), dtype=np.float64)
@@ -43,12 +50,22 @@ def gather_votes(
     return votes
 
 
+def _without_gaps(ribs: list[anchors.Rib], levels: Levels) -> list[anchors.Rib]:
+    """Drop a lowest "rib" two or more vertebrae below the next: it is a long transverse process."""
+    kept: list[anchors.Rib] = []
+    for rib in reversed(ribs):
+        at = levels.of_slice(rib.slice_index, RIB_HEAD_AXIS_MM)
+        if kept and levels.of_slice(kept[-1].slice_index, RIB_HEAD_AXIS_MM) - at > 1.7:
+            break
+        kept.append(rib)
+    return kept[::-1]
+
+
 def _pelvis_votes(
-    voxels: NDArray[np.float32], pieces: list[BonePiece], threshold: float, levels: Levels
+    voxels: NDArray[np.float32], crests: list[anchors.Crest], threshold: float, levels: Levels
 ) -> list[Vote]:
     step = levels.step_mm
     votes = []
-    crests = anchors.find_crests(pieces, len(voxels), step)
     if crests:
         at = [levels.of_slice(crest.slice_index) for crest in crests]
         votes.append(labeling.vote_crest(at, [crest.side for crest in crests]))
@@ -57,14 +74,21 @@ def _pelvis_votes(
     wing = anchors.sacral_wing_top(voxels, levels.frame, threshold, step)
     if wing is not None and wing < levels.chain.planes[-1]:
         votes.append(labeling.vote_wing(float(levels.of_plane(wing))))
-    bottom = float(levels.frame.plane_at(0.0, 12.0))
-    if levels.chain.planes[0] - bottom > ROOM_FOR_A_DISK_MM:
+    if _next_disk_would_show(levels):
         votes.append(labeling.vote_chain_end())
     return votes
 
 
-def _rib_votes(pieces: list[BonePiece], n_slices: int, levels: Levels) -> list[Vote]:
-    ribs = anchors.find_ribs(pieces, n_slices)
+def _next_disk_would_show(levels: Levels) -> bool:
+    """Whether the planes where one more disk would lie below the chain are all in view."""
+    below = levels.chain.planes[0] - np.arange(*NEXT_DISK_MM)
+    inside = below[below >= 0].astype(int)
+    return len(inside) == len(below) and bool(np.isfinite(levels.chain.profile[inside]).all())
+
+
+def _rib_votes(
+    ribs: list[anchors.Rib], pieces: list[BonePiece], n_slices: int, levels: Levels
+) -> list[Vote]:
     if not ribs:
         return [labeling.vote_no_ribs(levels.of_slice(n_slices - 3.0, RIB_HEAD_AXIS_MM))]
     lowest = {

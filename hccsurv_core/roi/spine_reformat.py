@@ -1,4 +1,8 @@
-"""The spine straightened along its canal: cubes sampled in planes square to the canal's course."""
+"""The spine straightened along its canal: cubes sampled in planes square to the canal's course.
+
+Planes are one millimetre apart on the vertebral bodies' axis, not in the canal: in the
+lordosis the canal takes the inner, shorter way round.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,19 @@ from scipy import ndimage as ndi
 
 from hccsurv_core.roi.canal import CanalPath
 
-#: Planes are 1 mm apart and go on straight for this far beyond the scan's ends, so that a
+#: The planes go on straight for this far beyond the scan's ends, so that a
 #: tilted disk that only half lies in view is still sampled.
 EXTENSION_MM = 25
 #: Position and direction of the canal are smoothed this much along it, mm.
+#: The vertebral bodies' axis lies this far before the canal's centre, mm.
+BODY_AXIS_MM = 24.0
 POSITION_SIGMA_MM = 8.0
 DIRECTION_SIGMA_MM = 12.0
 
 
 @dataclass(frozen=True, eq=False)
 class SpineFrame:
-    """A frame that moves along the canal, one plane per millimetre, from inferior to superior.
+    """A frame that moves up the spine, one plane per millimetre of its bodies' axis.
 
     Args:
         center: (planes, 3) canal centre in mm of the cube grid, order (slice, row, column).
@@ -64,7 +70,7 @@ def build_frame(path: CanalPath, step_mm: float) -> SpineFrame:
     course[:, 1:] = _smooth(course[:, 1:], POSITION_SIGMA_MM / step_mm)
     arc = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(course, axis=0), axis=1))]
     stations = np.arange(0.0, arc[-1] + 1e-9, 1.0)
-    center = np.stack([np.interp(stations, arc, course[:, axis]) for axis in range(3)], axis=1)
+    center = _interpolated(course, arc, stations)
     if len(center) < 3:
         along = np.tile([1.0, 0.0, 0.0], (len(center), 1))
     else:
@@ -75,11 +81,30 @@ def build_frame(path: CanalPath, step_mm: float) -> SpineFrame:
     along = np.r_[
         np.repeat(along[:1], EXTENSION_MM, 0), along, np.repeat(along[-1:], EXTENSION_MM, 0)
     ]
-    forward = np.stack([along[:, 1], -along[:, 0], np.zeros(len(along))], axis=1)
-    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    forward = _across(along)
+    # Stations even along the bodies' axis; where it would run backward (a sharp bend) it waits.
+    axis = center + BODY_AXIS_MM * forward
+    advance = np.sum(np.diff(axis, axis=0) * along[:-1], axis=1)
+    length = np.r_[0.0, np.cumsum(np.maximum(advance, 0.05))]
+    even = np.arange(0.0, length[-1] + 1e-9, 1.0)
+    center, along = _interpolated(center, length, even), _interpolated(along, length, even)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    forward = _across(along)
     left = np.cross(along, forward)
     left *= np.sign(left[:, 2:3])
     return SpineFrame(center, along, forward, left, (len(path.row) - 1) * step_mm)
+
+
+def _across(along: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit vectors to anterior, square to ``along``, within sagittal planes."""
+    forward = np.stack([along[:, 1], -along[:, 0], np.zeros(len(along))], axis=1)
+    return forward / np.linalg.norm(forward, axis=1, keepdims=True)
+
+
+def _interpolated(
+    values: NDArray[np.float64], at: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.stack([np.interp(wanted, at, values[:, axis]) for axis in range(3)], axis=1)
 
 
 def sample_planes(

@@ -11,10 +11,8 @@ from hccsurv_core.imaging.resampling import ResampledImage
 from hccsurv_core.roi.discs import DiskChain
 from hccsurv_core.roi.labeling import NAMES
 from hccsurv_core.roi.results import Vertebra
-from hccsurv_core.roi.spine_reformat import SpineFrame
+from hccsurv_core.roi.spine_reformat import BODY_AXIS_MM, SpineFrame
 
-#: The middle of the vertebral bodies lies this far before the canal's centre, mm.
-BODY_AXIS_MM = 24.0
 #: Half the height of a lumbar disk, mm.
 HALF_DISK_MM = 4.5
 #: Vertebrae guessed beyond each end of the chain, as long as they lie in view.
