@@ -25,25 +25,14 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import BaseTag
-from pydicom.uid import (
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    MRImageStorage,
-    SecondaryCaptureImageStorage,
-    UltrasoundImageStorage,
-    UltrasoundMultiFrameImageStorage,
-)
 
 from hccsurv_core.errors import InputError, UnreadableFileError
 from hccsurv_core.io import deidentify_rules as rules
+from hccsurv_core.io.deidentify_identity import DICOM_ROOT, Identity
 from hccsurv_core.progress import Progress, silent
 
 #: Days to shift by where the caller names none: back by 1 month to 3 years, drawn per call.
 _RANDOM_SHIFT_DAYS = (30, 1094)
-_DICOM_ROOT = "1.2.840.10008."
 _OLDEST_AGE_YEARS = 90
 _METHODS = (
     ("113100", "Basic Application Confidentiality Profile"),
@@ -165,7 +154,7 @@ class Deidentifier:
             dataset: as read by pydicom.
             digest: of the file's bytes; stands in where there is no SOP Instance UID.
         """
-        identity = _Identity.of(dataset)
+        identity = Identity.of(dataset)
         age = _age_of(dataset)
         self._clean_level(dataset)
         self._restore_identity(dataset, identity, digest)
@@ -262,7 +251,7 @@ class Deidentifier:
 
     def map_uid(self, uid: str) -> str:
         """The UID that stands for ``uid``; the standard's own UIDs stay, "" stays ""."""
-        if not uid or (uid.startswith(_DICOM_ROOT) and uid.replace(".", "").isdigit()):
+        if not uid or (uid.startswith(DICOM_ROOT) and uid.replace(".", "").isdigit()):
             return uid
         if uid not in self._uids:
             digest = hmac.new(self._key, uid.encode(), hashlib.sha256).digest()
@@ -287,7 +276,7 @@ class Deidentifier:
         dataset[tag] = DataElement(tag, vr.split(" or ")[0], value)
 
     # -- identity -------------------------------------------------------------------------
-    def _restore_identity(self, dataset: Dataset, identity: _Identity, digest: bytes) -> None:
+    def _restore_identity(self, dataset: Dataset, identity: Identity, digest: bytes) -> None:
         """Give the data set the UIDs and the file meta information that a valid file needs."""
         dataset.SOPClassUID = identity.sop_class
         dataset.SOPInstanceUID = self.map_uid(identity.instance or f"instance {digest.hex()}")
@@ -298,49 +287,6 @@ class Deidentifier:
         meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         meta.TransferSyntaxUID = identity.transfer_syntax
         dataset.file_meta = meta
-
-
-class _Identity:
-    """What an instance is, as far as its file tells; stand-ins where it does not."""
-
-    def __init__(self) -> None:
-        self.sop_class: str = SecondaryCaptureImageStorage
-        self.instance = self.study = self.series = ""
-        self.transfer_syntax = ImplicitVRLittleEndian
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> _Identity:
-        meta = getattr(dataset, "file_meta", Dataset())
-        identity = cls()
-        stated = str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
-        identity.sop_class = stated if stated.startswith(_DICOM_ROOT) else _storage_class(dataset)
-        identity.instance = str(
-            dataset.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID") or ""
-        )
-        day = f"study of {dataset.get('StudyDate') or 'unknown date'}"
-        identity.study = str(dataset.get("StudyInstanceUID") or day)
-        parts = ("FrameOfReferenceUID", "SeriesNumber", "Modality", "Rows", "Columns")
-        identity.series = str(
-            dataset.get("SeriesInstanceUID") or f"series {[dataset.get(part) for part in parts]}"
-        )
-        syntax = meta.get("TransferSyntaxUID")
-        implicit, little = dataset.original_encoding
-        if not syntax:
-            syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-            syntax = syntax if little else ExplicitVRBigEndian
-        identity.transfer_syntax = syntax
-        return identity
-
-
-def _storage_class(dataset: Dataset) -> str:
-    modality = str(dataset.get("Modality") or "")
-    many = int(dataset.get("NumberOfFrames") or 1) > 1
-    if modality == "CT":
-        enhanced = "PerFrameFunctionalGroupsSequence" in dataset
-        return EnhancedCTImageStorage if enhanced else CTImageStorage
-    if modality == "US":
-        return UltrasoundMultiFrameImageStorage if many else UltrasoundImageStorage
-    return MRImageStorage if modality == "MR" else SecondaryCaptureImageStorage
 
 
 def _is_image(dataset: Dataset) -> bool:

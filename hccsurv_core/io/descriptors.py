@@ -188,7 +188,7 @@ _NUMBER = re.compile(r"\d{1,3}(?:[.,]\d{1,3})?(?:mm|cm|s|sec|min|kv|kev|ml|hu|ma
 #: Names of reconstruction kernels: Siemens B30f, Br40, I31s; Canon FC18 …
 _KERNEL = re.compile(r"(?:[bhijtud]|b[rvlf]|h[rfc]|qr|sa|fc)\d{1,3}[fshmd]?")
 _DATE_OR_TIME = re.compile(r"\d+(?:[./:-]\d+){2,}|\d{1,2}:\d{2}")
-_TOKEN = re.compile(r"\d+[.,]\d+(?:mm|cm|%)?|[^\W_]+[+-]?")
+_TOKEN = re.compile(r"[cC][+-](?![^\W_])|\d+[.,]\d+(?:mm|cm|%)?|[^\W_]+")
 
 
 def clean_description(text: str) -> str:
@@ -200,7 +200,6 @@ def clean_description(text: str) -> str:
     kept = []
     for token in _TOKEN.findall(_DATE_OR_TIME.sub(" ", text)):
         word = token.lower()
-        bare = word.rstrip("+-")
-        if word in _WORDS or bare in _WORDS or _NUMBER.fullmatch(bare) or _KERNEL.fullmatch(bare):
+        if word in _WORDS or _NUMBER.fullmatch(word) or _KERNEL.fullmatch(word):
             kept.append(token)
     return " ".join(kept)

@@ -18,6 +18,7 @@ from hccsurv_core.io.descriptors import clean_description
         ("Thorax/Abdomen_venös 1.5mm", "Thorax Abdomen 1.5mm"),
         ("Abd^02_LiverC+ (Adult)", "Abd 02"),
         ("arterial phase for Dr. Müller 03.05.2024", "arterial phase"),
+        ("LIVER C+ 5.0 / C- 2.5", "LIVER C+ 5.0 C- 2.5"),
         ("abd 2024-05-03 10:11 5 mm", "abd 5"),
         ("MEIER_HANS_19481231.nii.gz", ""),
     ],
