@@ -2,6 +2,9 @@
 
 Only the frame is here. The first page imports nothing heavy; what the others
 need is imported in the background once it is out.
+
+The pages lie in `app_pages/`, not `pages/`: beside a folder of that name Streamlit
+1.67 runs a page that is opened first by its address without this file.
 """
 
 from __future__ import annotations
@@ -15,10 +18,10 @@ ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from pages._shared import components, job_strip, outcomes, routes, warmup  # noqa: E402
-from pages._shared.frame import ASSETS, draw_frame  # noqa: E402
-from pages._shared.session import session  # noqa: E402
-from pages._shared.uploads import remove_stale_uploads  # noqa: E402
+from app_pages._shared import components, job_strip, outcomes, routes, warmup  # noqa: E402
+from app_pages._shared.frame import ASSETS, draw_frame  # noqa: E402
+from app_pages._shared.session import session  # noqa: E402
+from app_pages._shared.uploads import remove_stale_uploads  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)

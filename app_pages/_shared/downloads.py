@@ -11,10 +11,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from app_pages._shared import services, viewer
+from app_pages._shared.formats import OPERATOR_SIGNS
+from app_pages._shared.services import StudyView
 from hccsurv_core import __version__
-from pages._shared import services, viewer
-from pages._shared.formats import OPERATOR_SIGNS
-from pages._shared.services import StudyView
 
 PICTURE_STRUCTURES = ("muscle", "psoas_left", "psoas_right")
 RESEARCH_USE = "Research use. Not a medical device."
@@ -28,7 +28,6 @@ def file_stem(view: StudyView) -> str:
 
 def _masks_file(view: StudyView, suffix: str) -> bytes:
     from hccsurv_core.io.export import write_dicom_seg, write_nifti_labels
-
     from hccsurv_core.roi.label_map import build_label_map
 
     store = services.open_store()

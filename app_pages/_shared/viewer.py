@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from app_pages._shared.session import session
 from hccsurv_core.imaging.windows import WINDOW_PRESETS, IntensityWindow
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS, STRUCTURE_TITLES
-from pages._shared.session import session
 
 MANUAL = "Manual"
 PLOT_CONFIG = {
@@ -26,18 +26,15 @@ def window_controls() -> IntensityWindow:
     for row in (("Soft tissue", "Liver"), ("Lung", "Bone")):
         for column, name in zip(st.columns(2, gap="xsmall"), row, strict=True):
             number = list(WINDOW_PRESETS).index(name) + 1
-            if column.button(
+            column.button(
                 name,
                 key=f"window_{number}",
                 shortcut=str(number),
                 type="primary" if state.window == name else "secondary",
                 width="stretch",
-            ):
-                state.window = name
-                preset = WINDOW_PRESETS[name]
-                st.session_state["window_level"] = int(preset.center_hu)
-                st.session_state["window_width"] = int(preset.width_hu)
-                st.rerun(scope="fragment")
+                on_click=_to_preset,
+                args=(name,),
+            )
     start = WINDOW_PRESETS.get(state.window, WINDOW_PRESETS["Soft tissue"])
     st.session_state.setdefault("window_level", int(start.center_hu))
     st.session_state.setdefault("window_width", int(start.width_hu))
@@ -49,6 +46,12 @@ def window_controls() -> IntensityWindow:
         "Width (HU)", 1, 4000, step=10, key="window_width", on_change=_to_manual
     )
     return IntensityWindow(center, span)
+
+
+def _to_preset(name: str) -> None:
+    session().window = name
+    st.session_state["window_level"] = int(WINDOW_PRESETS[name].center_hu)
+    st.session_state["window_width"] = int(WINDOW_PRESETS[name].width_hu)
 
 
 def _to_manual() -> None:

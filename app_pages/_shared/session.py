@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from app_pages._shared.jobs import Job
 from hccsurv_core.progress import Progress, silent
-from pages._shared.jobs import Job
 
 _KEY = "hccsurv"
 DEFAULT_ACTOR = "local"
@@ -61,6 +61,7 @@ class Session:
         notice: one message to show at the next run: (kind, text).
         uploader_round: counts up to reset the upload widget.
         chart_round: counts up to reset the lasso.
+        asked_to_delete: the patient whose deletion waits for an answer.
         go_to: slice to show next, as (study, slice index).
         window: name of the window preset, or "Manual".
         cache: small results by key (study, revision), so that a click need not read the disk.
@@ -74,6 +75,7 @@ class Session:
     notice: tuple[str, str] | None = None
     uploader_round: int = 0
     chart_round: int = 0
+    asked_to_delete: Any = None
     go_to: tuple[Any, int] | None = None
     window: str = "Soft tissue"
     cache: OrderedDict[Any, Any] = field(default_factory=OrderedDict)

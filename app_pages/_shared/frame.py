@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
+from app_pages._shared import components, formats, routes, services
+from app_pages._shared.facts_form import facts_inputs
+from app_pages._shared.formats import html
+from app_pages._shared.services import StudyView
+from app_pages._shared.session import session
 from hccsurv_core.errors import HccsurvError, NotFoundError
 from hccsurv_core.patient import PatientFacts
-from pages._shared import components, formats, routes, services
-from pages._shared.facts_form import facts_inputs
-from pages._shared.formats import html
-from pages._shared.services import StudyView
-from pages._shared.session import session
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 RESEARCH_USE = "Research use. Not a medical device."

@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
+from app_pages._shared import components, formats, job_strip, routes, services, uploads
+from app_pages._shared.facts_form import facts_inputs, missing_facts
+from app_pages._shared.formats import html
+from app_pages._shared.jobs import Job
+from app_pages._shared.session import UploadDraft, session
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.patient import PatientFacts
-from pages._shared import components, formats, job_strip, routes, services, uploads
-from pages._shared.facts_form import facts_inputs, missing_facts
-from pages._shared.formats import html
-from pages._shared.jobs import Job
-from pages._shared.session import UploadDraft, session
 
 state = session()
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from app_pages._shared import components, formats, job_strip, routes, services, uploads
+from app_pages._shared.formats import html
+from app_pages._shared.jobs import Job
+from app_pages._shared.session import session
 from hccsurv_core.errors import HccsurvError, MissingDependencyError
-from pages._shared import components, formats, job_strip, routes, services, uploads
-from pages._shared.formats import html
-from pages._shared.jobs import Job
-from pages._shared.session import session
 
 PAGE_LENGTH = 20
 ORDERS = {"recent": "Last activity", "study_date": "Study date", "pseudonym": "Pseudonym"}
@@ -100,7 +100,12 @@ def open_demo(demo: Any) -> None:
     st.rerun()
 
 
-@st.dialog("Delete this patient?")
+def stop_asking() -> None:
+    """The dialog was closed without an answer, or answered."""
+    state.asked_to_delete = None
+
+
+@st.dialog("Delete this patient?", on_dismiss=stop_asking)
 def ask_delete(row: Any) -> None:
     """Ask before a patient and all scans go."""
     st.markdown(
@@ -110,17 +115,20 @@ def ask_delete(row: Any) -> None:
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep", key="delete_no"):
+            stop_asking()
             st.rerun()
         if st.button("Delete", type="primary", key="delete_yes", icon=":material/delete:"):
-            try:
-                services.open_store().delete_patient(row.patient.id, actor=state.actor)
-            except HccsurvError as error:
-                components.show_error(error)
-                return
-            if row.latest_study and state.study_id in [s.id for s in row.studies]:
-                state.study_id = None
-            state.notice = ("success", f"{formats.plain(row.patient.pseudonym)} was deleted.")
-            st.rerun()
+            delete(row)
+
+
+def delete(row: Any) -> None:
+    """Remove a patient, and forget the study on view if it was theirs."""
+    stop_asking()
+    services.open_store().delete_patient(row.patient.id, actor=state.actor)
+    if state.study_id in [study.id for study in row.studies]:
+        state.study_id = None
+    state.notice = ("success", f"{formats.plain(row.patient.pseudonym)} was deleted.")
+    st.rerun()
 
 
 def patient_row(row: Any) -> None:
@@ -139,7 +147,7 @@ def patient_row(row: Any) -> None:
             last.html(
                 f"{html(words)}<br><span class='hcc-quiet'>{html(study.description or '')}</span>"
             )
-        done.html(components.chips(done_chips(row.done)) if study else "")
+        done.html(components.chips(done_chips(row.done)) if study else "–")
         warned.html(
             components.chip(str(row.n_warnings), kind="look", sign="▲") if row.n_warnings else "–"
         )
@@ -154,7 +162,7 @@ def patient_row(row: Any) -> None:
                 type="tertiary",
                 help=f"Delete {row.patient.pseudonym}",
             ):
-                ask_delete(row)
+                state.asked_to_delete = row.patient.id
 
 
 def done_chips(done: dict[str, Any]) -> list[str]:
@@ -209,6 +217,9 @@ def worklist() -> None:
         page = min(st.session_state.get("worklist_page", 1), n_pages)
     for row in rows[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]:
         patient_row(row)
+    for row in rows:
+        if row.patient.id == state.asked_to_delete:
+            ask_delete(row)
     if n_pages > 1:
         st.pagination(n_pages, key="worklist_page")
     st.caption(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages._shared import formats
-from pages._shared.jobs import Job
-from pages._shared.session import session
+from app_pages._shared import formats
+from app_pages._shared.jobs import Job
+from app_pages._shared.session import session
 
 POLL_S = 0.4
 #: Work that ends within this needs no strip: the click just takes a moment.
@@ -56,6 +56,10 @@ def _strip() -> None:
             timing += f", about {formats.duration(max(1.0, left))} left"
         doing = "Cancelling" if job.cancelling else job.message
         bar.progress(job.fraction, text=f"**{job.title}** — {doing} ({timing})")
-        if button.button("Cancel", key="cancel_job", disabled=job.cancelling, width="stretch"):
-            job.cancel()
-            st.rerun(scope="fragment")
+        button.button(
+            "Cancel",
+            key="cancel_job",
+            disabled=job.cancelling,
+            width="stretch",
+            on_click=job.cancel,
+        )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages._shared import components
-from pages._shared.formats import OPERATOR_SIGNS, html
+from app_pages._shared import components
+from app_pages._shared.formats import OPERATOR_SIGNS, html
 
 
 def cutoffs_table() -> str:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app_pages._shared import routes
+from app_pages._shared.session import UploadDraft, session
 from hccsurv_core.errors import CancelledError, InputError
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of, silent
-from pages._shared import routes
-from pages._shared.session import UploadDraft, session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,31 +165,39 @@ def measure_study(
     A scan of one slice is taken as L3, as the user's own choice of slice.
 
     Raises:
-        LevelNotFoundError, SegmentationError: what could not be done; what was done is kept.
+        LevelNotFoundError: nothing is stored.
+        SegmentationError: a level found here is stored, so that a person can move it; where
+            the level was given, everything stays as it was.
     """
     from hccsurv_core.roi.segmentation import segment_body
-    from hccsurv_core.roi.spine import locate_l3, manual_location
     from hccsurv_core.systems.sarcopenia import remeasure
 
     store = open_store()
     volume = store.load_volume(study_id)
-    study = store.get_study(study_id)
-    facts = store.get_patient(study.patient_id).facts
-    if location is None and volume.shape[0] == 1:
-        location = manual_location(volume, 0)
-    elif location is None:
-        progress(0.0, "Finding L3")
-        location = locate_l3(volume, progress=part_of(progress, 0.0, 0.6))
-    store.save_level(study_id, location, state=level_state, actor=actor)
+    facts = store.get_patient(store.get_study(study_id).patient_id).facts
+    if location is None:
+        location = _find_level(volume, part_of(progress, 0.0, 0.6))
+        store.save_level(study_id, location, state="automatic", actor=actor)
     progress(0.6, "Outlining muscle, psoas and fat")
     segmentation = segment_body(
         volume, location, backend=backend, progress=part_of(progress, 0.6, 0.9)
     )
-    store.save_segmentation(study_id, segmentation, state="automatic", actor=actor)
     progress(0.9, "Measuring")
     result = remeasure(volume, location, segmentation, facts)
+    if level_state == "moved":
+        store.save_level(study_id, location, state=level_state, actor=actor)
+    store.save_segmentation(study_id, segmentation, state="automatic", actor=actor)
     store.save_measures(study_id, result.to_json(), actor=actor)
     progress(1.0, "Done")
+
+
+def _find_level(volume: Volume, progress: Progress) -> L3Location:
+    from hccsurv_core.roi.spine import locate_l3, manual_location
+
+    if volume.shape[0] == 1:
+        return manual_location(volume, 0)
+    progress(0.0, "Finding L3")
+    return locate_l3(volume, progress=progress)
 
 
 def refresh_measures(study_id: Any, *, actor: str) -> None:

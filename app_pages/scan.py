@@ -6,15 +6,15 @@ from typing import Any
 
 import streamlit as st
 
+from app_pages._shared import components, downloads, formats, job_strip, routes, services, viewer
+from app_pages._shared.formats import html
+from app_pages._shared.frame import require_study
+from app_pages._shared.jobs import Job
+from app_pages._shared.services import StudyView
+from app_pages._shared.session import session
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.report.figures.palette import STRUCTURE_TITLES
 from hccsurv_core.roi.results import STRUCTURES
-from pages._shared import components, downloads, formats, job_strip, routes, services, viewer
-from pages._shared.formats import html
-from pages._shared.frame import require_study
-from pages._shared.jobs import Job
-from pages._shared.services import StudyView
-from pages._shared.session import session
 
 state = session()
 AXIAL_HEIGHT = 520

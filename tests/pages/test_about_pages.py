@@ -1,0 +1,45 @@
+"""Evidence and settings pages."""
+
+from __future__ import annotations
+
+from conftest import page_text
+
+from app_pages._shared import routes, services
+from app_pages._shared.warmup import MODULES
+from hccsurv_core.features.body import DEFINITIONS
+
+
+def test_evidence_names_every_source_cutoff_and_limit(open_page):
+    text = page_text(open_page(routes.EVIDENCE))
+    for definition in DEFINITIONS:
+        assert f"https://doi.org/{definition.doi}" in text
+        assert f"{definition.cutoff_male:g}" in text and f"{definition.cutoff_female:g}" in text
+    assert "wrong by one vertebra" in text and "not a medical device" in text
+
+
+def test_settings_keep_the_name_of_who_edits(open_page):
+    at = open_page(routes.SETTINGS)
+    at.text_input(key="settings_actor").set_value("  A. Reader ").run()
+    assert at.session_state["hccsurv"].actor == "A. Reader"
+    at.text_input(key="settings_actor").set_value("").run()
+    assert at.session_state["hccsurv"].actor == "local"
+
+
+def test_settings_say_where_data_lies_and_why_a_backend_is_missing(open_page, tmp_path):
+    at = open_page(routes.SETTINGS)
+    assert any(str(tmp_path) in block.value for block in at.code)
+    assert "GPL-3.0-or-later" in page_text(at)
+    assert at.radio(key="settings_backend").options[0] == "Anatomy and attenuation (built in)"
+
+
+def test_what_is_warmed_up_exists():
+    import importlib.util
+
+    missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+    assert missing == []
+
+
+def test_the_pages_and_the_core_agree_on_what_a_sure_level_is():
+    from hccsurv_core.systems.sarcopenia import SURE_LEVEL
+
+    assert services.CONFIDENT == SURE_LEVEL

@@ -1,0 +1,213 @@
+"""Scan and muscle pages: level, outline, five definitions, missing facts, provenance."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import page_text, small_segmentation
+
+from app_pages._shared import downloads, routes, services
+from hccsurv_core.errors import SegmentationError
+from hccsurv_core.patient import PatientFacts
+
+
+@pytest.mark.parametrize("page", [routes.SCAN, routes.MUSCLE])
+def test_without_a_patient_the_page_says_so_and_links_home(open_page, page):
+    at = open_page(page)
+    assert "No patient is open" in page_text(at)
+    at.button(key=f"go_{routes.WORKLIST}").click().run()
+    assert "Upload a scan" in page_text(at)
+
+
+@pytest.mark.parametrize("page", [routes.SCAN, routes.MUSCLE])
+def test_a_study_that_is_gone_is_no_crash(open_page, page):
+    assert "No patient is open" in page_text(open_page(page, study_id="gone"))
+
+
+def test_five_definitions_stand_with_cutoffs_verdicts_and_sources(open_page, add_study):
+    at = open_page(routes.MUSCLE, add_study().id)
+    text = page_text(at)
+    for name in ("SMI", "PMA", "PMI", "PD", "MA"):
+        assert f"<b>{name}</b>" in text
+    for cutoff in ("≤ 50", "&lt; 15.61", "&lt; 6.36", "&lt; 38.5", "≤ 44.4"):
+        assert cutoff in text or cutoff.replace("&lt;", "<") in text
+    assert "https://doi.org/10.1002/lt.24750" in text
+    # 2 × 70 psoas pixels of 45 HU at 0.25 cm²; 256 pixels of back muscle at 30 HU.
+    assert "35.00" in text  # PMA
+    assert "99.0" in text  # SMA
+    assert "45.0" in text and "35.3" in text  # PD, MA
+    assert "2 of 5 definitions call it low" in text
+    assert "Look twice" in text
+    assert "automatic outline (revision 1)" in text
+
+
+def test_missing_height_is_asked_for_and_then_used(open_page, add_study, store):
+    study = add_study(PatientFacts(sex="male"))
+    at = open_page(routes.MUSCLE, study.id)
+    assert "because the height is missing" in page_text(at)
+    assert "2 not known" in page_text(at)
+    at.number_input(key="ask_height").set_value(175.0)
+    at.button(key="ask_save").click().run()
+    assert not at.exception
+    assert store.get_patient(study.patient.id).facts.height_m == 1.75
+    assert "because the height" not in page_text(at)
+    assert store.load_measures(study.id)["measures"]["smi"] == pytest.approx(99 / 1.75**2)
+
+
+def test_missing_sex_leaves_the_psoas_density_only(open_page, add_study):
+    text = page_text(open_page(routes.MUSCLE, add_study(PatientFacts(height_m=1.7)).id))
+    assert "4 not known" in text
+    assert "because the sex is missing" in text
+
+
+def test_facts_are_edited_in_the_patient_bar(open_page, add_study, store):
+    study = add_study()
+    at = open_page(routes.MUSCLE, study.id)
+    prefix = f"bar_{study.patient.id}"
+    at.number_input(key=f"{prefix}_height").set_value(180.0)
+    at.text_input(key=f"{prefix}_pseudonym").set_value("Renamed")
+    at.button(key=f"{prefix}_save").click().run()
+    patient = store.get_patient(study.patient.id)
+    assert (patient.pseudonym, patient.facts.height_m) == ("Renamed", 1.8)
+    assert patient.facts.age_years == 61
+
+
+def test_a_thin_level_asks_before_it_gives_verdicts(open_page, add_study, store):
+    study = add_study(confidence=0.55)
+    assert "Confirm the level first" in page_text(open_page(routes.MUSCLE, study.id))
+    at = open_page(routes.SCAN, study.id)
+    assert "Is this L3?" in page_text(at) and "Ribs and pelvis disagree" in page_text(at)
+    at.button(key="level_confirm").click().run()
+    assert store.load_level(study.id).state == "confirmed"
+    assert "Is this L3?" not in page_text(at)
+    assert "confirmed by local" in page_text(at)
+
+
+def test_slices_step_and_windows_switch_by_button(open_page, add_study):
+    study = add_study()
+    at = open_page(routes.SCAN, study.id)
+    slider = f"slice_{study.id}"
+    assert at.slider(key=slider).value == 7
+    at.button(key="step_up").click().run()
+    at.button(key="step_up").click().run()
+    assert at.slider(key=slider).value == 9
+    at.button(key="step_level").click().run()
+    assert at.slider(key=slider).value == 7
+    at.button(key="window_4").click().run()
+    assert at.number_input(key="window_width").value == 1800
+    at.number_input(key="window_level").set_value(333).run()
+    assert at.session_state["hccsurv"].window == "Manual"
+    assert not at.exception
+
+
+def test_every_step_button_has_its_key(open_page, add_study):
+    at = open_page(routes.SCAN, add_study().id)
+    keys = {b.key: b.proto.shortcut for b in at.button if b.proto.shortcut}
+    assert keys["step_up"].lower() == "up" and keys["step_down"].lower() == "down"
+    assert {keys[f"window_{n}"] for n in (1, 2, 3, 4)} == {"1", "2", "3", "4"}
+    assert "edit_undo" in keys
+
+
+def test_moving_by_a_slice_measures_there(open_page, add_study, store, finish_job):
+    study = add_study()
+    at = open_page(routes.SCAN, study.id)
+    at.button(key="level_slice_up").click().run()
+    finish_job(at)
+    level = store.load_level(study.id)
+    assert (level.location.slice_index, level.state) == (7, "moved")
+    assert store.load_segmentation(study.id).segmentation.slice_index == 7
+    assert at.slider(key=f"slice_{study.id}").value == 8
+
+
+def test_a_failing_move_is_one_message_and_keeps_everything(
+    open_page, add_study, store, finish_job, monkeypatch
+):
+    def fail(*_, **__):
+        raise SegmentationError("no muscle was found on slice 7", remedy="check the level")
+
+    study = add_study()
+    at = open_page(routes.SCAN, study.id)
+    monkeypatch.setattr("hccsurv_core.roi.segmentation.segment_body", fail)
+    at.button(key="level_slice_up").click().run()
+    finish_job(at)
+    assert [error.value for error in at.error] == [
+        "No muscle was found on slice 7. Check the level."
+    ]
+    assert store.load_level(study.id).location.slice_index == 6
+    assert store.load_segmentation(study.id).revision == 1
+
+
+def test_corrections_change_numbers_are_undone_and_remember_who(open_page, add_study, store):
+    study = add_study()
+    region = services.lasso_region(
+        {"lasso": [{"x": [19.5, 26.5, 26.5, 19.5], "y": [19.5, 19.5, 24.5, 24.5]}], "box": []},
+        (48, 64),
+    )
+    assert region.sum() == 35
+    outcome = services.correct_outline(
+        study.id, "psoas_right", region, action="remove", slice_index=6, actor="Dr. Who"
+    )
+    assert outcome.n_changed == 35
+    at = open_page(routes.MUSCLE, study.id)
+    text = page_text(at)
+    assert "edited by Dr. Who" in text and "26.25" in text
+    at = open_page(routes.SCAN, study.id)
+    at.button(key="edit_undo").click().run()
+    assert store.load_segmentation(study.id).state == "automatic"
+    assert store.load_measures(study.id)["measures"]["pma_cm2"] == pytest.approx(35.0)
+    actors = {entry.actor for entry in store.history(study.patient.id)}
+    assert "Dr. Who" in actors
+
+
+def test_drawing_shows_its_tools(open_page, add_study):
+    at = open_page(routes.SCAN, add_study().id)
+    assert not [box for box in at.selectbox if box.key == "edit_structure"]
+    at.toggle(key="edit_on").set_value(True).run()
+    assert not at.exception
+    assert at.selectbox(key="edit_structure").options[0] == "Skeletal muscle"
+
+
+def test_nothing_drawn_is_no_region_and_a_box_is_one():
+    assert services.lasso_region({"lasso": [], "box": []}, (10, 10)) is None
+    box = {"lasso": [], "box": [{"x": [1.5, 4.5], "y": [2.5, 4.5]}]}
+    assert services.lasso_region(box, (10, 10)).sum() == 6
+
+
+def test_simulated_patients_are_marked_everywhere(open_page, add_study):
+    study = add_study(simulated=True, pseudonym="DEMO-9")
+    for page in (None, routes.SCAN, routes.MUSCLE):
+        assert "Simulated patient" in page_text(open_page(page, study.id))
+
+
+def test_downloads_hold_table_masks_and_figure(add_study, tmp_path):
+    study = add_study(simulated=True)
+    view = services.load_view(study.id)
+    table = downloads.definitions_csv(view)
+    assert table.count("doi:") == 5 and "simulated patient" in table
+    everything = json.loads(downloads.result_json(view))
+    assert everything["areas_cm2"]["psoas_left"] == pytest.approx(17.5)
+    assert everything["outline_state"] == "automatic"
+    assert len(everything["definitions"]) == 5
+    assert downloads.file_stem(view).isascii()
+
+
+def test_masks_leave_as_one_label_map():
+    from conftest import small_volume
+
+    from hccsurv_core.roi.label_map import build_label_map
+
+    labels = build_label_map(small_volume(), small_segmentation())
+    assert labels.mask("psoas_left").sum() == 5 * 70
+    assert (labels.voxels > 0)[:4].sum() == 0
+
+
+def test_a_study_with_warnings_lists_them_in_the_bar(open_page, add_study):
+    at = open_page(routes.SCAN, add_study().id)
+    assert "Look twice" in page_text(at)
+
+
+def test_a_reload_comes_back_to_the_study(open_page, add_study):
+    study = add_study()
+    at = open_page(routes.MUSCLE, study.id)
+    assert at.query_params["study"] in (study.id, [study.id])
