@@ -25,6 +25,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import BaseTag
+from pydicom.uid import UID
 
 from hccsurv_core.errors import InputError, UnreadableFileError
 from hccsurv_core.io import deidentify_rules as rules
@@ -285,7 +286,7 @@ class Deidentifier:
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = dataset.SOPClassUID
         meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        meta.TransferSyntaxUID = identity.transfer_syntax
+        meta.TransferSyntaxUID = UID(identity.transfer_syntax)
         dataset.file_meta = meta
 
 

@@ -26,8 +26,9 @@ from hccsurv_core.errors import GeometryMismatchError, InputError, UnreadableFil
 from hccsurv_core.io.ct_series import ct_headers, volume_uids
 from hccsurv_core.volume import Volume
 
-#: How far (in voxels) a source pixel may lie from the voxel it is taken to be.
-_INDEX_TOLERANCE = 0.05
+#: How far (in voxels) a source pixel may lie from the voxel it is taken to be: slice positions of
+#: real series jitter by a tenth of a voxel around the even grid that the volume is.
+_INDEX_TOLERANCE = 0.25
 _LATERALITY = {"left": ("7771000", "Left"), "right": ("24028007", "Right")}
 
 
@@ -152,7 +153,11 @@ def _read_header(file: Path) -> Dataset:
                 raise ValueError(f"it has no {keyword}")
         if dataset.Rows < 1 or dataset.Columns < 1:
             raise ValueError("it has no pixels")
-    except (OSError, pydicom.errors.InvalidDicomError, AttributeError, ValueError) as error:
+        _frames_of([dataset])
+    except (
+        OSError, pydicom.errors.InvalidDicomError, AttributeError, KeyError, IndexError,
+        TypeError, ValueError,
+    ) as error:  # fmt: skip
         raise UnreadableFileError(
             f"a segmentation cannot refer to it ({error})",
             source=file.name,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core import __version__
-from hccsurv_core.errors import GeometryMismatchError, InputError
+from hccsurv_core.errors import GeometryMismatchError, InputError, UnreadableFileError
 from hccsurv_core.io.ct_series import write_ct_series
 from hccsurv_core.volume import LabelMap, Volume, check_same_geometry, describe_geometry
 
@@ -266,14 +266,16 @@ def write_masks(
         folder: made if missing.
         volume, masks, first_slice, source_files, method, edited, series_description: as in
             :func:`write_dicom_seg`.
-        with_series: where there are no source files, write the CT series the SEG refers to.
+        with_series: where there are no source files, write the CT series the SEG refers to; it is
+            always written where source files are given that a SEG cannot refer to.
 
     Returns:
         What was written: "labels", "<structure>" for each mask, "dicom_seg", and "ct_series"
         (a folder) if asked for.
 
     Raises:
-        InputError, UnreadableFileError, GeometryMismatchError: as in :func:`write_dicom_seg`.
+        InputError: every mask is empty, or a file cannot be written.
+        GeometryError: the masks do not fit the volume, or its axes are not at right angles.
     """
     written = {
         "labels": write_nifti_labels(
@@ -284,16 +286,28 @@ def write_masks(
         single = label_map_from_masks(volume, {name: mask}, first_slice)
         path = folder / f"{name}.nii.gz"
         written[name] = _write_nifti(path, single.voxels, single.affine)
-    written["dicom_seg"] = write_dicom_seg(
-        folder / "segmentation.dcm",
-        masks,
-        source_files=source_files,
-        volume=volume,
-        series_description=series_description,
-        first_slice=first_slice,
-        method=method,
-        edited=edited,
-    )
+    target = folder / "segmentation.dcm"
+
+    def write(files: Sequence[Path]) -> None:
+        written["dicom_seg"] = write_dicom_seg(
+            target,
+            masks,
+            source_files=files,
+            volume=volume,
+            series_description=series_description,
+            first_slice=first_slice,
+            method=method,
+            edited=edited,
+        )
+
+    if source_files:
+        try:
+            write(source_files)
+        except (UnreadableFileError, GeometryMismatchError):
+            # Real series lack identity or position now and then: refer to one of our own.
+            source_files, with_series = (), True
+    if not source_files:
+        write(())
     if with_series and not source_files:
         write_ct_series(folder / "ct", volume, series_description="Made from a volume")
         written["ct_series"] = folder / "ct"

@@ -262,6 +262,39 @@ def test_without_source_the_series_made_from_the_volume_fits(
         assert np.asarray(image.dataobj).sum() == mask.sum()
 
 
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "ImagePositionPatient", "PixelSpacing"])
+def test_source_that_a_segmentation_cannot_refer_to(tmp_path: Path, keyword: str) -> None:
+    volume, masks = _volume(GRIDS["oblique"]), _masks()
+    files = _source_series(tmp_path / "in", volume)
+    lacking = pydicom.dcmread(files[2])
+    del lacking[keyword]
+    lacking.save_as(files[2])
+    with pytest.raises(UnreadableFileError, match=r"00003\.dcm: a segmentation cannot refer to it"):
+        write_dicom_seg(
+            tmp_path / "a", masks, source_files=files, volume=volume, series_description=""
+        )
+    written = write_masks(tmp_path / "out", volume, masks, source_files=files)
+    assert len(list(written["ct_series"].iterdir())) == SHAPE[0]
+    _assert_same_places(
+        _segments(written["dicom_seg"])["muscle"], _places(masks["muscle"], volume.index_to_world)
+    )
+
+
+def test_jittering_slice_positions(tmp_path: Path) -> None:
+    """Slices a tenth of a voxel off the even grid still belong to their voxels."""
+    volume, masks = _volume(GRIDS["plain"]), _masks()
+    files = _source_series(tmp_path / "ct", volume)
+    for n, file in enumerate(files):
+        ds = pydicom.dcmread(file)
+        ds.ImagePositionPatient[2] += 0.2 * (-1) ** n
+        ds.save_as(file)
+    path = write_dicom_seg(
+        tmp_path / "seg.dcm", masks, source_files=files, volume=volume, series_description=""
+    )
+    seg = pydicom.dcmread(path)
+    assert sum(np.count_nonzero(p) for p in seg.pixel_array) == sum(m.sum() for m in masks.values())
+
+
 def test_synthesized_series_is_the_volume(grid: NDArray[np.float64], tmp_path: Path) -> None:
     volume = _volume(grid)
     files = write_ct_series(tmp_path, volume)
