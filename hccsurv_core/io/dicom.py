@@ -17,8 +17,8 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hccsurv_core.errors import GeometryError, UnreadableFileError
-from hccsurv_core.io.dicom_header import Frame, read_dataset
-from hccsurv_core.io.faults import DECODER_ERRORS, first_line
+from hccsurv_core.io.dicom_header import PYDICOM_ERRORS, Frame, read_dataset
+from hccsurv_core.io.faults import first_line
 from hccsurv_core.io.geometry import StackGeometry
 from hccsurv_core.io.intensity import finish_hu, is_integer_scale, stored_to_hu
 from hccsurv_core.io.limits import IntakeLimits
@@ -57,9 +57,21 @@ class PixelReader:
             ds = read_dataset(path, pixels=True)
         except UnreadableFileError as error:
             raise error.with_source(frame.file.name) from error
-        _complete(ds)
+        try:
+            _complete(ds)
+        except PYDICOM_ERRORS as error:
+            raise _bad_pixels(frame, first_line(error)) from error
         self._open = (path, ds) if frame.index is not None else None
         return ds
+
+    def _decode(self, frame: Frame, index: int | None) -> NDArray:
+        ds = self._dataset(frame)
+        try:
+            return pixel_array(ds, index=index)
+        except MemoryError as error:
+            raise _bad_pixels(frame, "they need more memory than allowed") from error
+        except PYDICOM_ERRORS as error:
+            raise _bad_pixels(frame, first_line(error)) from error
 
     def stored(self, frame: Frame) -> NDArray[np.integer]:
         """The pixel values of one frame as stored, (rows, columns).
@@ -74,13 +86,7 @@ class PixelReader:
                 f"more than {self._limits.max_side} a side",
                 source=frame.name,
             )
-        ds = self._dataset(frame)
-        try:
-            pixels = pixel_array(ds, index=frame.index)
-        except MemoryError as error:
-            raise _bad_pixels(frame, "they need more memory than allowed") from error
-        except DECODER_ERRORS as error:
-            raise _bad_pixels(frame, first_line(error)) from error
+        pixels = self._decode(frame, frame.index)
         if pixels.shape != (frame.file.rows, frame.file.columns) or pixels.dtype.kind not in "iu":
             raise _bad_pixels(frame, f"they decode to an array of shape {pixels.shape}")
         return pixels
@@ -91,13 +97,7 @@ class PixelReader:
         Raises:
             UnreadableFileError: as :meth:`stored`.
         """
-        ds = self._dataset(frame)
-        try:
-            pixels = pixel_array(ds, index=frame.index or 0)
-        except MemoryError as error:
-            raise _bad_pixels(frame, "they need more memory than allowed") from error
-        except DECODER_ERRORS as error:
-            raise _bad_pixels(frame, first_line(error)) from error
+        pixels = self._decode(frame, frame.index or 0)
         grey = pixels.astype(np.float32)
         return grey.mean(axis=-1) if grey.ndim == 3 and grey.shape[-1] in (3, 4) else grey
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from hccsurv_core.errors import UnreadableFileError
 from hccsurv_core.io.facts import read_facts, study_date
@@ -29,7 +29,12 @@ _TELLTALE = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanc
 _MAX_FRAMES = 20_000
 #: Command, file meta, and the identifying groups that data sets open with.
 _FIRST_GROUPS = (0x0000, 0x0002, 0x0008, 0x0010)
-_READ_ERRORS: tuple[type[Exception], ...] = (*DECODER_ERRORS, InvalidDicomError)
+#: What pydicom throws at damaged values, its own exceptions included.
+PYDICOM_ERRORS: tuple[type[Exception], ...] = (
+    *DECODER_ERRORS,
+    InvalidDicomError,
+    BytesLengthException,
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def get(ds: Dataset, keyword: str) -> Any:
     """The value of ``keyword``, or None where it is missing, empty or damaged."""
     try:
         value = ds.get(keyword)
-    except DECODER_ERRORS:
+    except PYDICOM_ERRORS:
         return None
     return None if value is None or value == "" else value
 
@@ -138,7 +143,7 @@ def numbers(ds: Dataset, keyword: str, n: int) -> tuple[float, ...] | None:
     value = get(ds, keyword)
     try:
         found = tuple(float(v) for v in ([value] if n == 1 else list(value)))
-    except DECODER_ERRORS:
+    except PYDICOM_ERRORS:
         return None
     return found if len(found) == n and all(map(math.isfinite, found)) else None
 
@@ -162,7 +167,7 @@ def _item(ds: Dataset | None, keyword: str, n: int = 0) -> Dataset | None:
     sequence = get(ds, keyword)
     try:
         return sequence[n] if isinstance(sequence[n], Dataset) else None
-    except DECODER_ERRORS:
+    except PYDICOM_ERRORS:
         return None
 
 
@@ -191,7 +196,7 @@ def read_dataset(path: Path, *, pixels: bool) -> Dataset:
         ds = pydicom.dcmread(path, stop_before_pixels=not pixels, force=True)
         marked = bool(ds.preamble) or bool(ds.file_meta)
         n_telltales = sum(get(ds, keyword) is not None for keyword in _TELLTALE)
-    except _READ_ERRORS as error:
+    except PYDICOM_ERRORS as error:
         raise UnreadableFileError(f"is not a readable DICOM file ({first_line(error)})") from error
     if not n_telltales or (n_telltales < 2 and not marked):
         raise UnreadableFileError("is not a DICOM file")
@@ -210,7 +215,7 @@ def read_dicom_file(path: Path, name: str) -> DicomFile:
         return DicomFile(header, _frames(ds, header))
     except UnreadableFileError as error:
         raise error.with_source(name) from error
-    except DECODER_ERRORS as error:
+    except PYDICOM_ERRORS as error:
         raise UnreadableFileError(
             f"has a damaged DICOM header ({first_line(error)})", source=name
         ) from error

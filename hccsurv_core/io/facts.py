@@ -7,10 +7,13 @@ from datetime import date
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 
 from hccsurv_core.io.faults import DECODER_ERRORS
 from hccsurv_core.patient import HEIGHT_RANGE_M, WEIGHT_RANGE_KG, PatientFacts
 
+#: BytesLengthException is pydicom's own, and no ValueError.
+_ERRORS: tuple[type[Exception], ...] = (*DECODER_ERRORS, BytesLengthException)
 _DAYS_PER_YEAR = 365.2425
 #: HIPAA's safe harbour: ages of 90 and above are one class.
 _OLDEST_YEARS = 90.0
@@ -21,7 +24,7 @@ _CENTIMETRES = (100.0, 250.0)
 _PHASE_WORDS: tuple[tuple[str, str], ...] = (
     (
         "noncontrast",
-        r"non[ -_]?(contrast|enhanced)|unenhanced|without contrast|w/?o[ _-]?(iv|contrast)"
+        r"non[ -_]?(contrast|enhanced)|unenhanced|without contrast|\bw ?o (iv ?)?(contrast|cm\b|c\b)"
         r"|\bplain\b|\bnativ\w*|\bsans\b|\bnc\b|\bpre[ _-]?contrast|\bohne\s?km\b|\bbasale?\b",
     ),
     (
@@ -39,7 +42,7 @@ _PHASE_WORDS: tuple[tuple[str, str], ...] = (
 def _value(ds: Dataset, keyword: str) -> Any:
     try:
         return ds.get(keyword)
-    except DECODER_ERRORS:
+    except _ERRORS:
         return None
 
 
@@ -47,7 +50,7 @@ def _positive(ds: Dataset, keyword: str) -> float | None:
     """A number above zero; scanners write 0 for "not entered"."""
     try:
         value = float(_value(ds, keyword))
-    except DECODER_ERRORS:
+    except _ERRORS:
         return None
     return value if 0 < value < float("inf") else None
 

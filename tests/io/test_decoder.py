@@ -218,18 +218,18 @@ def slice_file(path: Path, **tags: object) -> Path:
 
 
 def deflate_bomb(path: Path) -> Path:
-    """2 GB of zeros in 2 MB, in a transfer syntax that must be inflated before it can be read."""
+    """1 GB of zeros in 1 MB, in a transfer syntax that must be inflated before it can be read."""
     ds = factory.dicom_slice(HU, AFFINE)
     ds.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     whole = factory.write(ds, path).read_bytes()
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     ds.PixelData = b""
-    start = packer.compress(b"\xe0\x7f\x10\x00OW\x00\x00\xfe\xff\xff\x7f")
+    start = packer.compress(b"\xe0\x7f\x10\x00OW\x00\x00\xfe\xff\xff\x3f")
     start += packer.flush(zlib.Z_FULL_FLUSH)
     block = packer.compress(bytes(16 * MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
     # After a full flush a block does not depend on those before, so it can be repeated.
     meta_end = 128 + 4 + 12 + int(pydicom.dcmread(path).file_meta.FileMetaInformationGroupLength)
-    path.write_bytes(whole[:meta_end] + start + block * 127 + packer.flush())
+    path.write_bytes(whole[:meta_end] + start + block * 64 + packer.flush())
     return path
 
 
@@ -319,7 +319,7 @@ def test_each_killer_costs_one_message(
 ) -> None:
     path = make(tmp_path / "killer.dcm")
     with pytest.raises(error, match=rf"^killer\.dcm.*: {message}") as caught:
-        read_scan([path], limits=IntakeLimits(decode_bytes=1500 * MIB))
+        read_scan([path], limits=IntakeLimits(decode_bytes=900 * MIB))
     assert str(tmp_path) not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -330,7 +330,7 @@ def test_beside_a_good_series_a_bad_file_is_skipped_or_refused_by_name(
 ) -> None:
     factory.write_series(tmp_path / "scan", HU)
     make(tmp_path / "scan" / "killer.dcm")
-    limits = IntakeLimits(decode_bytes=1500 * MIB)
+    limits = IntakeLimits(decode_bytes=900 * MIB)
     try:
         with Upload([tmp_path / "scan"], limits=limits) as upload:
             assert [s.name for s in upload.inspect().skipped] == ["scan/killer.dcm"]
