@@ -92,15 +92,17 @@ def label_map_from_masks(
 
 
 def structures_of(names: Mapping[int, str]) -> dict[str, list[int]]:
-    """Structure name to the labels that make it up (muscle: its rest and both psoas)."""
+    """Structure name to the labels that make it up (muscle: its rest and both psoas).
+
+    A voxel has one label only, so a label "muscle" beside psoas labels is the rest as well.
+    """
     values = {name: value for value, name in names.items()}
+    wholes = {_rest_of(whole): whole for whole in PARTS}
     structures = {}
     for name, value in values.items():
-        whole = next((w for w in PARTS if name == _rest_of(w)), None)
-        if whole is None:
-            structures[name] = [value]
-        else:
-            structures[whole] = [value, *(values[p] for p in PARTS[whole] if p in values)]
+        structure = wholes.get(name, name)
+        parts = [values[part] for part in PARTS.get(structure, ()) if part in values]
+        structures[structure] = [value, *parts]
     return structures
 
 

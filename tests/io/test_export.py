@@ -198,6 +198,17 @@ def test_label_map_gives_the_masks_back(seed: int, first: int, slices: int) -> N
         assert back[name].sum() == mask.sum()
 
 
+@pytest.mark.parametrize("rest", ["muscle", "muscle_without_psoas"])
+def test_muscle_includes_the_psoas_whatever_its_label_is_called(rest: str) -> None:
+    labels = LabelMap(
+        np.array([[[0, 1, 2, 3]]]), np.eye(4), {1: rest, 2: "psoas_left", 3: "psoas_right"}
+    )
+    masks = masks_of(labels)
+    np.testing.assert_array_equal(masks["muscle"], [[[False, True, True, True]]])
+    np.testing.assert_array_equal(masks["psoas_left"], [[[False, False, True, False]]])
+    assert list(masks) == ["muscle", "psoas_left", "psoas_right"]
+
+
 @pytest.mark.parametrize("first", [-1, 6, 7])
 def test_masks_off_the_grid_are_refused(first: int) -> None:
     with pytest.raises(GeometryMismatchError, match="does not fit"):
