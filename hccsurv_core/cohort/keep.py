@@ -105,7 +105,8 @@ def _keep(
         return store.add_study(
             patient.id,
             scan.volume,
-            modality=scan.series.modality,
+            # What can be measured in a NIfTI file is CT, too.
+            modality="CT" if scan.series.modality == "NIFTI" else scan.series.modality,
             study_date=scan.series.study_date,
             description=scan.series.description,
             phase=scan.series.phase,

@@ -185,7 +185,7 @@ def _write_nifti(path: Path, voxels: NDArray, affine: NDArray[np.float64]) -> Pa
 # -- DICOM SEG ---------------------------------------------------------------------------------
 def write_dicom_seg(
     path: Path,
-    labels: LabelMap | Mapping[str, NDArray[np.bool_]],
+    labels: LabelMap | Sequence[LabelMap] | Mapping[str, NDArray[np.bool_]],
     *,
     source_files: Sequence[Path],
     volume: Volume,
@@ -198,14 +198,15 @@ def write_dicom_seg(
 
     Args:
         path: the file to write.
-        labels: a label map on the volume's grid, or masks of a slab (structure name to boolean
-            (slab slices, rows, columns)), which may overlap; empty ones are left out.
+        labels: label maps on the volume's grid (several may overlap each other), or masks of a
+            slab (structure name to boolean (slab slices, rows, columns)), which may overlap;
+            empty ones are left out.
         source_files: the series' DICOM files, in any order, or one enhanced multi-frame file;
             the segmentation takes over the patient and study they state. Empty: it refers to the
             series that :func:`write_ct_series` makes of the volume.
         volume: the grid of the masks.
         series_description: what a viewer shows.
-        first_slice: index of the slab's first slice; 0 for a label map.
+        first_slice: index of the slab's first slice; not used for label maps.
         method: the backend ("classical", "totalsegmentator", "edited").
         edited: True if a person corrected the result (SEMIAUTOMATIC instead of AUTOMATIC).
 
@@ -216,12 +217,14 @@ def write_dicom_seg(
     """
     from hccsurv_core.io.dicom_seg import write_segments
 
-    if isinstance(labels, LabelMap):
-        check_same_geometry(labels, volume)
-        masks: Mapping[str, NDArray[np.bool_]] = masks_of(labels)
-        first_slice = 0
+    if isinstance(labels, Mapping):
+        masks: Mapping[str, NDArray[np.bool_]] = labels
     else:
-        masks = labels
+        merged: dict[str, NDArray[np.bool_]] = {}
+        for one in [labels] if isinstance(labels, LabelMap) else labels:
+            check_same_geometry(one, volume)
+            merged |= masks_of(one)
+        masks, first_slice = merged, 0
     # The slab alone: a whole scan of masks would take gigabytes.
     masks, first_slice = _cropped(masks, first_slice)
     with _writing(path):

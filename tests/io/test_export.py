@@ -367,6 +367,17 @@ def test_label_map_in_place_of_masks_and_a_single_slice(tmp_path: Path) -> None:
         _assert_same_places(segments[name], _places(mask, volume.index_to_world))
 
 
+def test_several_label_maps_may_overlap(tmp_path: Path) -> None:
+    volume, masks = _volume(GRIDS["oblique"]), _masks()
+    maps = [LabelMap(m.astype(np.uint8), volume.affine, {1: name}) for name, m in masks.items()]
+    path = write_dicom_seg(
+        tmp_path / "seg.dcm", maps, source_files=(), volume=volume, series_description=""
+    )
+    segments = _segments(path)
+    for name, mask in masks.items():
+        _assert_same_places(segments[name], _places(mask, volume.index_to_world))
+
+
 def test_codes_sides_and_maker(tmp_path: Path) -> None:
     volume, masks = _volume(GRIDS["plain"]), _masks()
     masks["visceral_fat"] = np.zeros(SHAPE, bool)
