@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,26 +27,32 @@ def file_stem(view: StudyView) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)
 
 
-def _masks_file(view: StudyView, suffix: str) -> bytes:
-    from hccsurv_core.io.export import write_dicom_seg, write_nifti_labels
-    from hccsurv_core.roi.label_map import build_label_map
+def masks_file(view: StudyView, kind: str) -> bytes:
+    """The outlines as "nifti" (one label map), "seg" (DICOM), or "zip" (both, and each mask)."""
+    from hccsurv_core.io import export
 
-    store = services.open_store()
     volume = services.volume_of(view.study.id)
-    labels = build_label_map(volume, view.outline.segmentation)
-    with tempfile.TemporaryDirectory(prefix="hccsurv-export-") as folder:
-        path = Path(folder) / f"masks{suffix}"
-        if suffix == ".dcm":
-            write_dicom_seg(
-                path,
-                labels,
-                source_files=store.dicom_files(view.study.id),
-                volume=volume,
-                series_description="Body composition at L3",
+    segmentation = view.outline.segmentation
+    with tempfile.TemporaryDirectory(prefix="hccsurv-export-") as name:
+        folder = Path(name) / "masks"
+        if kind == "nifti":
+            labels = export.label_map_from_masks(
+                volume, segmentation.masks, segmentation.first_slice
             )
-        else:
-            write_nifti_labels(path, labels)
-        return path.read_bytes()
+            return export.write_nifti_labels(folder / "labels.nii.gz", labels).read_bytes()
+        written = export.write_masks(
+            folder,
+            volume,
+            segmentation.masks,
+            first_slice=segmentation.first_slice,
+            source_files=services.open_store().dicom_files(view.study.id),
+            method=segmentation.method,
+            edited=view.edited,
+            series_description="Body composition at L3",
+        )
+        if kind == "seg":
+            return written["dicom_seg"].read_bytes()
+        return Path(shutil.make_archive(str(folder), "zip", folder)).read_bytes()
 
 
 def picture(view: StudyView, file_format: str) -> bytes:
@@ -156,11 +163,15 @@ def scan_downloads(view: StudyView) -> None:
     with st.popover("Download", icon=":material/download:", key="scan_downloads"):
         _button(
             "Masks as NIfTI", f"{stem}_masks.nii.gz", "application/gzip",
-            lambda: _masks_file(view, ".nii.gz"), "get_nifti",
+            lambda: masks_file(view, "nifti"), "get_nifti",
         )  # fmt: skip
         _button(
             "Masks as DICOM SEG", f"{stem}_masks.dcm", "application/dicom",
-            lambda: _masks_file(view, ".dcm"), "get_seg",
+            lambda: masks_file(view, "seg"), "get_seg",
+        )  # fmt: skip
+        _button(
+            "All masks, both formats (zip)", f"{stem}_masks.zip", "application/zip",
+            lambda: masks_file(view, "zip"), "get_zip",
         )  # fmt: skip
         _button(
             "Picture of the L3 slice (PNG)", f"{stem}_L3.png", "image/png",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     )
     from hccsurv_core.cohort.store import PatientStore
     from hccsurv_core.features.body import BodyMeasures, DefinitionResult
-    from hccsurv_core.io.intake import LoadedScan, Upload
+    from hccsurv_core.io.intake import Upload
     from hccsurv_core.roi.results import L3Location
     from hccsurv_core.volume import Volume
 
@@ -275,63 +272,33 @@ def import_series(
     A cancelled or failed import leaves nothing behind; a series that is stored but cannot be
     measured by itself is kept, with the reason.
     """
+    from hccsurv_core.cohort.keep import keep_scan
+
     store = open_store()
     check_patient_facts(wish.facts)
     draft.relay.listener = part_of(progress, 0.0, 0.35)
     scan = _open_upload(draft).load(wish.key)
-    patient_id, is_new = wish.patient_id, wish.patient_id is None
-    if is_new:
-        patient_id = store.add_patient(wish.pseudonym, wish.facts, actor=actor).id
-    else:
-        store.update_patient(patient_id, facts=wish.facts, actor=actor)
-    study_id = None
+    # What can be measured is CT, whatever file it came in; facts are as the user left them.
+    modality = "CT" if scan.series.modality == "NIFTI" else scan.series.modality
+    scan = replace(scan, patient=wish.facts, series=replace(scan.series, modality=modality))
+    kept = keep_scan(
+        store,
+        scan,
+        patient_id=wish.patient_id,
+        pseudonym=wish.pseudonym,
+        actor=actor,
+        progress=part_of(progress, 0.35, 0.55),
+    )
     try:
-        study_id = _store_scan(store, patient_id, scan, actor, part_of(progress, 0.35, 0.55))
-        return _measure_imported(study_id, backend, actor, part_of(progress, 0.55, 1.0))
+        if wish.patient_id is not None:
+            store.update_patient(wish.patient_id, facts=wish.facts, actor=actor)
+        return _measure_imported(kept.study.id, backend, actor, part_of(progress, 0.55, 1.0))
     except BaseException:
         # Also on cancel: nothing half-done stays in the worklist.
-        if study_id is not None:
-            store.delete_study(study_id, actor=actor)
-        if is_new:
-            store.delete_patient(patient_id, actor=actor)
+        store.delete_study(kept.study.id, actor=actor)
+        if wish.patient_id is None:
+            store.delete_patient(kept.patient.id, actor=actor)
         raise
-
-
-def _store_scan(
-    store: PatientStore, patient_id: Any, scan: LoadedScan, actor: str, progress: Progress
-) -> Any:
-    from hccsurv_core.io.deidentify_worker import deidentify_in_child
-
-    files: tuple[Path, ...] = ()
-    folder = Path(tempfile.mkdtemp(prefix="hccsurv-upload-"))
-    try:
-        if scan.dicom_files:
-            progress(0.0, "Removing names and identifiers")
-            keys = store.deidentification_keys(patient_id)
-            files = deidentify_in_child(
-                scan.dicom_files,
-                folder,
-                pseudonym=keys.pseudonym,
-                date_shift_days=keys.date_shift_days,
-                uid_key=keys.uid_key,
-                progress=part_of(progress, 0.0, 0.6),
-            )
-        progress(0.6, "Storing the scan")
-        study = store.add_study(
-            patient_id,
-            scan.volume,
-            # What can be measured is CT, whatever file it came in.
-            modality="CT" if scan.series.modality == "NIFTI" else scan.series.modality,
-            study_date=scan.series.study_date,
-            description=scan.series.description,
-            phase=scan.series.phase,
-            warnings=scan.warnings,
-            dicom_files=files,
-            actor=actor,
-        )
-        return study.id
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measure_imported(study_id: Any, backend: str, actor: str, progress: Progress) -> Imported:

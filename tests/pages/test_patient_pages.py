@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
+import numpy as np
 import pytest
 from conftest import page_text, small_segmentation
 
@@ -192,14 +195,24 @@ def test_downloads_hold_table_masks_and_figure(add_study, tmp_path):
     assert downloads.file_stem(view).isascii()
 
 
-def test_masks_leave_as_one_label_map():
-    from conftest import small_volume
+def test_masks_leave_as_nifti_and_dicom_seg(add_study, tmp_path):
+    import nibabel
+    import pydicom
 
-    from hccsurv_core.roi.label_map import build_label_map
-
-    labels = build_label_map(small_volume(), small_segmentation())
-    assert labels.mask("psoas_left").sum() == 5 * 70
-    assert (labels.voxels > 0)[:4].sum() == 0
+    view = services.load_view(add_study().id)
+    path = tmp_path / "masks.nii.gz"
+    path.write_bytes(downloads.masks_file(view, "nifti"))
+    labels = np.asarray(nibabel.load(path).dataobj)
+    assert labels.shape == (64, 48, 12)
+    assert np.count_nonzero(labels) == sum(
+        np.count_nonzero(mask)
+        for name, mask in small_segmentation().masks.items()
+        if not name.startswith("psoas")
+    )
+    seg = pydicom.dcmread(io.BytesIO(downloads.masks_file(view, "seg")))
+    assert seg.Modality == "SEG"
+    names = zipfile.ZipFile(io.BytesIO(downloads.masks_file(view, "zip"))).namelist()
+    assert {"labels.nii.gz", "psoas_left.nii.gz", "segmentation.dcm"} <= set(names)
 
 
 def test_a_study_with_warnings_lists_them_in_the_bar(open_page, add_study):
