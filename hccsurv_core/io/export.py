@@ -193,8 +193,13 @@ def write_dicom_seg(
     first_slice: int = 0,
     method: str = "classical",
     edited: bool = False,
+    strict: bool = False,
 ) -> Path:
     """Write structures as one DICOM Segmentation object, referring to its source images.
+
+    Real series now and then lack identity or position, and nothing can refer to them. Then, as
+    without source files, the segmentation refers to the series that :func:`write_ct_series`
+    makes of the volume: its voxels lie right, but no viewer links it to the source by itself.
 
     Args:
         path: the file to write.
@@ -209,11 +214,13 @@ def write_dicom_seg(
         first_slice: index of the slab's first slice; not used for label maps.
         method: the backend ("classical", "totalsegmentator", "edited").
         edited: True if a person corrected the result (SEMIAUTOMATIC instead of AUTOMATIC).
+        strict: raise where the source files cannot be referred to.
 
     Raises:
         InputError: every mask is empty, or the file cannot be written.
-        UnreadableFileError: a source file is damaged or has no identity.
-        GeometryMismatchError: labels and volume, or volume and source images, do not coincide.
+        GeometryMismatchError: labels and volume do not coincide.
+        UnreadableFileError, GeometryMismatchError: only if ``strict``: a source file is damaged
+            or has no identity or position; the source images are not on the volume's grid.
     """
     from hccsurv_core.io.dicom_seg import write_segments
 
@@ -227,17 +234,26 @@ def write_dicom_seg(
         masks, first_slice = merged, 0
     # The slab alone: a whole scan of masks would take gigabytes.
     masks, first_slice = _cropped(masks, first_slice)
-    with _writing(path):
+
+    def write(files: Sequence[Path]) -> Path:
         return write_segments(
             path,
             masks,
             volume,
-            source_files=source_files,
+            source_files=files,
             series_description=series_description,
             first_slice=first_slice,
             method=method,
             edited=edited,
         )
+
+    with _writing(path):
+        try:
+            return write(source_files)
+        except (UnreadableFileError, GeometryMismatchError):
+            if strict or not source_files:
+                raise
+            return write(())
 
 
 def _cropped(
@@ -303,6 +319,7 @@ def write_masks(
             first_slice=first_slice,
             method=method,
             edited=edited,
+            strict=True,
         )
 
     if source_files:

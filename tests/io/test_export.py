@@ -282,8 +282,19 @@ def test_source_that_a_segmentation_cannot_refer_to(tmp_path: Path, keyword: str
     lacking.save_as(files[2])
     with pytest.raises(UnreadableFileError, match=r"00003\.dcm: a segmentation cannot refer to it"):
         write_dicom_seg(
-            tmp_path / "a", masks, source_files=files, volume=volume, series_description=""
+            tmp_path / "a",
+            masks,
+            source_files=files,
+            volume=volume,
+            series_description="",
+            strict=True,
         )
+    lenient = write_dicom_seg(
+        tmp_path / "a", masks, source_files=files, volume=volume, series_description=""
+    )
+    _assert_same_places(
+        _segments(lenient)["muscle"], _places(masks["muscle"], volume.index_to_world)
+    )
     written = write_masks(tmp_path / "out", volume, masks, source_files=files)
     assert len(list(written["ct_series"].iterdir())) == SHAPE[0]
     _assert_same_places(
@@ -485,6 +496,7 @@ def test_refusals(tmp_path: Path) -> None:
             source_files=source_files,
             volume=on,
             series_description="",
+            strict=True,
         )
 
     with pytest.raises(InputError, match=r"seg\.dcm: every mask is empty"):
