@@ -87,7 +87,7 @@ def find_wall(
     return AbdominalWall(center, outer, inner, fat_seen)
 
 
-def _muscle_likeness(rays: NDArray, tone: MuscleTone) -> NDArray[np.float32]:
+def muscle_likeness(rays: NDArray, tone: MuscleTone) -> NDArray[np.float32]:
     """−1 for fat, +1 for muscle or brighter, linear between."""
     middle = (FAT_HU + tone.mean_hu) / 2
     return np.clip((rays - middle) / (0.35 * (tone.mean_hu - FAT_HU)), -1, 1).astype(np.float32)
@@ -116,7 +116,7 @@ def _outer_score(rays: NDArray, tone: MuscleTone) -> NDArray[np.float32]:
     inside_body = rays > -300
     skin = n_radii - 1 - np.argmax(inside_body[..., ::-1], axis=2)
     limit = (skin - SKIN_MM)[..., None]
-    like = np.where(inside_body, _muscle_likeness(rays, tone), 0)
+    like = np.where(inside_body, muscle_likeness(rays, tone), 0)
     # Muscle left outside counts against. Fat left outside counts for nothing: rewarded, it draws
     # the curve through a thin, fatty wall into the fat behind it.
     outside = np.where(radius <= limit, np.clip(like, 0, 1), 0)
@@ -168,7 +168,7 @@ def _thickness_evidence(
     rays: NDArray, outer: NDArray, tone: MuscleTone
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Score of each thickness by what the ray shows, and how clear a fat edge it has, 0 to 1."""
-    like = _muscle_likeness(rays, tone)
+    like = muscle_likeness(rays, tone)
     # Neither fat nor this patient's muscle (an enhanced organ, contrast, bone): not wall either.
     too_bright = np.clip((rays - tone.mean_hu - 2.5 * tone.sd_hu) / 40.0, 0, 1)
     wall_like = np.where(rays < -200, -1.5, like - 1.2 * too_bright)

@@ -20,6 +20,7 @@ from hccsurv_core.roi.abdominal_wall import AbdominalWall, find_wall
 from hccsurv_core.roi.body_mask import body_mask
 from hccsurv_core.roi.patient_frame import PatientFrame, build_frame
 from hccsurv_core.roi.psoas import PsoasOutline, find_psoas
+from hccsurv_core.roi.quadratus import QuadratusBorder, find_quadratus
 from hccsurv_core.roi.vertebra_geometry import (
     BONE_HU,
     MuscleTone,
@@ -62,6 +63,7 @@ class MuscleAnatomy:
     wall: AbdominalWall
     psoas_left: PsoasOutline
     psoas_right: PsoasOutline
+    quadratus: tuple[QuadratusBorder, QuadratusBorder]
 
 
 def find_anatomy(
@@ -96,7 +98,8 @@ def find_anatomy(
     wall = find_wall(images, frame_body, frame, vertebra, tone)
     progress(0.6, "Outlining both psoas")
     left, right = (find_psoas(images, frame, vertebra, tone, side) for side in (1, -1))
-    return MuscleAnatomy(frame, body, vertebra, tone, wall, left, right)
+    quadratus = tuple(find_quadratus(images, frame, vertebra, p, tone) for p in (left, right))
+    return MuscleAnatomy(frame, body, vertebra, tone, wall, left, right, quadratus)
 
 
 def _near(center: int, n: int, reach: float) -> slice:
@@ -140,6 +143,8 @@ def _draw_slice(anatomy: MuscleAnatomy, k: int, image: NDArray) -> dict[str, NDA
     muscular = within(image, MUSCLE_HU) & ~bone & ~hull
     left = _draw_psoas(anatomy.psoas_left, k, post, lat, rim, muscular)
     right = _draw_psoas(anatomy.psoas_right, k, post, lat, rim, muscular & ~left)
+    for border in anatomy.quadratus:
+        inner = inner & ~border.contains(k, post, lat, behind)
     muscle = (outer & (~inner | behind) & muscular) | left | right
     muscle = _without_specks(muscle, _SPECK_CM2 * 100 / float(np.prod(anatomy.frame.pixel_mm)))
     cavity = inner & outer & ~behind & ~hull & ~muscle

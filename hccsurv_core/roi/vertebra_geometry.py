@@ -67,8 +67,12 @@ class VertebraGeometry:
 
         Psoas lies in front of it, the erector spinae behind.
         """
+        return posterior_mm > self.process_plane_mm(lateral_mm)
+
+    def process_plane_mm(self, lateral_mm: NDArray) -> NDArray:
+        """Posterior coordinate of the transverse processes' plane at lateral coordinates, mm."""
         beside = np.clip(np.abs(lateral_mm) - (self.left_mm + self.right_mm) / 2, 0, None)
-        return posterior_mm > self.posterior_wall_mm + 9.0 + 0.15 * beside
+        return self.posterior_wall_mm + 9.0 + 0.15 * beside
 
 
 @dataclass(frozen=True)
