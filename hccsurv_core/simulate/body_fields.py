@@ -17,7 +17,7 @@ from hccsurv_core.simulate.shapes import Noise, smooth_min, superellipse
 from hccsurv_core.simulate.spine_frames import Spine
 
 #: Where the trunk is widest (share of its depth from the front), and how square it is.
-WIDEST, FRONT_POWER, BACK_POWER = 0.6, 2.25, 2.55
+WIDEST, FRONT_POWER, BACK_POWER = 0.6, 2.25, 2.75
 #: Levels of the tables: S3 … T8 for five lumbar vertebrae.
 LEVELS = [-6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0]
 
@@ -77,7 +77,7 @@ class Envelope:
                  chest + 0.5 * soft, chest + 0.3 * soft, chest - 6]  # fmt: skip
         ribs = 0.6 * belly + 48 * bones
         front = [-0.66, -0.72, -0.8, -0.87, -0.95, -1.0, -1.0, -0.99]
-        pelvic = [84, 82, 80, 74, 60, 0, 0, 0]  # the wall reaches the front of the hip bones
+        pelvic = [86, 86, 86, 84, 74, 40, 0, 0]  # the wall reaches the front of the hip bones
         front_y = [min(f * belly, -p * bones) for f, p in zip(front, pelvic, strict=True)] + [
             -0.5 * (belly + ribs),
             -ribs,
@@ -85,7 +85,7 @@ class Envelope:
             -ribs - 3,
             -ribs,
         ]
-        back = [12, 20, 26, 34, 42, 46, 48, 49, 51, 54, 56, 56, 54]
+        back = [12, 20, 26, 36, 48, 54, 56, 56, 56, 57, 58, 58, 55]
         _, spine_y = self.spine.center_at(z)
         width_z = self.spine.table(z, LEVELS, width)
         front_z = self.spine.table(z, LEVELS, front_y)

@@ -65,7 +65,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         "2024-03-12",
         101,
         {"SMI": True, "PMA": True, "PMI": True, "PD": True, "MA": True},
-        sex="female", age_years=74.0, height_m=1.60, weight_kg=47.0, muscle=0.8, psoas=0.62,
+        sex="female", age_years=74.0, height_m=1.60, weight_kg=47.0, muscle=0.88, psoas=0.66,
         muscle_hu=24.0, fat_streaks=0.14, phase="portal_venous", lesion_mm=32.0, bone_hu=95.0,
     ),
     _demo(
@@ -76,7 +76,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         "2024-05-21",
         102,
         {"SMI": False, "PMA": False, "PMI": False, "PD": True, "MA": True},
-        sex="male", age_years=62.0, height_m=1.74, weight_kg=103.0, muscle=1.04, psoas=0.95,
+        sex="male", age_years=62.0, height_m=1.74, weight_kg=103.0, muscle=1.14, psoas=1.08,
         muscle_hu=18.0, fat_streaks=0.13, phase="portal_venous", lesion_mm=45.0,
     ),
     _demo(
@@ -86,7 +86,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         "2024-02-06",
         103,
         {"SMI": False, "PMA": False, "PMI": False, "PD": False, "MA": False},
-        sex="male", age_years=48.0, height_m=1.78, weight_kg=80.0, muscle=1.1, psoas=1.05,
+        sex="male", age_years=48.0, height_m=1.78, weight_kg=80.0, muscle=1.1, psoas=1.1,
         muscle_hu=57.0, fat_streaks=0.02, phase="portal_venous", lesion_mm=24.0,
     ),
     _demo(
@@ -98,7 +98,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         104,
         {"SMI": None, "PMA": True, "PMI": None, "PD": False, "MA": True},
         height_known=False,
-        sex="male", age_years=66.0, height_m=1.71, weight_kg=64.0, muscle=0.84, psoas=0.72,
+        sex="male", age_years=66.0, height_m=1.71, weight_kg=64.0, muscle=0.9, psoas=0.74,
         muscle_hu=40.0, fat_streaks=0.06, phase="portal_venous", lesion_mm=38.0,
     ),
     _demo(
@@ -110,7 +110,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
         105,
         {},
         sex="female", age_years=58.0, height_m=1.63, weight_kg=60.0, muscle=0.98, psoas=1.0,
-        muscle_hu=49.0, fat_streaks=0.07, phase="noncontrast",
+        muscle_hu=51.0, fat_streaks=0.07, phase="noncontrast",
     ),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from hccsurv_core.simulate.labels import LABELS, SKELETAL_MUSCLE
 from hccsurv_core.simulate.shapes import Noise, rotated, superellipse
 from hccsurv_core.simulate.spine_frames import Spine
 
-FAT_HU = -104.0
+FAT_HU = -106.0
 #: Enhancement of muscle by contrast phase, HU.
 ENHANCEMENT = {"noncontrast": 0.0, "arterial": 4.0, "portal_venous": 10.0, "delayed": 9.0}
 
@@ -93,13 +93,15 @@ def psoas_distance(anatomy: Anatomy, spine: Spine, body: BodyFields, z: np.ndarr
     """Both psoas: beside the lumbar bodies, then forward and outward to the hip."""
     levels = [-6.5, -5.5, -4.5, -3.6, -3.0, -2.0, -1.0, 0.0, 1.0, 1.8, 2.3]
     bones, q = anatomy.cross_scale, anatomy.muscle_scale * np.sqrt(anatomy.psoas)
-    a0 = np.array([15, 15, 15, 15.5, 16.5, 18, 17.5, 15, 11.5, 7.5, 3.0])
+    a0 = np.array([15, 15, 15, 15.5, 16.5, 17.5, 16.5, 13.8, 10.8, 7.2, 3.0])
     edge = np.array([80, 74, 62, 50, 43, 31, 25.5, 22.5, 20.5, 19.5, 19])
     cx = per_slice(spine.table(z, levels, list(bones * edge + 0.92 * q * a0)))
     cy = per_slice(spine.table(z, levels, [-66, -64, -60, -50, -36, -14, -2, 3, 6, 9, 12]))
     follow = per_slice(spine.table(z, levels, [0, 0, 0, 0, 0.3, 1, 1, 1, 1, 1, 1]))
     a = per_slice(spine.table(z, levels, list(q * a0)))
-    b = per_slice(q * spine.table(z, levels, [17, 17, 17, 18, 19, 21, 21.5, 19, 15, 9.5, 4.0]))
+    b = per_slice(
+        q * spine.table(z, levels, [17, 17, 17, 18, 19, 20.5, 20.5, 18.2, 14.5, 9.5, 4.0])
+    )
     tilt = per_slice(spine.table(z, levels, [-25, -25, -22, -18, -14, -8, -2, 4, 8, 8, 8]))
     grow = 1 + 0.5 * anatomy.asymmetry * np.sign(body.x)
     dx = np.abs(body.x - follow * body.spine_x) - cx

@@ -104,7 +104,7 @@ def lung_inset(body: BodyFields) -> Array:
     """Depth of the lung between chest wall and diaphragm, mm: deepest behind."""
     lowest = np.interp(body.angle, [0.0, 0.9, 1.5, 2.1, 3.2], [7.0, 5.6, 4.3, 2.9, 2.5])
     inset = np.clip((body.level - lowest) * 13.0, 0, 60)
-    near_spine = np.clip((np.abs(body.x - body.spine_x) - 24) / 10, 0, 1)
+    near_spine = np.clip((np.abs(body.x - body.spine_x) - 22) / 22, 0, 1)
     return (inset * near_spine).astype(np.float32)
 
 
@@ -114,7 +114,7 @@ def paint_lungs(place: OrganPlacer) -> None:
     inset = lung_inset(body)
     muscle = 50.0
     dome = np.maximum(body.cavity, -(body.cavity + inset + 3.5))
-    canvas.paint_field(np.where(inset > 0.5, dome, 50.0), muscle, LABELS["diaphragm"])
+    canvas.paint_field(np.maximum(dome, 1.0 - inset), muscle, LABELS["diaphragm"])
     lung = np.maximum(body.cavity + 0.5, -(body.cavity + inset))
     vessels = Noise(place.rng, (6.0, 6.0, 10.0), (48, 48, 24))
 
@@ -122,7 +122,7 @@ def paint_lungs(place: OrganPlacer) -> None:
         x, y = canvas.x[rows, columns], canvas.y[rows, columns]
         return -860 + 500 * np.clip(vessels.nearest(x, y, canvas.z[k]) - 1.7, 0, 1)
 
-    canvas.paint_field(np.where(inset > 0.5, lung, 50.0), hu, LABELS["lung"])
+    canvas.paint_field(np.maximum(lung, 3.0 - inset), hu, LABELS["lung"])
 
 
 def paint_crura(place: OrganPlacer) -> None:

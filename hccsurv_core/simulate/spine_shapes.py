@@ -70,10 +70,10 @@ def _paint_vertebra(
         canvas.labels[box] <= LABELS["vertebra_T8"]
     )
     canvas.paint(box, canvas.coverage(arch - 1.3) * occupied, 90.0, None)
-    _paint_bone(canvas, box, arch, spongy * 1.3, 1.7, label, CORTEX_HU * 0.95)
+    _paint_bone(canvas, box, arch, spongy * 1.3, 1.7, label, CORTEX_HU * 0.85)
     plane, axial = body_distance(frame, u, v, w)
     share = canvas.coverage(plane) * np.clip(0.5 - axial / canvas.slice_mm, 0, 1)
-    wall = canvas.band(plane, -1.1, 0.1) * 0.75
+    wall = canvas.band(plane, -1.1, 0.1) * 0.6
     # The endplate's share of the slice, within the bone's share of it.
     reach = canvas.slice_mm / 2
     within = np.minimum(axial + reach, 0) - np.maximum(axial - reach, -2.0)
@@ -252,5 +252,9 @@ def sacral_distance(frame: SpineFrame, u: Array, v: Array, w: Array, soft: float
     foramen = capsule(au, v, w, (16 * size, -b - 4, -half), (18 * size, b + 6, -half), 5.0, 4.5)
     lamina = capsule(au, v, w * 0.4, (24 * size, b + 8, 0), (0, b + 20 * size, 0), 4.0, 4.5)
     lamina = np.maximum(lamina, np.abs(w) - half - 1)
+    mass = capsule(
+        au, v, w * 0.6, (31 * size, b - 2, 0), (27 * size, b + 11 * size, 0), 8.5 * size, 6.0 * size
+    )
+    lamina = np.minimum(lamina, np.maximum(mass, ends))
     canal = superellipse(u, v - b - 7 * size, 11 * size, 7 * size, 2.0)
     return np.maximum(np.minimum(np.maximum(bone, -foramen), lamina), -canal)

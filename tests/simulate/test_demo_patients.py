@@ -1,0 +1,101 @@
+"""Each demo patient's story holds on the true masks, with the published cut-offs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hccsurv_core.errors import NotFoundError
+from hccsurv_core.patient import check_patient_facts
+from hccsurv_core.simulate.abdomen import SimulatedScan
+from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS, DemoPatient, build_demo_patient
+
+#: Published cut-offs, (male, female); the value counts as low below them.
+CUTOFFS = {
+    "SMI": (50.0, 39.0),  # Carey 2017, cm²/m²
+    "PMA": (15.61, 14.64),  # Golse 2017, cm²
+    "PMI": (6.36, 3.92),  # Hamaguchi 2016, cm²/m²
+    "PD": (38.5, 38.5),  # Yoo 2017, HU
+    "MA": (44.4, 39.3),  # Fujiwara 2015, HU
+}
+
+
+def true_measures(scan: SimulatedScan) -> dict[str, float]:
+    k = scan.l3_slice_index
+    hu = scan.volume.voxels[k].astype(float)
+    in_range = (hu >= -29) & (hu <= 150)
+    muscle = scan.muscle_mask(k) & in_range
+    psoas = (scan.truth.mask("psoas_left")[k] | scan.truth.mask("psoas_right")[k]) & in_range
+    area = scan.volume.pixel_area_cm2
+    height = scan.anatomy.height_m
+    return {
+        "SMI": muscle.sum() * area / height**2,
+        "PMA": psoas.sum() * area,
+        "PMI": psoas.sum() * area / height**2,
+        "PD": hu[psoas].mean(),
+        "MA": hu[muscle].mean(),
+    }
+
+
+@pytest.fixture(scope="module", params=DEMO_PATIENTS, ids=lambda p: p.key)
+def built(request: pytest.FixtureRequest) -> tuple[DemoPatient, SimulatedScan]:
+    return request.param, build_demo_patient(request.param.key, rows=224)
+
+
+def test_story_holds_on_the_true_masks(built: tuple[DemoPatient, SimulatedScan]) -> None:
+    patient, scan = built
+    measured = true_measures(scan)
+    column = 0 if patient.facts.sex == "male" else 1
+    for name, expected in patient.expected.items():
+        if expected is not None:
+            assert (measured[name] < CUTOFFS[name][column]) == expected, (name, measured[name])
+
+
+def test_clear_verdicts_survive_an_outline_that_is_off_by_six_percent(
+    built: tuple[DemoPatient, SimulatedScan],
+) -> None:
+    patient, scan = built
+    measured = true_measures(scan)
+    column = 0 if patient.facts.sex == "male" else 1
+    for name, expected in patient.expected.items():
+        if expected is not None:
+            cutoff = CUTOFFS[name][column]
+            assert abs(measured[name] - cutoff) > 0.06 * cutoff, (name, measured[name])
+
+
+def test_borderline_patient_is_close_to_two_cutoffs() -> None:
+    measured = true_measures(build_demo_patient("borderline", rows=224))
+    assert measured["SMI"] == pytest.approx(CUTOFFS["SMI"][1], rel=0.05)
+    assert measured["MA"] == pytest.approx(CUTOFFS["MA"][1], rel=0.08)
+
+
+def test_facts_are_possible_and_a_missing_height_stays_missing(
+    built: tuple[DemoPatient, SimulatedScan],
+) -> None:
+    patient, scan = built
+    assert check_patient_facts(scan.facts) == patient.facts
+    assert (scan.facts.height_m is None) == (patient.key == "height_missing")
+    for name in ("SMI", "PMI"):  # these need the height
+        if patient.expected:
+            assert (patient.expected[name] is None) == (scan.facts.height_m is None)
+
+
+def test_l3_and_its_landmarks_are_in_view(built: tuple[DemoPatient, SimulatedScan]) -> None:
+    _, scan = built
+    names = [v.name for v in scan.vertebrae]
+    assert {"T12", "L1", "L2", "L3", "L4", "L5", "S1"} <= set(names)
+    assert scan.truth.mask("rib").any() and scan.truth.mask("hip_bone").any()
+
+
+def test_small_enough_to_keep(built: tuple[DemoPatient, SimulatedScan]) -> None:
+    patient, scan = built
+    assert scan.volume.voxels.dtype == np.int16
+    at_full_size = scan.volume.voxels.nbytes * (patient.acquisition.rows / 224) ** 2
+    assert at_full_size < 45e6
+
+
+def test_keys_are_unique_and_an_unknown_one_is_named() -> None:
+    keys = [p.key for p in DEMO_PATIENTS]
+    assert len(set(keys)) == len(keys)
+    with pytest.raises(NotFoundError, match=r"'nobody'.*choose one of clear_sarcopenia"):
+        build_demo_patient("nobody")
