@@ -21,10 +21,10 @@ from typing import IO, cast
 
 from hccsurv_core.errors import InputError, UnreadableFileError, UnsafeArchiveError
 from hccsurv_core.io.limits import IntakeLimits
+from hccsurv_core.io.sniff import is_junk, shown_name, sniff, sniff_inside_gzip
 from hccsurv_core.progress import Progress, silent
 
 _CHUNK = 1 << 20
-_JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "dicomdir", "autorun.inf"}
 #: Zips by structure, documents by use.
 _DOCUMENTS = {".npz", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".jar", ".apk", ".whl"}
 #: What zipfile and its decompressors throw at damaged members.
@@ -78,63 +78,6 @@ class Budget:
             )
 
 
-def is_junk(name: str) -> bool:
-    """True for files that operating systems and archivers leave behind, and for DICOMDIR indexes."""
-    parts = [p.lower() for p in re.split(r"[\\/]", name) if p]
-    if not parts:
-        return True
-    return "__macosx" in parts or parts[-1] in _JUNK_NAMES or parts[-1].startswith("._")
-
-
-def sniff(path: Path) -> str:
-    """What a file is by its first bytes: zip, tar, gzip, nifti, dicom, rar, 7z, empty or unknown."""
-    with path.open("rb") as file:
-        head = file.read(1024)
-    if not head:
-        return "empty"
-    if head[:2] == b"\x1f\x8b":
-        return "gzip"
-    if head[128:132] == b"DICM":
-        return "dicom"
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"):
-        return "zip"
-    if head[257:262] == b"ustar":
-        return "tar"
-    if head[:4] == b"Rar!":
-        return "rar"
-    if head[:6] == b"7z\xbc\xaf\x27\x1c":
-        return "7z"
-    if is_nifti_head(head):
-        return "nifti"
-    return "unknown"
-
-
-def is_nifti_head(head: bytes) -> bool:
-    """True if these first bytes are a NIfTI-1 or NIfTI-2 header."""
-    size = head[:4]
-    one = size in (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c") and head[344:347] in (b"n+1", b"ni1")
-    two = size in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c") and head[4:7] in (b"n+2", b"ni2")
-    return one or two
-
-
-def sniff_inside_gzip(path: Path) -> str:
-    """What a gzip holds: nifti, tar or single (any other file).
-
-    Raises:
-        UnreadableFileError: the gzip stream is damaged.
-    """
-    try:
-        with gzip.open(path) as file:
-            head = file.read(1024)
-    except _DAMAGE as error:
-        raise UnreadableFileError(
-            "the gzip stream is damaged", remedy="compress or copy it again"
-        ) from error
-    if is_nifti_head(head):
-        return "nifti"
-    return "tar" if head[257:262] == b"ustar" else "single"
-
-
 def _check_member_name(name: str, source: str) -> None:
     flat = name.replace("\\", "/")
     escapes = (
@@ -144,7 +87,7 @@ def _check_member_name(name: str, source: str) -> None:
         or ".." in PurePosixPath(flat).parts
     )
     if escapes:
-        shown = name.replace("\0", "?")[:120]
+        shown = shown_name(name)
         raise UnsafeArchiveError(
             f"a member's name leads outside the archive ({shown!r})",
             source=source,
@@ -240,7 +183,7 @@ class _Unpacker:
                 _check_zip_member(info, name)
             for info in members:
                 if not info.is_dir() and not is_junk(info.filename):
-                    member = f"{name}/{info.filename}"
+                    member = f"{name}/{shown_name(info.filename)}"
                     yield from self._zip_member(archive, info, member, size, depth)
                 done += info.compress_size
                 self.progress(min(done / size, 1.0), f"unpacking {name}")
@@ -279,7 +222,9 @@ class _Unpacker:
                     if info.isfile() and not is_junk(info.name):
                         reader = archive.extractfile(info)
                         if reader is not None:
-                            yield from self._stream(reader, f"{name}/{info.name}", raw.tell, depth)
+                            yield from self._stream(
+                                reader, f"{name}/{shown_name(info.name)}", raw.tell, depth
+                            )
                     self.progress(min(raw.tell() / size, 1.0), f"unpacking {name}")
         except (tarfile.TarError, *_DAMAGE) as error:
             raise UnreadableFileError(
@@ -333,7 +278,7 @@ def _locked(source: str) -> InputError:
 
 def _not_plain(member: str, source: str) -> InputError:
     return UnsafeArchiveError(
-        f"holds a link or device instead of a plain file ({member[:120]!r})",
+        f"holds a link or device instead of a plain file ({shown_name(member)!r})",
         source=source,
         remedy="pack the folder again with an ordinary zip program",
     )

@@ -67,7 +67,8 @@ class PixelReader:
     def _decode(self, frame: Frame, index: int | None) -> NDArray:
         ds = self._dataset(frame)
         try:
-            return pixel_array(ds, index=index)
+            # What spare bits mean (padding, overlay) is for the intensity room to judge.
+            return pixel_array(ds, index=index, correct_unused_bits=False)
         except MemoryError as error:
             raise _bad_pixels(frame, "they need more memory than allowed") from error
         except PYDICOM_ERRORS as error:

@@ -25,6 +25,17 @@ from hccsurv_core.patient import PatientFacts
 _MAX_TEXT = 200
 #: A file without the DICM mark counts as DICOM if it has at least two of these.
 _TELLTALE = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
+#: For files that forgot to name their modality.
+_MODALITY_BY_CLASS = {
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.1": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.6.1": "US",
+    "1.2.840.10008.5.1.4.1.1.3.1": "US",
+}
+#: A DICOMDIR under another name: an index, not an image.
+DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 #: Frames of one file; an enhanced CT of a whole body has a few thousand.
 _MAX_FRAMES = 20_000
 #: Command, file meta, and the identifying groups that data sets open with.
@@ -224,13 +235,14 @@ def read_dicom_file(path: Path, name: str) -> DicomFile:
 def _file_header(ds: Dataset, path: Path, name: str) -> FileHeader:
     facts, warnings = read_facts(ds)
     meta = getattr(ds, "file_meta", None) or Dataset()
+    sop_class = text(ds, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID")
     regions = get(ds, "SequenceOfUltrasoundRegions")
     paddings = (number(ds, "PixelPaddingValue"), number(ds, "PixelPaddingRangeLimit"))
     return FileHeader(
         path=path,
         name=name,
-        modality=text(ds, "Modality").upper()[:16],
-        sop_class=text(ds, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID"),
+        modality=text(ds, "Modality").upper()[:16] or _MODALITY_BY_CLASS.get(sop_class, ""),
+        sop_class=sop_class,
         sop_uid=text(ds, "SOPInstanceUID"),
         study_uid=text(ds, "StudyInstanceUID"),
         series_uid=text(ds, "SeriesInstanceUID"),

@@ -25,6 +25,8 @@ MAX_REFORMAT_SPACING_MM = 3.0
 SAME_POSITION_MM = 0.02
 #: A slice off the line by no more than this is rounding, not tilt.
 _ROUNDING_MM = 0.15
+#: Slices may leave the stack's straight line by this much: about a pixel.
+_SIDEWAYS_MM = 1.0
 _SPACING_RANGE_MM = (0.1, 10.0)
 _RECONSTRUCT = "export the axial series of the abdomen again, complete and with even spacing"
 _UNTILT = "ask for a reconstruction without gantry tilt, or correct the tilt at the workstation"
@@ -146,7 +148,15 @@ def _many_slices(
     step = (np.array(last.position) - np.array(first.position)) / (len(frames) - 1)
     shear_deg = _largest_shear_deg([frames[n] for n in order], direction)
     tag_deg = max(abs(f.tilt_deg) for f in frames)
-    if shear_deg > TILT_TOLERANCE_DEG or _is_tilted_by_tag(frames[0], tag_deg):
+    sideways_mm = _sideways_mm(distances, frames, direction)
+    if sideways_mm > _SIDEWAYS_MM:
+        problems.append(
+            GeometryError(
+                f"the slices are shifted sideways against each other, by up to {sideways_mm:.1f} mm",
+                remedy="upload one reconstruction with one field of view",
+            )
+        )
+    elif shear_deg > TILT_TOLERANCE_DEG or _is_tilted_by_tag(frames[0], tag_deg):
         problems.append(_tilt_error(max(shear_deg, tag_deg)))
     elif tag_deg > TILT_TOLERANCE_DEG:
         warnings.append(
@@ -190,6 +200,17 @@ def _largest_shear_deg(ordered: Sequence[Frame], direction: NDArray[np.float64])
     angles = np.degrees(np.arctan2(across, np.maximum(along, 1e-6)))
     angles[across <= _ROUNDING_MM] = 0.0
     return float(angles.max())
+
+
+def _sideways_mm(
+    distances: NDArray[np.float64], frames: Sequence[Frame], direction: NDArray[np.float64]
+) -> float:
+    """Largest distance of a slice from the straight line through the stack, tilted or not, mm."""
+    positions = np.array([f.position for f in frames], dtype=np.float64)
+    across = positions - distances[:, None] * direction
+    design = np.column_stack([distances, np.ones(len(distances))])
+    coefficients, *_ = np.linalg.lstsq(design, across, rcond=None)
+    return float(np.linalg.norm(across - design @ coefficients, axis=1).max())
 
 
 def _is_tilted_by_tag(frame: Frame, tag_deg: float) -> bool:

@@ -21,12 +21,13 @@ from hccsurv_core.errors import (
 from hccsurv_core.io import archive, series_judge
 from hccsurv_core.io.archive import Budget, UnpackedFile
 from hccsurv_core.io.dicom import PixelReader, read_stack
-from hccsurv_core.io.dicom_header import DicomFile, read_dicom_file
+from hccsurv_core.io.dicom_header import DIRECTORY_CLASS, DicomFile, read_dicom_file
 from hccsurv_core.io.faults import combine_errors
 from hccsurv_core.io.limits import IntakeLimits
 from hccsurv_core.io.nifti_judge import NiftiSeries, inspect_nifti
 from hccsurv_core.io.records import Inspection, SeriesSummary, SkippedFile, inspection_to_dict
 from hccsurv_core.io.series import Series, build_series, with_findings
+from hccsurv_core.io.sniff import is_junk, sniff
 from hccsurv_core.progress import Progress, part_of
 from hccsurv_core.volume import Volume
 
@@ -119,7 +120,7 @@ class Job:
     def _unpack_one(
         self, item: UnpackedFile, out_dir: Path, budget: Budget, progress: Progress
     ) -> list[UnpackedFile] | None:
-        if archive.is_junk(item.name):
+        if is_junk(item.name):
             return None
         self.on_file(item.path, item.name)
         try:
@@ -143,13 +144,15 @@ class Job:
                 continue
             self.on_file(file.path, file.name)
             try:
-                kind = archive.sniff(file.path)
+                kind = sniff(file.path)
                 if kind in ("nifti", "gzip"):
                     self._add_nifti(file)
                 elif kind == "empty":
                     self._skip(file.name, "is empty")
                 else:
-                    found.append(read_dicom_file(file.path, file.name))
+                    read = read_dicom_file(file.path, file.name)
+                    if read.header.sop_class != DIRECTORY_CLASS:
+                        found.append(read)
             except InputError as error:
                 self._skip(file.name, _reason(error))
             except MemoryError:

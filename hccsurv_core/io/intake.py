@@ -31,6 +31,7 @@ from hccsurv_core.io.records import (
     SkippedFile,
     inspection_from_dict,
 )
+from hccsurv_core.io.sniff import shown_name
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.volume import Volume
@@ -242,9 +243,9 @@ def _list_inputs(paths: list[Path], limits: IntakeLimits) -> list[tuple[Path, st
     found: list[tuple[Path, str]] = []
     for path in paths:
         if path.is_dir():
-            found.extend(_walk(path.resolve(), path.resolve().name))
+            found.extend(_walk(path.resolve(), shown_name(path.resolve().name)))
         elif path.is_file():
-            found.append((path.resolve(), path.name))
+            found.append((path.resolve(), shown_name(path.name)))
         else:
             raise UnreadableFileError(
                 "there is no such file or folder", source=str(path), remedy="check the path"
@@ -272,7 +273,7 @@ def _walk(folder: Path, name: str) -> list[tuple[Path, str]]:
     """Plain files under a folder; links are not followed, so nothing outside it is read."""
     found = []
     for entry in os.scandir(folder):
-        label = f"{name}/{entry.name}"
+        label = f"{name}/{shown_name(entry.name)}"
         if entry.is_dir(follow_symlinks=False):
             found.extend(_walk(Path(entry.path), label))
         elif entry.is_file(follow_symlinks=False):

@@ -8,6 +8,7 @@ PixelPaddingValue that would erase water; overlays in the high bits.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from hccsurv_core.io.dicom_header import Frame
 #: What padding becomes, and the lowest value kept: the scanner's own zero.
 AIR_HU = -1024
 _NOT_HU = {"Z_EFF", "ED", "EDW", "MGML", "PCT", "HU_MOD", "OD"}
+#: Kinds of derived images (in ImageType) whose values are not densities of one place.
+_MAPS = r"\bMIP\b|MIN_?IP|MAX_?IP|IODINE|EFF_?Z|Z_?EFF|PERFUSION|FUSION|ELECTRON"
 _REMEDY = "export the original CT series (not a screenshot or a colour map) from the archive"
 
 
@@ -42,6 +45,11 @@ def check_rescale(frames: tuple[Frame, ...] | list[Frame]) -> None:
         IntensityError: naming the first file that differs.
     """
     first = frames[0]
+    maps = [part for part in first.image_type if re.search(_MAPS, part)]
+    if maps:
+        raise IntensityError(
+            f"the images are made of others ({maps[0]}), not densities measured", remedy=_REMEDY
+        )
     if first.file.rescale_type in _NOT_HU:
         raise IntensityError(
             f"the values are {first.file.rescale_type}, not Hounsfield units", remedy=_REMEDY
@@ -102,10 +110,13 @@ def stored_to_hu(
         wrapped = values >= 60_000
     bits = frame.file.bits_stored
     if 8 <= bits < 16:
-        shift = 32 - bits
-        values = (
-            (values << shift) >> shift if frame.file.signed else values & np.int32((1 << bits) - 1)
-        )
+        if frame.file.signed:
+            # Below what the bits can hold lies padding; above, an overlay in the spare bits.
+            wrapped = values < -(1 << (bits - 1))
+            shift = 32 - bits
+            values = (values << shift) >> shift
+        else:
+            values = values & np.int32((1 << bits) - 1)
     mask = np.zeros(values.shape, bool)
     for part in (padding, wrapped):
         if part is not None:
@@ -186,8 +197,12 @@ def fit_hu(samples: list[tuple[NDArray, NDArray[np.bool_]]]) -> HuFit:
 
 def _is_offset_certain(values: NDArray) -> bool:
     """Air tells 1024 from the rarer 1000: real air (−1000) is stored near 24, cut-off air at 0."""
-    air = values[values <= 150]
-    if values.min() < 0 or air.size < 0.02 * values.size:
+    air, tissue = values[values <= 150], values[values > 150]
+    if values.min() < 0 or air.size < 0.02 * values.size or tissue.size == 0:
+        return False
+    # Other kinds of images (MR) also lie in black; only in CT do tissues crowd round water.
+    fat, soft = _fraction(tissue, 884, 964), _fraction(tissue, 1004, 1144)
+    if _fraction(tissue, 824, 1224) < 0.6 or min(fat, soft) < 0.02:
         return False
     middle = float(np.median(air))
     return 15 <= middle <= 40 or bool((air == 0).mean() > 0.5)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,9 +62,21 @@ def series_key(*parts: Hashable) -> str:
     return hashlib.blake2s(repr(parts).encode()).hexdigest()[:_KEY_LENGTH]
 
 
+_SCOUT_WORDS = re.compile(
+    r"scout|topogram|locali[sz]er|surview|scanogram|scanoscope", re.IGNORECASE
+)
+
+
 def is_localizer(frame: Frame) -> bool:
     """True for scouts: they say so in their image type."""
     return any("LOCALIZER" in part or "SCOUT" in part for part in frame.image_type)
+
+
+def is_localizer_series(series: Series) -> bool:
+    """True for scouts, also those only named so: a few images that are not a stack."""
+    if not series.frames or is_localizer(series.frames[0]):
+        return bool(series.frames)
+    return len(series.frames) <= 3 and bool(_SCOUT_WORDS.search(series.header.description))
 
 
 def _series_of(header: FileHeader) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from hccsurv_core.errors import GeometryError, HccsurvError, InputError, WrongModalityError
@@ -13,7 +15,7 @@ from hccsurv_core.io.faults import combine_errors
 from hccsurv_core.io.geometry import judge_spacing
 from hccsurv_core.io.intensity import check_rescale, finish_hu, fit_hu
 from hccsurv_core.io.records import SeriesSummary
-from hccsurv_core.io.series import Series, is_localizer, with_findings
+from hccsurv_core.io.series import Series, is_localizer_series, with_findings
 
 _N_SAMPLES = 5
 _AXIAL_CT = "upload an axial CT of the abdomen"
@@ -56,7 +58,7 @@ def refuse_by_header(series: Series) -> list[InputError]:
     if text_in_pixels.is_secondary_capture(header, first.image_type) or header.samples != 1:
         what = "this is a screenshot (secondary capture), without Hounsfield units"
         return [WrongModalityError(what, remedy=_AXIAL_CT)]
-    if is_localizer(first):
+    if is_localizer_series(series):
         return [WrongModalityError("this is a localizer (scout), not slices", remedy=_AXIAL_CT)]
     if any(f.index is None and f.file.n_frames > 1 for f in series.frames):
         what = "a file of many frames does not say where each frame lies"
@@ -172,7 +174,10 @@ def score(series: Series) -> float:
 
 def _phase(series: Series) -> str | None:
     header = series.header
-    return contrast_phase(header.description, header.protocol)
+    phase = contrast_phase(header.description, header.protocol)
+    if phase is None and re.match(r"no\b|none|without|kein|ohne", header.contrast_agent.lower()):
+        return "noncontrast"
+    return phase
 
 
 def summarize(series: Series) -> SeriesSummary:

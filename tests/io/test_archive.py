@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError, UnreadableFileError, UnsafeArchiveError
-from hccsurv_core.io.archive import Budget, is_junk, unpack
+from hccsurv_core.io.archive import Budget, unpack
 from hccsurv_core.io.limits import IntakeLimits
+from hccsurv_core.io.sniff import is_junk, shown_name
 
 MIB = 1024**2
 
@@ -203,6 +204,12 @@ def test_damaged_member_is_skipped_and_the_rest_kept(tmp_path: Path) -> None:
 def test_what_systems_leave_behind_is_junk(name: str) -> None:
     assert is_junk(name)
     assert not is_junk("DICOM/IM0001")
+
+
+def test_names_are_shown_on_one_printable_line(tmp_path: Path) -> None:
+    assert shown_name("a\n<b>\x1b[1m\udcff") == "a?<b>?[1m?"
+    assert len(shown_name("x" * 1000)) < 170
+    assert list(unpack_bytes(tmp_path, zip_bytes({"a\nb": b"1"}))) == ["up.zip/a?b"]
 
 
 def test_junk_is_not_unpacked(tmp_path: Path) -> None:

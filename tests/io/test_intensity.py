@@ -83,6 +83,11 @@ def test_overlay_in_the_high_bits_is_masked(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_stored(tmp_path, stored, BitsStored=12), HU)
 
 
+def test_padding_below_what_the_bits_hold_is_no_bright_spot(tmp_path: Path) -> None:
+    voxels = load_stored(tmp_path, with_corner(-3024), intercept=0, BitsStored=12)
+    np.testing.assert_array_equal(voxels, EXPECTED)
+
+
 @pytest.mark.parametrize("tags", [{"intercept": 0}, {"slope": None, "intercept": None}])
 def test_missing_offset_is_repaired_with_a_warning(tags: dict, tmp_path: Path) -> None:
     for n, plane in enumerate((HU + 1024).astype(np.uint16)):
@@ -110,8 +115,16 @@ def test_offset_applied_twice_is_taken_back(tmp_path: Path) -> None:
         # Air at 12: neither −1000 (24) nor cut off (0), so the offset is a guess.
         np.clip(HU + 1012, 0, None).astype(np.uint16),
         np.zeros(HU.shape, np.uint16),
+        np.select([HU < -500, HU < 0, HU < 100], [0, 1100, 350], 900).astype(np.uint16),
     ],
-    ids=["mask", "windowed screenshot", "wrong slope", "unclear offset", "blank"],
+    ids=[
+        "mask",
+        "windowed screenshot",
+        "wrong slope",
+        "unclear offset",
+        "blank",
+        "magnetic resonance",
+    ],
 )
 def test_values_that_are_not_hu_are_refused(stored: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(IntensityError, match=r"not Hounsfield units|blank, or a mask"):

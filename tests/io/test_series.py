@@ -203,6 +203,16 @@ def test_derived_series_may_carry_the_tilt_of_its_source(tmp_path: Path) -> None
     assert any("this derived series is straight" in w for w in load_here([tmp_path]).warnings)
 
 
+def test_slices_shifted_sideways_are_not_called_tilt(tmp_path: Path) -> None:
+    for n in range(len(HU)):
+        position = [-170 + (25 if n > 3 else 0), -120, 40 + 3 * n]
+        ds = factory.dicom_slice(HU, AFFINE, n, ImagePositionPatient=position)
+        factory.write(ds, tmp_path / str(n))
+    with pytest.raises(GeometryError, match="shifted sideways against each other") as caught:
+        load_here([tmp_path])
+    assert not isinstance(caught.value, GantryTiltError)
+
+
 def test_thick_sagittal_slices_are_refused(tmp_path: Path) -> None:
     affine = factory.axial_affine((3.0, 3.0, 6.0))
     factory.write_series(tmp_path, *factory.turn(HU, affine, (2, 1, 0), (False, False, False)))
@@ -264,6 +274,39 @@ def test_other_kinds_of_images_are_refused(
     factory.write_series(tmp_path, HU, **tags)
     with pytest.raises(error, match=message):
         load_here([tmp_path])
+
+
+@pytest.mark.parametrize("kind", ["MIP", "CT_SOM5 MIP", "IODINE_MAP", "EFF_Z"])
+def test_images_made_of_others_are_refused(kind: str, tmp_path: Path) -> None:
+    factory.write_series(tmp_path, HU, ImageType=["DERIVED", "SECONDARY", "AXIAL", kind])
+    with pytest.raises(IntensityError, match=rf"made of others \({kind}\), not densities"):
+        load_here([tmp_path])
+
+
+def test_a_scout_only_named_so_is_recognised(tmp_path: Path) -> None:
+    factory.write(factory.dicom_slice(HU, AFFINE, SeriesDescription="Topogram 0.6"), tmp_path / "1")
+    with pytest.raises(WrongModalityError, match="this is a localizer"):
+        load_here([tmp_path])
+
+
+def test_modality_is_taken_from_the_sop_class_where_missing(tmp_path: Path) -> None:
+    factory.write_series(tmp_path, HU, Modality=None)
+    assert load_here([tmp_path]).series.modality == "CT"
+
+
+def test_a_dicomdir_under_another_name_is_passed_over(tmp_path: Path) -> None:
+    factory.write_series(tmp_path, HU)
+    index = factory.dicom_slice(HU, AFFINE, SOPClassUID="1.2.840.10008.1.3.10", Modality=None)
+    del index.PixelData, index.Rows, index.Columns
+    factory.write(index, tmp_path / "INDEX")
+    found = inspect_here([tmp_path])
+    assert len(found.series) == 1
+    assert found.skipped == ()
+
+
+def test_contrast_agent_none_means_noncontrast(tmp_path: Path) -> None:
+    factory.write_series(tmp_path, HU, ContrastBolusAgent="NO CONTRAST")
+    assert inspect_here([tmp_path]).series[0].phase == "noncontrast"
 
 
 def test_a_dose_report_is_listed_and_refused(tmp_path: Path) -> None:
