@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]  # float32 in practice
-#: In-plane step of the coarse fields, mm.
-COARSE_STEP_MM = 3.5
+#: In-plane step of the coarse fields, mm: fine for a clinical scan, coarser for a small one.
+COARSE_STEP_MM, SMALL_SCAN_STEP_MM, SMALL_SCAN_PIXEL_MM = 3.5, 4.5, 1.7
 #: Distances are clipped here before interpolation, mm.
 CLIP_MM = 14.0
 #: Distance (mm) beyond which a field need not be right.
@@ -50,22 +50,35 @@ class Frame:
         return c * x - s * y + self.origin_x_mm, s * x + c * y + self.origin_y_mm
 
 
-def _cubic_weights(fine: NDArray, coarse: NDArray) -> Array:
-    """Matrix (fine, coarse) of Catmull-Rom weights; ``coarse`` is evenly spaced."""
-    position = (fine - coarse[0]) / (coarse[1] - coarse[0])
-    base = np.floor(position).astype(int)
-    t = position - base
-    weights = np.zeros((len(fine), len(coarse)), np.float32)
-    kernel = (
-        0.5 * (-(t**3) + 2 * t**2 - t),
-        0.5 * (3 * t**3 - 5 * t**2 + 2),
-        0.5 * (-3 * t**3 + 4 * t**2 + t),
-        0.5 * (t**3 - t**2),
-    )
-    for offset, value in zip((-1, 0, 1, 2), kernel, strict=True):
-        column = np.clip(base + offset, 0, len(coarse) - 1)
-        np.add.at(weights, (np.arange(len(fine)), column), value)
-    return weights
+class _Cubic:
+    """Catmull-Rom interpolation along one axis, as four gathers (no BLAS: no threads to fight over)."""
+
+    def __init__(self, fine: NDArray, coarse: NDArray):
+        position = (fine - coarse[0]) / (coarse[1] - coarse[0])
+        base = np.floor(position).astype(np.intp)
+        t = position - base
+        kernel = (
+            0.5 * (-(t**3) + 2 * t**2 - t),
+            0.5 * (3 * t**3 - 5 * t**2 + 2),
+            0.5 * (-3 * t**3 + 4 * t**2 + t),
+            0.5 * (t**3 - t**2),
+        )
+        self.weights = np.stack(kernel).astype(np.float32)
+        self.index = np.clip(base + np.arange(-1, 3)[:, None], 0, len(coarse) - 1)
+
+    def span(self, fine: slice) -> slice:
+        """Coarse cells that ``fine`` pixels draw on."""
+        index = self.index[:, fine]
+        return slice(int(index.min()), int(index.max()) + 1)
+
+    def rows(self, field: Array, fine: slice, first: int) -> Array:
+        """Interpolate along axis 0; row 0 of ``field`` is coarse cell ``first``."""
+        index, weights = self.index[:, fine] - first, self.weights[:, fine, None]
+        total = field[index[0]]
+        total *= weights[0]
+        for n in (1, 2, 3):
+            total += weights[n] * field[index[n]]
+        return total
 
 
 class Canvas:
@@ -88,15 +101,16 @@ class Canvas:
         self.scanner_x = (np.arange(columns) - (columns - 1) / 2) * pixel_mm
         x, y = np.meshgrid(self.scanner_x, self.scanner_y)
         self.x, self.y = (a.astype(np.float32) for a in frame.to_anatomy(x, y))
-        step = COARSE_STEP_MM
+        step = COARSE_STEP_MM if pixel_mm < SMALL_SCAN_PIXEL_MM else SMALL_SCAN_STEP_MM
+        self.step_mm = step
         self._coarse_y = np.arange(self.scanner_y[0] - step, self.scanner_y[-1] + 3 * step, step)
         self._coarse_x = np.arange(self.scanner_x[0] - step, self.scanner_x[-1] + 3 * step, step)
         x, y = np.meshgrid(self._coarse_x, self._coarse_y)
         x, y = frame.to_anatomy(x, y)
         self.coarse_x, self.coarse_y = x.astype(np.float32)[None], y.astype(np.float32)[None]
         self.coarse_z = self.z[:, None, None]
-        self._to_rows = _cubic_weights(self.scanner_y, self._coarse_y)
-        self._to_columns = _cubic_weights(self.scanner_x, self._coarse_x)
+        self._to_rows = _Cubic(self.scanner_y, self._coarse_y)
+        self._to_columns = _Cubic(self.scanner_x, self._coarse_x)
 
     @property
     def coarse_shape(self) -> tuple[int, int, int]:
@@ -142,13 +156,12 @@ class Canvas:
         self, field: Array, k: int, rows: slice, columns: slice, *, distance: bool = True
     ) -> Array:
         """A coarse field of slice ``k`` (of the field) on the pixels rows × columns."""
-        to_rows, to_columns = self._to_rows[rows], self._to_columns[columns]
-        used_i, used_j = np.flatnonzero(to_rows.any(0)), np.flatnonzero(to_columns.any(0))
-        i, j = slice(used_i[0], used_i[-1] + 1), slice(used_j[0], used_j[-1] + 1)
+        i, j = self._to_rows.span(rows), self._to_columns.span(columns)
         near = field[k, i, j]
         if distance:  # cubic weights ring at jumps
             near = np.clip(near, -CLIP_MM, CLIP_MM)
-        return to_rows[:, i] @ near @ to_columns[:, j].T
+        across = self._to_columns.rows(near.T.astype(np.float32), columns, j.start)
+        return self._to_rows.rows(np.ascontiguousarray(across.T), rows, i.start)
 
     def field_box(self, inside: NDArray[np.bool_]) -> tuple[slice, slice] | None:
         """Pixel rows and columns that cover the true cells of a coarse slice."""
@@ -156,7 +169,7 @@ class Canvas:
         if not len(i):
             return None
         ys, xs = self._coarse_y, self._coarse_x
-        step = 1.5 * COARSE_STEP_MM
+        step = 1.5 * self.step_mm
         rows = np.searchsorted(self.scanner_y, (ys[i[0]] - step, ys[i[-1]] + step))
         columns = np.searchsorted(self.scanner_x, (xs[j[0]] - step, xs[j[-1]] + step))
         if rows[0] == rows[1] or columns[0] == columns[1]:
@@ -189,7 +202,7 @@ class Canvas:
 
     def true_distance(self, level: Array) -> Array:
         """Turn a coarse level-set field into an approximate in-plane signed distance (mm)."""
-        gy, gx = np.gradient(level, COARSE_STEP_MM, axis=(1, 2))
+        gy, gx = np.gradient(level, self.step_mm, axis=(1, 2))
         # Deep inside only the sign matters, and the gradient is not to be trusted.
         slope = np.where(level > -45, np.clip(np.hypot(gx, gy), 0.5, 3.0), 1.0)
         return np.clip(level / slope, -FAR_MM, FAR_MM)
