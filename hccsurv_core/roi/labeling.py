@@ -233,23 +233,33 @@ def vote_lung(level: float) -> Vote:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """The shift chosen and how sure it is.
+    """How likely each shift is.
 
     Args:
-        shift: level of the lowest disk of the chain.
-        probability: per shift of :data:`SHIFTS`.
-        disagreeing: names of landmarks that favor another shift clearly.
-        contested: whether one of these could carry a label alone.
+        probability: per shift of :data:`SHIFTS`; sums to 1.
+        votes: what it rests on.
     """
 
-    shift: int
     probability: NDArray[np.float64]
-    disagreeing: tuple[str, ...]
-    contested: bool
+    votes: tuple[Vote, ...]
+
+    @property
+    def shift(self) -> int:
+        """The likeliest level of the lowest disk of the chain."""
+        return int(SHIFTS[int(self.probability.argmax())])
+
+    def of(self, shift: int) -> float:
+        """Probability of one shift."""
+        return float(self.probability[shift - int(SHIFTS[0])])
+
+    def against(self, shift: int) -> tuple[Vote, ...]:
+        """The landmarks that clearly favor another shift."""
+        place = shift - int(SHIFTS[0])
+        return tuple(v for v in self.votes if v.log_likelihood[place] < np.log(0.35))
 
 
 def combine_votes(votes: list[Vote]) -> Verdict:
-    """Multiply the votes, group by group with a floor each; name those that clearly disagree."""
+    """Multiply the votes, group by group, with a floor for each group."""
     total = np.zeros(len(SHIFTS))
     for group, floor in GROUP_FLOORS.items():
         said = sum(
@@ -257,12 +267,4 @@ def combine_votes(votes: list[Vote]) -> Verdict:
         )
         total += _log_votes(np.exp(said - said.max()), floor)
     probability = np.exp(total - total.max())
-    probability /= probability.sum()
-    best = int(probability.argmax())
-    against = [vote for vote in votes if vote.log_likelihood[best] < np.log(0.35)]
-    return Verdict(
-        int(SHIFTS[best]),
-        probability,
-        tuple(vote.name for vote in against),
-        any(vote.strong for vote in against),
-    )
+    return Verdict(probability / probability.sum(), tuple(votes))

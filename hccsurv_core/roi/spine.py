@@ -13,7 +13,7 @@ from hccsurv_core.progress import Progress, silent
 from hccsurv_core.roi.body_mask import body_mask_grid
 from hccsurv_core.roi.canal import CanalPath, trace_canal
 from hccsurv_core.roi.discs import find_disks
-from hccsurv_core.roi.labeling import NAMES, SHIFTS, Verdict, Vote, combine_votes
+from hccsurv_core.roi.labeling import NAMES, SHIFTS, Verdict, combine_votes
 from hccsurv_core.roi.results import L3Location, Vertebra
 from hccsurv_core.roi.spine_evidence import gather_votes
 from hccsurv_core.roi.spine_reformat import build_frame
@@ -26,6 +26,9 @@ GRID_MM = 2.0
 ASK_BELOW = 0.8
 #: A likelier level than this is needed to propose one at all.
 PROPOSE_ABOVE = 0.25
+#: "L3 is not in view" is said only if it is likelier than this; else the likeliest L3 in view is
+#: proposed, with a low confidence.
+OUT_OF_VIEW_ABOVE = 0.6
 #: Confidence is at most this where a landmark that could carry a label speaks for another one
 #: (no one can tell a missing rib from an extra vertebra here) …
 CONTESTED = 0.7
@@ -71,26 +74,46 @@ def locate_l3(volume: Volume, *, progress: Progress = silent) -> L3Location:
     levels = Levels(frame, chain, GRID_MM)
     votes = gather_votes(cubes.voxels, body, path, levels)
     verdict = combine_votes(votes)
-    vertebrae = build_vertebrae(levels, verdict.shift, cubes)
+    shift, vertebrae = _proposal(verdict, levels, cubes)
     progress(1.0, "L3 found")
-    return _location(volume, levels, votes, verdict, vertebrae, _canal_of(cubes, path, volume))
+    return _location(volume, levels, verdict, shift, vertebrae, _canal_of(cubes, path, volume))
+
+
+def _proposal(
+    verdict: Verdict, levels: Levels, cubes: ResampledImage
+) -> tuple[int, tuple[Vertebra, ...]]:
+    """The likeliest naming with L3 in view, unless it is likelier still that L3 is not."""
+    vertebrae = build_vertebrae(levels, verdict.shift, cubes)
+    in_view = any(vertebra.name == "L3" for vertebra in vertebrae)
+    if not in_view and verdict.of(verdict.shift) >= OUT_OF_VIEW_ABOVE:
+        raise LevelNotFoundError(
+            f"L3 is not in view: the scan seems to show {vertebrae[0].name} to "
+            f"{vertebrae[-1].name}",
+            remedy=BY_HAND,
+        )
+    for shift in sorted((int(s) for s in SHIFTS), key=verdict.of, reverse=True):
+        if verdict.of(shift) < PROPOSE_ABOVE:
+            break
+        vertebrae = build_vertebrae(levels, shift, cubes)
+        if any(vertebra.name == "L3" for vertebra in vertebrae):
+            return shift, vertebrae
+    raise LevelNotFoundError(
+        "too few landmarks are in view to tell which vertebra is L3", remedy=BY_HAND
+    )
 
 
 def _location(
     volume: Volume,
     levels: Levels,
-    votes: list[Vote],
     verdict: Verdict,
+    shift: int,
     vertebrae: tuple[Vertebra, ...],
     canal: NDArray[np.float64],
 ) -> L3Location:
-    best = float(verdict.probability.max())
-    l3 = next((v for v in vertebrae if v.name == "L3"), None)
-    if l3 is None or best < PROPOSE_ABOVE:
-        raise LevelNotFoundError(_not_found(vertebrae, best), remedy=BY_HAND)
-    counting = _counting_reliability(levels, verdict.shift)
-    confidence = best * counting
-    if verdict.contested:
+    l3 = next(vertebra for vertebra in vertebrae if vertebra.name == "L3")
+    counting = _counting_reliability(levels)
+    confidence = verdict.of(shift) * counting
+    if any(vote.strong for vote in verdict.against(shift)):
         confidence = min(confidence, CONTESTED)
     edge = not 0 <= l3.inferior_index <= l3.superior_index <= volume.shape[0] - 1
     if edge:
@@ -102,9 +125,9 @@ def _location(
         confidence=confidence,
         method="automatic",
         vertebrae=vertebrae,
-        alternatives=_alternatives(verdict),
-        evidence=tuple(vote.sentence(verdict.shift) for vote in votes),
-        warnings=_warnings(votes, verdict, confidence, counting, edge),
+        alternatives=_alternatives(verdict, shift),
+        evidence=tuple(vote.sentence(shift) for vote in verdict.votes),
+        warnings=_warnings(verdict, shift, confidence, counting, edge),
         canal=canal,
     )
 
@@ -114,13 +137,7 @@ def _measured_slice(volume: Volume, body_center_index: float) -> int:
     return int(np.clip(round(index), 0, volume.shape[0] - 1))
 
 
-def _not_found(vertebrae: tuple[Vertebra, ...], best: float) -> str:
-    if best < PROPOSE_ABOVE or not vertebrae:
-        return "too few landmarks are in view to tell which vertebra is L3"
-    return f"L3 is not in view: the scan shows {vertebrae[0].name} to {vertebrae[-1].name}"
-
-
-def _counting_reliability(levels: Levels, shift: int) -> float:
+def _counting_reliability(levels: Levels) -> float:
     """Chance that no disk between L3 and the chain's ends was missed or made up."""
     signs = levels.chain.signs
     doubt = np.interp(signs, [0.3, 0.8], [0.06, 0.003])
@@ -130,28 +147,26 @@ def _counting_reliability(levels: Levels, shift: int) -> float:
     return float(np.prod(1.0 - doubt) * (1.0 - jump))
 
 
-def _alternatives(verdict: Verdict) -> dict[int, float]:
+def _alternatives(verdict: Verdict, chosen: int) -> dict[int, float]:
     """Probability that the true L3 lies so many vertebrae above the one labelled here."""
-    out = {}
-    for shift, probability in zip(SHIFTS, verdict.probability, strict=True):
-        # A greater shift names the same vertebra higher, so that the true L3 lies lower.
-        if probability >= 0.005:
-            out[int(verdict.shift - shift)] = float(probability)
-    return dict(sorted(out.items()))
+    # A greater shift names the same vertebra higher, so that the true L3 lies lower.
+    out = {chosen - int(shift): verdict.of(int(shift)) for shift in SHIFTS}
+    return {key: p for key, p in sorted(out.items()) if p >= 0.005}
 
 
 def _warnings(
-    votes: list[Vote], verdict: Verdict, confidence: float, counting: float, edge: bool
+    verdict: Verdict, shift: int, confidence: float, counting: float, edge: bool
 ) -> tuple[str, ...]:
     warnings = []
     if edge:
         warnings.append("L3 is only partly in view, at the end of the scan.")
-    if verdict.disagreeing:
+    against = verdict.against(shift)
+    if against:
         warnings.append(
-            f"The landmarks disagree ({', '.join(verdict.disagreeing)}): "
+            f"The landmarks disagree ({', '.join(vote.name for vote in against)}): "
             "there may be a missing rib or an extra vertebra; check the level."
         )
-    strong = {vote.group for vote in votes if vote.strong}
+    strong = {vote.group for vote in verdict.votes if vote.strong}
     if not strong:
         warnings.append("Neither ribs nor pelvis are in view: the level is a guess; check it.")
     elif len(strong) == 1:
