@@ -19,7 +19,7 @@ from hccsurv_core.roi import polar
 from hccsurv_core.roi.abdominal_wall import AbdominalWall, find_wall
 from hccsurv_core.roi.body_mask import body_mask
 from hccsurv_core.roi.patient_frame import PatientFrame, build_frame
-from hccsurv_core.roi.psoas import PsoasOutline, find_psoas
+from hccsurv_core.roi.psoas import PsoasOutline, find_both_psoas
 from hccsurv_core.roi.quadratus import QuadratusBorder, find_quadratus
 from hccsurv_core.roi.vertebra_geometry import (
     BONE_HU,
@@ -97,7 +97,7 @@ def find_anatomy(
     progress(0.3, "Outlining the abdominal wall")
     wall = find_wall(images, frame_body, frame, vertebra, tone)
     progress(0.6, "Outlining both psoas")
-    left, right = (find_psoas(images, frame, vertebra, tone, side) for side in (1, -1))
+    left, right = find_both_psoas(images, frame, vertebra, tone)
     quadratus = tuple(find_quadratus(images, frame, vertebra, p, tone) for p in (left, right))
     return MuscleAnatomy(frame, body, vertebra, tone, wall, left, right, quadratus)
 

@@ -25,6 +25,8 @@ DEPTH_MM = np.arange(0.0, 31.0)
 #: How far the front border lies before the plane, by the distance beside the body, and its spread.
 _PRIOR_BESIDE_MM, _PRIOR_DEPTH_MM, _PRIOR_SD_MM = (4, 12, 32, 46, 62), (6, 13, 13, 5, 0), 6.0
 
+#: Fat counts this much against: a few millimetres of it lie between the processes and the muscle.
+FAT_COST = -0.6
 #: A column with less muscle than this between border and plane ends the quadratus, mm.
 MIN_MUSCLE_MM = 2.0
 
@@ -73,7 +75,7 @@ def find_quadratus(
     columns = ndi.gaussian_filter1d(columns, max(0.3, 2.5 / frame.slice_mm), axis=0)
     like = muscle_likeness(columns, tone)
     too_bright = np.clip((columns - tone.mean_hu - 2.5 * tone.sd_hu) / 40.0, 0, 1)
-    like = np.clip(like - 1.5 * too_bright, -1.5, 0.8)
+    like = np.clip(np.maximum(like, FAT_COST) - 1.5 * too_bright, -1.5, 0.8)
     slope = np.clip(-ndi.gaussian_filter1d(columns, 1.2, axis=2, order=1) / 12.0, 0, 1.5)
     # What is psoas is neither for nor against.
     in_psoas = np.stack(
@@ -87,18 +89,21 @@ def find_quadratus(
     prior = np.interp(BESIDE_MM, _PRIOR_BESIDE_MM, _PRIOR_DEPTH_MM)[:, None]
     score = 0.6 * np.cumsum(like, axis=2) + 1.5 * slope - ((DEPTH_MM - prior) / _PRIOR_SD_MM) ** 2
     index = polar.best_open_curve(score.astype(np.float32), 2, 0.3)
-    depth = np.where(_joined((like > 0.2) | in_psoas, index), DEPTH_MM[index], 0.0)
+    depth = np.where(_joined(like > 0.2, in_psoas, index), DEPTH_MM[index], 0.0)
     return QuadratusBorder(psoas.side, lateral, plane - ndi.gaussian_filter1d(depth, 1.0, axis=1))
 
 
-def _joined(muscle: NDArray[np.bool_], index: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Columns (slices, columns) that muscle joins to the psoas' side without a gap.
+def _joined(
+    muscle: NDArray[np.bool_], in_psoas: NDArray[np.bool_], index: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Columns (slices, columns) that muscle joins to the psoas without a gap.
 
     What follows laterally after columns of fat is a kidney or the colon.
     """
     within = np.arange(muscle.shape[2]) <= np.maximum(index, MIN_MUSCLE_MM)[..., None]
     muscle_mm = (muscle & within).sum(axis=2)
     gap = ndi.uniform_filter1d(muscle_mm.astype(float), 3, axis=1) < MIN_MUSCLE_MM
+    gap &= ~in_psoas.any(axis=2)
     gap[:, BESIDE_MM < 16] = False
     return ~np.logical_or.accumulate(gap, axis=1)
 
