@@ -50,8 +50,7 @@ def test_ultrasound_is_recognised(shared_data: Path) -> None:
     for series in found.series:
         assert series.refusal_code == WrongModalityError.code
         assert "this is ultrasound" in (series.refusal or "")
-    burned = {s.n_slices: any(TEXT in w for w in s.warnings) for s in found.series}
-    assert burned[65]
+        assert any(TEXT in w for w in series.warnings)
 
 
 def test_one_ultrasound_clip_is_refused_as_ultrasound(shared_data: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from in_process import inspect_here, load_here
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from hccsurv_core.io.text_in_pixels import count_glyphs, seen_text_warning
 
@@ -25,10 +26,10 @@ def speckle(shape: tuple[int, int] = (480, 640)) -> np.ndarray:
     return np.where(inside, rng.rayleigh(40, shape), 0).clip(0, 255).astype(np.uint8)
 
 
-def with_text(image: np.ndarray, text: str, size: int) -> np.ndarray:
+def with_text(image: np.ndarray, text: str, size: int, grey: int = 255) -> np.ndarray:
     picture = Image.fromarray(image)
     font = ImageFont.load_default(size=size)
-    ImageDraw.Draw(picture).text((10, 8), text, fill=255, font=font)
+    ImageDraw.Draw(picture).text((10, 8), text, fill=grey, font=font)
     return np.asarray(picture)
 
 
@@ -36,6 +37,18 @@ def with_text(image: np.ndarray, text: str, size: int) -> np.ndarray:
 @pytest.mark.parametrize("text", ["DOE JANE 1950-02-03", "Hospital of Someplace"])
 def test_text_is_seen(size: int, text: str) -> None:
     assert seen_text_warning(with_text(speckle(), text, size)) == SEEN
+
+
+def test_dim_text_is_seen() -> None:
+    smooth = ndimage.gaussian_filter(speckle(), 1.5)
+    assert seen_text_warning(with_text(smooth, "DOE JANE 1950-02-03", 14, grey=90)) == SEEN
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_speckle_of_any_grain_is_no_text(seed: int) -> None:
+    grain = np.random.default_rng(seed).rayleigh(40, (480, 640))
+    for sigma in (0.0, 0.7, 1.2, 2.5):
+        assert seen_text_warning(ndimage.gaussian_filter(grain, sigma)) is None
 
 
 def test_speckle_blank_images_and_scales_are_no_text() -> None:
