@@ -15,6 +15,7 @@ from hccsurv_core.simulate.body_fields import build_fields, table_y
 from hccsurv_core.simulate.canvas import Canvas
 from hccsurv_core.simulate.hip_fields import hip_fields
 from hccsurv_core.simulate.labels import LABELS, SKELETAL_MUSCLE
+from hccsurv_core.simulate.limbs import paint_arms, paint_hip_joints, paint_hip_muscles
 from hccsurv_core.simulate.muscles import MuscleTissue, paint_body, paint_muscles
 from hccsurv_core.simulate.organs import paint_organs
 from hccsurv_core.simulate.shapes import Noise
@@ -92,6 +93,7 @@ def simulate_abdomen(
     back_y = table_y(anatomy, spine)
     front_y = -anatomy.belly_depth_mm - 1.2 * anatomy.subcutaneous_mm
     half = max(anatomy.waist_half_width_mm, 150 * anatomy.cross_scale)
+    half += 70.0 * anatomy.arms_down
     width = 2 * (half + 1.7 * anatomy.subcutaneous_mm)
     pixel = acquisition.pixel_mm or max(width + 26, back_y - front_y + 60) / acquisition.rows
     canvas = scanner.make_canvas(acquisition, z, pixel, (front_y + back_y) / 2)
@@ -100,6 +102,7 @@ def simulate_abdomen(
     scanner.paint_table(canvas, back_y)
     scanner.blur_slices(canvas.hu, acquisition.slice_mm)
     scanner.add_beam_hardening(canvas, acquisition.beam_hardening)
+    scanner.add_metal_streaks(canvas, np.random.default_rng([seed, 10]))
     scanner.add_noise(canvas, acquisition, np.random.default_rng([seed, 9]), width)
     progress(1.0, "done")
     return _package(canvas, anatomy, acquisition, spine, seed)
@@ -126,10 +129,15 @@ def _paint_patient(
     paint_organs(canvas, anatomy, spine, body, hip, stream(4))
     progress(0.45, "muscles")
     paint_muscles(canvas, anatomy, spine, body, hip, MuscleTissue(canvas, anatomy, stream(5)))
+    paint_hip_muscles(canvas, anatomy, body, hip)
     progress(0.65, "bones")
     paint_ribs(canvas, anatomy, spine)
-    paint_hip_bones(canvas, anatomy, hip, Noise(stream(6), (3.0, 3.0, 5.0), (48, 48, 32)))
+    bone = Noise(stream(6), (3.0, 3.0, 5.0), (48, 48, 32))
+    paint_hip_bones(canvas, anatomy, hip, bone)
+    paint_hip_joints(canvas, anatomy, hip, bone)
     paint_spine(canvas, anatomy, spine, stream(7))
+    if anatomy.arms_down:
+        paint_arms(canvas, anatomy, spine)
 
 
 def _package(canvas: Canvas, anatomy: Anatomy, acquisition: Acquisition, spine: Spine, seed: int):

@@ -8,6 +8,7 @@ import numpy as np
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.simulate.canvas import Array, Canvas, Frame
+from hccsurv_core.simulate.labels import LABELS
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,25 @@ def add_beam_hardening(canvas: Canvas, strength: float) -> None:
         dense = np.clip(canvas.hu[k] - 250, 0, 1500).sum(1) * canvas.pixel_mm
         dark = np.convolve(12 * strength * np.clip(dense / 40000, 0, 1.5), kernel, mode="same")
         canvas.hu[k] -= dark.astype(np.float32)[:, None] * weight * (canvas.labels[k] > 0)
+
+
+def add_metal_streaks(canvas: Canvas, rng: np.random.Generator) -> None:
+    """Dark and bright rays from metal, in the slices that hold it (in place)."""
+    metal = LABELS["metal"]
+    angles = np.linspace(0, 2 * np.pi, 181)
+    for k in np.flatnonzero((canvas.labels == metal).any((1, 2))):
+        rows, columns = np.nonzero(canvas.labels[k] == metal)
+        dy, dx = (
+            canvas.y - canvas.y[rows, columns].mean(),
+            canvas.x - canvas.x[rows, columns].mean(),
+        )
+        rays = np.convolve(rng.standard_normal(181), np.ones(5) / 2.2, mode="same")
+        rays = rays - 0.8 * np.abs(np.cos(angles)) ** 6  # darkest from side to side
+        rays[-1] = rays[0]
+        theta = np.arctan2(dy, dx) % (2 * np.pi)
+        strength = 150.0 / (1 + np.hypot(dx, dy) / 45.0)
+        streaks = (strength * np.interp(theta, angles, rays)).astype(np.float32)
+        canvas.hu[k] += streaks * (canvas.labels[k] > 0) * (canvas.labels[k] != metal)
 
 
 def to_int16(canvas: Canvas, acquisition: Acquisition) -> np.ndarray:

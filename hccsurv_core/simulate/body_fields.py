@@ -187,7 +187,8 @@ def erector_distance(
     cx, a, b = cx * (0.5 * bones + 0.5 * scale), a * scale * grow, b * scale * grow
     # A thin muscle lies on the bone, not in the middle of its old compartment.
     cy = cy * bones - (bones - scale) * 18
-    return superellipse(np.abs(x) - cx, y - cy, a, b, 2.7)
+    below = per_slice(np.maximum(float(spine.level_to_z(-5.6)) - z, 0))  # ends on the sacrum
+    return superellipse(np.abs(x) - cx, y - cy, a, b, 2.7) + 2 * below
 
 
 def _buttock_distance(anatomy: Anatomy, spine: Spine, x: Array, y: Array, z: np.ndarray) -> Array:

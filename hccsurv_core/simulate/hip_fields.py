@@ -12,13 +12,17 @@ from hccsurv_core.simulate.spine_frames import Spine
 
 # Left hip bone's axial section by depth under the crest's top (mm): posterior end (x, y),
 # anterior end (x, y), outward bow of the wing, half thickness at the middle.
-_DEPTH = np.array([0.0, 3, 8, 18, 38, 60, 78, 94, 112, 130, 150])
-_POSTERIOR_X = np.array([98.0, 90, 81, 69, 55, 48, 52, 60, 70, 78, 80])
-_POSTERIOR_Y = np.array([22.0, 32, 43, 57, 70, 75, 68, 58, 48, 36, 24])
-_ANTERIOR_X = np.array([102.0, 112, 122, 129, 129, 124, 119, 114, 106, 100, 96])
-_ANTERIOR_Y = np.array([16.0, 7, -4, -15, -31, -43, -47, -48, -48, -46, -42])
-_BOW = np.array([0.0, 2, 4, 6, 6, 4, 2, 0, -2, -3, -3])
-_HALF = np.array([4.0, 4.8, 4.5, 3.8, 3.4, 3.6, 4.5, 6.5, 9.5, 12.0, 12.0])
+_DEPTH = np.array([0.0, 3, 8, 18, 38, 60, 78, 94, 112, 130, 150, 175])
+_POSTERIOR_X = np.array([98.0, 90, 81, 69, 55, 48, 52, 60, 70, 78, 80, 84])
+_POSTERIOR_Y = np.array([22.0, 32, 43, 57, 70, 75, 68, 58, 48, 36, 24, 12])
+_ANTERIOR_X = np.array([102.0, 112, 122, 129, 129, 124, 119, 114, 106, 100, 96, 95])
+_ANTERIOR_Y = np.array([16.0, 7, -4, -15, -31, -43, -47, -48, -48, -46, -42, -36])
+_BOW = np.array([0.0, 2, 4, 6, 6, 4, 2, 0, -2, -3, -3, -2])
+_HALF = np.array([4.0, 4.8, 4.5, 3.8, 3.4, 3.6, 4.5, 6.5, 9.5, 12.0, 12.0, 11.0])
+
+
+#: Below this depth the plate has ended in the socket of the hip.
+LOWEST_MM = 192.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,7 @@ def hip_fields(canvas: Canvas, anatomy: Anatomy, spine: Spine) -> HipFields:
     x, y = np.abs(canvas.coarse_x[0]), canvas.coarse_y[0]
     for k, z in enumerate(canvas.z):
         depth = (top - float(z)) / anatomy.long_scale
-        if depth <= 0:
+        if not 0 < depth < LOWEST_MM:
             continue
         line = _section(depth) * scale
         across[k], along[k], length[k] = _plate_coordinates(x, y, line)
