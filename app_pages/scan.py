@@ -64,7 +64,7 @@ def level_panel(view: StudyView, shown: int) -> None:
         return
     location, level_state, who, _ = view.level
     if view.level_needs_a_look:
-        reasons = " ".join(formats.plain(text) for text in location.warnings)
+        reasons = " ".join(formats.plain(text) for text in view.level_reasons)
         st.warning(
             f"**Is this L3?** The evidence gives {location.confidence:.0%}. {reasons} Look at the "
             "sagittal view, then confirm the level or move it.",
@@ -274,12 +274,12 @@ def slice_controls(view: StudyView) -> int:
         f"Slice, 1 (feet) to {n_slices} (head)", 1, n_slices, key=key, label_visibility="collapsed"
     )
     down.button(
-        "", icon=":material/arrow_downward:", key="step_down", on_click=step, args=(-1,),
-        shortcut="Down", help="Previous slice", width="stretch",
+        "Prev", key="step_down", on_click=step, args=(-1,),
+        shortcut="Down", help="Previous slice, towards the feet (arrow down)", width="stretch",
     )  # fmt: skip
     up.button(
-        "", icon=":material/arrow_upward:", key="step_up", on_click=step, args=(1,),
-        shortcut="Up", help="Next slice", width="stretch",
+        "Next", key="step_up", on_click=step, args=(1,),
+        shortcut="Up", help="Next slice, towards the head (arrow up)", width="stretch",
     )  # fmt: skip
     home.button(
         "L3", key="step_level", on_click=to_level, disabled=view.level is None, shortcut="L",

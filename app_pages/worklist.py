@@ -156,8 +156,7 @@ def patient_row(row: Any) -> None:
                 state.study_id = study.id
                 st.switch_page(routes.MUSCLE if row.done.get("measures") else routes.SCAN)
             if st.button(
-                "",
-                icon=":material/delete:",
+                "Delete",
                 key=f"delete_{row.patient.id}",
                 type="tertiary",
                 help=f"Delete {row.patient.pseudonym}",

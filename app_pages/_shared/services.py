@@ -102,7 +102,7 @@ class StudyView:
                     f"The level is uncertain ({self.level.location.confidence:.0%} that this is "
                     "L3): confirm it on the scan page, or move it."
                 )
-            found += self.level.location.warnings
+            found += self.level_reasons
         if self.outline is not None:
             found += self.outline.segmentation.warnings
         return tuple(dict.fromkeys(found))
@@ -119,6 +119,13 @@ class StudyView:
             return True
         location, state, *_ = self.level
         return state == "automatic" and location.confidence < CONFIDENT
+
+    @property
+    def level_reasons(self) -> tuple[str, ...]:
+        """Why the level may be wrong; the bare statement that it is uncertain is left out."""
+        if self.level is None:
+            return ()
+        return tuple(w for w in self.level.location.warnings if "uncertain" not in w)
 
     @property
     def edited(self) -> bool:
