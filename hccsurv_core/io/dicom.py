@@ -7,14 +7,17 @@ RLE; pyjpegls: JPEG-LS). Only the decoder process calls this room.
 from __future__ import annotations
 
 import hashlib
+import mmap
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hccsurv_core.errors import GeometryError, UnreadableFileError
 from hccsurv_core.io.dicom_header import PYDICOM_ERRORS, Frame, read_dataset
@@ -25,6 +28,8 @@ from hccsurv_core.io.limits import IntakeLimits
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.volume import Volume
 
+#: Compressed frames from which a second process earns its start.
+_WORTH_SHARING = 16
 _DEFAULTS = {
     "SamplesPerPixel": 1,
     "PhotometricInterpretation": "MONOCHROME2",
@@ -47,6 +52,10 @@ class PixelReader:
         self._limits = limits
         self._on_file = on_file
         self._open: tuple[Path, Dataset] | None = None
+
+    def fall_silent(self) -> None:
+        """Name no more files."""
+        self._on_file = lambda path, name: None
 
     def _dataset(self, frame: Frame) -> Dataset:
         path = frame.file.path
@@ -158,6 +167,7 @@ def read_stack(
     *,
     offset: int = 0,
     limits: IntakeLimits | None = None,
+    processes: int = 1,
     progress: Progress = silent,
 ) -> Volume:
     """Decode sorted frames into a canonical CT volume.
@@ -165,6 +175,8 @@ def read_stack(
     Args:
         frames: in the order of ``geometry``.
         offset: repair of the Hounsfield scale, from :func:`~.intensity.fit_hu`.
+        processes: how many may share the decoding of compressed frames; the codecs hold
+            Python's lock, so that threads would not help. More than one forks this process.
 
     Raises:
         UnreadableFileError: naming the file whose pixels cannot be decoded.
@@ -176,12 +188,78 @@ def read_stack(
     shape = (len(frames), frames[0].file.rows, frames[0].file.columns)
     check_voxel_count(shape, limits)
     dtype = np.dtype(np.int16 if is_integer_scale(list(frames)) else np.float32)
-    voxels = np.empty(shape, dtype)
-    for n, frame in enumerate(frames):
-        hu, padding = read_hu(reader, frame)
-        voxels[n] = finish_hu(hu, padding, offset, dtype)
-        progress((n + 1) / len(frames), f"reading slice {n + 1} of {len(frames)}")
+
+    def decode(n: int, into: NDArray) -> None:
+        hu, padding = read_hu(reader, frames[n])
+        into[n] = finish_hu(hu, padding, offset, dtype)
+
+    todo = list(range(len(frames)))
+    if processes > 1 and len(frames) >= _WORTH_SHARING and _is_compressed(frames[0]):
+        # Shared between the processes, and freed with the array.
+        memory = mmap.mmap(-1, int(np.prod(shape)) * dtype.itemsize)
+        voxels = np.frombuffer(memory, dtype).reshape(shape)
+        todo = _share(todo, voxels, decode, reader, processes, progress)
+    else:
+        voxels = np.empty(shape, dtype)
+    for done, n in enumerate(todo):
+        decode(n, voxels)
+        progress((done + 1) / len(todo), f"reading slice {done + 1} of {len(todo)}")
     return Volume(voxels, geometry.affine).to_canonical()
+
+
+def _is_compressed(frame: Frame) -> bool:
+    syntax = frame.file.transfer_syntax
+    return bool(syntax) and UID(syntax).is_encapsulated
+
+
+def _share(
+    todo: list[int],
+    voxels: NDArray,
+    decode: Callable[[int, NDArray], None],
+    reader: PixelReader,
+    processes: int,
+    progress: Progress,
+) -> list[int]:
+    """Decode ``todo`` in several processes; what a helper did not finish is returned.
+
+    A helper that fails or dies says nothing: its frames are decoded again by the caller, and
+    fail or kill there, where the file is named.
+    """
+    helpers = {}
+    for part in range(1, processes):
+        pid = os.fork()
+        if pid == 0:
+            _help(todo[part::processes], voxels, decode, reader)
+        helpers[pid] = todo[part::processes]
+    own = todo[0::processes]
+    for done, n in enumerate(own):
+        decode(n, voxels)
+        progress((done + 1) / len(own), f"reading slice {processes * done + 1} of {len(todo)}")
+    left: list[int] = []
+    for pid, part_of_todo in helpers.items():
+        _, status = os.waitpid(pid, 0)
+        if status != 0:
+            left.extend(part_of_todo)
+    return left
+
+
+def _help(
+    todo: list[int],
+    voxels: NDArray,
+    decode: Callable[[int, NDArray], None],
+    reader: PixelReader,
+) -> NoReturn:
+    """The life of a helper process: no word to the parent, and an end without clean-up."""
+    status = 1
+    try:
+        # The pipes are the caller's: held open here, they would hide its death.
+        os.closerange(3, 256)
+        reader.fall_silent()
+        for n in todo:
+            decode(n, voxels)
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def check_voxel_count(shape: Sequence[int], limits: IntakeLimits) -> None:

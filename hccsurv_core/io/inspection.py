@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ from hccsurv_core.volume import Volume
 
 #: Tells the parent which file is being read, so that it can name it if this process dies.
 OnFile = Callable[[Path, str], None]
+_MOST_PROCESSES = 4
 _NO_MEMORY = "needs more memory than one upload is allowed"
 
 
@@ -275,6 +277,7 @@ class Job:
             reader,
             offset=self.offsets[series.key],
             limits=self.limits,
+            processes=min(len(os.sched_getaffinity(0)), _MOST_PROCESSES),
             progress=self.progress,
         )
         if int(volume.voxels.max()) <= -900:

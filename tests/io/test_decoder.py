@@ -346,6 +346,33 @@ def test_truncated_slice_of_a_series_is_named(tmp_path: Path) -> None:
         read_scan([tmp_path / "scan"])
 
 
+def write_compressed(folder: Path, hu: np.ndarray) -> list[Path]:
+    """Enough slices for several processes to share them."""
+    files = factory.write_series(folder, hu)
+    for n, file in enumerate(files):
+        ds = factory.dicom_slice(hu, AFFINE, n)
+        ds.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+        factory.write(ds, file)
+    return files
+
+
+def test_processes_that_share_a_compressed_series_give_the_same_volume(tmp_path: Path) -> None:
+    hu = factory.body_phantom(21)
+    write_compressed(tmp_path, hu)
+    assert np.array_equal(read_scan([tmp_path]).volume.voxels, hu)
+
+
+@pytest.mark.parametrize("n", [8, 9])
+def test_damage_in_any_share_of_a_compressed_series_is_named(n: int, tmp_path: Path) -> None:
+    files = write_compressed(tmp_path / "scan", factory.body_phantom(21))
+    ds = pydicom.dcmread(files[n])
+    ds.PixelData = pydicom.encaps.encapsulate([bytes(64)])
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(files[n])
+    with pytest.raises(UnreadableFileError, match=rf"slice-{n:03d}: its pixels cannot be decoded"):
+        read_scan([tmp_path / "scan"])
+
+
 def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
     outside = factory.write_series(tmp_path / "private", HU)
     (tmp_path / "up").mkdir()
