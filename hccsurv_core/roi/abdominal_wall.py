@@ -25,11 +25,12 @@ FAT_HU = -105.0
 SKIN_MM = 4.0
 _MAX_RADIUS_MM = 270
 #: Mean thickness of the wall by the angle from the front midline (degrees, mm) and the spread of
-#: its logarithm: linea alba, rectus (about 10 mm), the three lateral muscles (18-20 mm together:
-#: Rankin et al., Muscle Nerve 2006;34:320-6, relaxed and supine, 25 mm in strong men).
-_ANGLE_DEG = (0.0, 8.0, 16.0, 40.0, 60.0, 75.0, 110.0, 135.0, 180.0)
-_THICKNESS_MM = (4.0, 8.0, 10.0, 9.5, 11.0, 15.0, 17.0, 18.0, 25.0)
-_LOG_SD = (0.5, 0.4, 0.35, 0.35, 0.35, 0.35, 0.4, 0.6, 1.0)
+#: its logarithm: linea alba, rectus (about 10 mm), the three lateral muscles (15-20 mm together:
+#: Rankin et al., Muscle Nerve 2006;34:320-6, relaxed and supine), thin again where they end in
+#: the thoracolumbar fascia beside the back muscles, and behind that the back muscles themselves.
+_ANGLE_DEG = (0.0, 8.0, 16.0, 40.0, 60.0, 75.0, 105.0, 120.0, 132.0, 150.0, 180.0)
+_THICKNESS_MM = (4.0, 8.0, 10.0, 9.5, 11.0, 15.0, 15.0, 10.0, 13.0, 25.0, 25.0)
+_LOG_SD = (0.5, 0.4, 0.35, 0.35, 0.35, 0.35, 0.35, 0.4, 0.5, 1.0, 1.0)
 _THICKNESS_RANGE_MM = np.arange(2.0, 40.0)
 
 
