@@ -276,7 +276,7 @@ def _frames(ds: Dataset, header: FileHeader) -> tuple[Frame, ...]:
     shared = _item(ds, "SharedFunctionalGroupsSequence")
     per_frame = get(ds, "PerFrameFunctionalGroupsSequence")
     if shared is None and per_frame is None:
-        return (_frame(ds, header, None, (ds,)),)
+        return (_frame(ds, header, None, ()),)
     if header.n_frames > _MAX_FRAMES:
         raise UnreadableFileError(f"claims {header.n_frames} frames")
     groups = [_item(ds, "PerFrameFunctionalGroupsSequence", n) for n in range(header.n_frames)]
@@ -286,63 +286,65 @@ def _frames(ds: Dataset, header: FileHeader) -> tuple[Frame, ...]:
     )
 
 
-def _frame(ds: Dataset, header: FileHeader, index: int | None, groups: Iterable[Dataset]) -> Frame:
-    """Gather one frame; ``groups`` are its functional groups, the nearest first (or the file)."""
-    groups = list(groups)
-    enhanced = index is not None
+class _Groups:
+    """Looks values up in a frame's functional groups (its own first, then the shared ones).
 
-    def sources(macro: str) -> list[Dataset]:
-        if not enhanced:
-            return [ds]
-        found = [_item(group, macro) for group in groups]
+    In a single-frame file the file itself stands for every group.
+    """
+
+    def __init__(self, ds: Dataset, groups: Iterable[Dataset], enhanced: bool) -> None:
+        self._ds = ds
+        self._groups = list(groups)
+        self._enhanced = enhanced
+
+    def _sources(self, macro: str) -> list[Dataset]:
+        if not self._enhanced:
+            return [self._ds]
+        found = [_item(group, macro) for group in self._groups]
         return [item for item in found if item is not None]
 
-    def nearest(macro: str, keyword: str, n: int) -> tuple[float, ...] | None:
-        for source in sources(macro):
-            if (value := numbers(source, keyword, n)) is not None:
-                return value
-        return None
+    def numbers(self, macro: str, keyword: str, n: int) -> tuple[float, ...] | None:
+        found = (numbers(source, keyword, n) for source in self._sources(macro))
+        return next((value for value in found if value is not None), None)
 
-    def nearest_text(macro: str, keyword: str, fallback: bool = True) -> str:
-        for source in sources(macro):
-            if value := text(source, keyword):
-                return value
-        return text(ds, keyword) if fallback else ""
-
-    def single(macro: str, keyword: str) -> float | None:
-        found = nearest(macro, keyword, 1)
+    def number(self, macro: str, keyword: str) -> float | None:
+        found = self.numbers(macro, keyword, 1)
         return None if found is None else found[0]
 
-    times = (
-        nearest_text("FrameContentSequence", "FrameAcquisitionDateTime")
-        or text(ds, "AcquisitionTime"),
-        text(ds, "ContentTime"),
-    )
-    type_text = nearest_text("CTImageFrameTypeSequence", "FrameType", False) or text(
-        ds, "ImageType"
-    )
+    def text(self, macro: str, keyword: str) -> str:
+        return next((t for s in self._sources(macro) if (t := text(s, keyword))), "")
+
+
+def _frame(ds: Dataset, header: FileHeader, index: int | None, groups: Iterable[Dataset]) -> Frame:
+    """Gather one frame; ``groups`` are its functional groups, the nearest first (or the file)."""
+    enhanced = index is not None
+    of = _Groups(ds, groups, enhanced)
+    content, rescale = "FrameContentSequence", "PixelValueTransformationSequence"
+    image_type = of.text("CTImageFrameTypeSequence", "FrameType") or text(ds, "ImageType")
+    acquired = of.text(content, "FrameAcquisitionDateTime") or text(ds, "AcquisitionTime")
+    tilt = number(ds, "GantryDetectorTilt")
+    if tilt is None:
+        tilt = of.number("CTAcquisitionDetailsSequence", "GantryDetectorTilt")
     instance = index if enhanced else integer(ds, "InstanceNumber", -1)
     return Frame(
         file=header,
         index=index,
-        orientation=nearest("PlaneOrientationSequence", "ImageOrientationPatient", 6),
-        position=nearest("PlanePositionSequence", "ImagePositionPatient", 3),
-        pixel_spacing_mm=nearest("PixelMeasuresSequence", "PixelSpacing", 2),
-        thickness_mm=single("PixelMeasuresSequence", "SliceThickness"),
-        tilt_deg=number(ds, "GantryDetectorTilt")
-        or single("CTAcquisitionDetailsSequence", "GantryDetectorTilt")
-        or 0.0,
-        image_type=tuple(type_text.upper().split("\\")) if type_text else (),
-        slope=single("PixelValueTransformationSequence", "RescaleSlope"),
-        intercept=single("PixelValueTransformationSequence", "RescaleIntercept"),
-        acquisition=nearest_text("FrameContentSequence", "FrameAcquisitionNumber")
-        or text(ds, "AcquisitionNumber"),
-        temporal=nearest_text("FrameContentSequence", "TemporalPositionIndex")
+        orientation=of.numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6),
+        position=of.numbers("PlanePositionSequence", "ImagePositionPatient", 3),
+        pixel_spacing_mm=of.numbers("PixelMeasuresSequence", "PixelSpacing", 2),
+        thickness_mm=of.number("PixelMeasuresSequence", "SliceThickness"),
+        tilt_deg=tilt or 0.0,
+        image_type=tuple(image_type.upper().split("\\")) if image_type else (),
+        slope=of.number(rescale, "RescaleSlope"),
+        intercept=of.number(rescale, "RescaleIntercept"),
+        acquisition=of.text(content, "FrameAcquisitionNumber") or text(ds, "AcquisitionNumber"),
+        temporal=of.text(content, "TemporalPositionIndex")
         or text(ds, "TemporalPositionIdentifier"),
         echo=text(ds, "EchoTime"),
-        kernel=nearest_text("CTReconstructionSequence", "ConvolutionKernel"),
-        kvp=nearest_text("CTXRayDetailsSequence", "KVP"),
-        stack=nearest_text("FrameContentSequence", "StackID"),
-        time="|".join(times),
+        kernel=of.text("CTReconstructionSequence", "ConvolutionKernel")
+        or text(ds, "ConvolutionKernel"),
+        kvp=of.text("CTXRayDetailsSequence", "KVP") or text(ds, "KVP"),
+        stack=of.text(content, "StackID"),
+        time=f"{acquired}|{text(ds, 'ContentTime')}",
         instance=None if instance is None or instance < 0 else instance,
     )

@@ -151,6 +151,13 @@ def _geometry(
                 f"sform and qform place the image up to {apart:.0f} mm apart: sform was used"
             )
     affine = _RAS_TO_LPS @ scale @ np.array(header.get_best_affine(), dtype=np.float64)
+    _judge_axes(affine, problems, warnings)
+    return affine, problems, warnings
+
+
+def _judge_axes(
+    affine: NDArray[np.float64], problems: list[InputError], warnings: list[str]
+) -> None:
     axes = affine[:3, :3]
     spacings = np.linalg.norm(axes, axis=0)
     if not np.isfinite(affine).all() or spacings.min() <= 0:
@@ -171,7 +178,6 @@ def _geometry(
     tilt = float(np.degrees(np.arccos(np.clip(np.abs(unit).max(axis=0), 0, 1))).max())
     if tilt > OBLIQUITY_WARNING_DEG and not problems:
         warnings.append(f"the slices are turned by {tilt:.0f}° against the scanner's axes")
-    return affine, problems, warnings
 
 
 def read_nifti_values(path: Path, info: NiftiInfo) -> tuple[NDArray, int]:

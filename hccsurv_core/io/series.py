@@ -184,7 +184,7 @@ def _stack_to_series(
     warnings: list[str] = []
     positions = _at_positions(frames)
     if positions is None or all(len(group) == 1 for group in positions):
-        return [_finished(identity, frames, warnings)]
+        return _split_regions(identity, frames)
     frames, dropped = _drop_copies(frames, positions, pixel_hash, same_instance=True)
     if dropped:
         warnings.append(_copies_text(dropped))
@@ -192,6 +192,32 @@ def _stack_to_series(
         _resolved(identity, part, warnings, pixel_hash, n_parts, label)
         for part, label, n_parts in _split_phases(frames)
     ]
+
+
+def _split_regions(identity: tuple[str, ...], frames: list[Frame]) -> list[Series]:
+    """One series, or one for each acquisition if only apart they are evenly spaced.
+
+    A chest and an abdomen scanned one after the other may be filed as one series.
+    """
+    whole = _finished(identity, frames, [])
+    if not whole.problems:
+        return [whole]
+    parts: dict[str, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        parts[frame.acquisition].append(frame)
+    if len(parts) == 1 or any(len(part) < 2 for part in parts.values()):
+        return [whole]
+    warning = (
+        f"the series held {len(parts)} stacks one after the other; told apart by acquisition number"
+    )
+    apart = [_finished(identity, parts[number], [warning]) for number in sorted(parts)]
+    if all(_is_broken(part) for part in apart):
+        return [whole]
+    return apart
+
+
+def _is_broken(series: Series) -> bool:
+    return any(isinstance(p, GeometryError) for p in series.problems)
 
 
 def _resolved(

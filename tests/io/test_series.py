@@ -203,6 +203,17 @@ def test_derived_series_may_carry_the_tilt_of_its_source(tmp_path: Path) -> None
     assert any("this derived series is straight" in w for w in load_here([tmp_path]).warnings)
 
 
+def test_two_regions_filed_as_one_series_are_set_apart_by_acquisition(tmp_path: Path) -> None:
+    low, high = AFFINE, factory.axial_affine(origin=(-150.0, -120.0, 200.0))
+    factory.write_series(tmp_path / "a", HU, low, AcquisitionNumber=1)
+    factory.write_series(tmp_path / "b", ARTERIAL, high, AcquisitionNumber=2)
+    found = inspect_here([tmp_path])
+    assert [s.refusal for s in found.series] == [None, None]
+    volumes = {load_here([tmp_path], s.key).volume.voxels.tobytes() for s in found.series}
+    assert volumes == {HU.tobytes(), ARTERIAL.tobytes()}
+    assert all("one after the other" in s.warnings[0] for s in found.series)
+
+
 def test_slices_shifted_sideways_are_not_called_tilt(tmp_path: Path) -> None:
     for n in range(len(HU)):
         position = [-170 + (25 if n > 3 else 0), -120, 40 + 3 * n]
