@@ -139,6 +139,9 @@ def paint_small_bowel(place: OrganPlacer) -> None:
     wanted = int(
         np.interp(place.anatomy.visceral_fat, [0, 0.4, 1], [520, 330, 120]) * place.wide**2
     )
+    # No loops in the retroperitoneum, behind colon and kidneys.
+    behind = np.where(body.level > -2.6, body.spine_y - 2 - body.y, 60)
+    np.minimum(place.occupied, behind, out=place.occupied)
     low, high = place.spine.level_to_z(np.array([-4.6, 1.5]))
     z_ok = (body.z > low) & (body.z < high)
     room = np.maximum(place.limit + 7, 7 - place.occupied)

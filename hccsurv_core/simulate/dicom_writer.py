@@ -74,9 +74,7 @@ def _common(
     description: str,
     simulated: bool,
 ) -> dict[str, Any]:
-    matrix = volume.affine[:3, :3]
-    column_mm, row_mm = np.linalg.norm(matrix[:, 0]), np.linalg.norm(matrix[:, 1])
-    orientation = [*(matrix[:, 0] / column_mm), *(matrix[:, 1] / row_mm)]
+    """What all slices share."""
     return {
         "SOPClassUID": CT_IMAGE_STORAGE,
         "StudyInstanceUID": _uid(patient_id, study_date),
@@ -95,15 +93,25 @@ def _common(
         "StudyID": "1",
         "AccessionNumber": "",
         "ReferringPhysicianName": "",
-        "Modality": "CT",
-        "Manufacturer": "hccsurv simulator" if simulated else "",
-        "BodyPartExamined": "ABDOMEN",
-        "StudyDescription": "CT abdomen",
         "SeriesDescription": description,
-        "SeriesNumber": 2,
-        "PatientPosition": "HFS",
+        "Manufacturer": "hccsurv simulator" if simulated else "",
         "ImageType": ["DERIVED" if simulated else "ORIGINAL", "PRIMARY", "AXIAL"],
         "ImageComments": "SIMULATED: drawn by a computer, not a patient" if simulated else "",
+        **_image_module(volume),
+    }
+
+
+def _image_module(volume: Volume) -> dict[str, Any]:
+    """Geometry and pixel encoding."""
+    matrix = volume.affine[:3, :3]
+    column_mm, row_mm = np.linalg.norm(matrix[:, 0]), np.linalg.norm(matrix[:, 1])
+    orientation = [*(matrix[:, 0] / column_mm), *(matrix[:, 1] / row_mm)]
+    return {
+        "Modality": "CT",
+        "BodyPartExamined": "ABDOMEN",
+        "StudyDescription": "CT abdomen",
+        "SeriesNumber": 2,
+        "PatientPosition": "HFS",
         "ImageOrientationPatient": [f"{v:.6g}" for v in orientation],
         "PixelSpacing": [f"{row_mm:.6g}", f"{column_mm:.6g}"],
         "SliceThickness": f"{volume.spacing_mm[0]:.6g}",

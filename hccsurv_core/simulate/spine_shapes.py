@@ -101,54 +101,42 @@ def _arch_distance(
     anatomy: Anatomy, frame: SpineFrame, u: Array, v: Array, w: Array, rng: np.random.Generator
 ) -> Array:
     """Pedicles, pillars, laminae, spinous and transverse processes of one vertebra."""
-    W, b, s = frame.width, frame.depth / 2, frame.width / 46.5
-    h = frame.height
+    width, b, h, s = frame.width, frame.depth / 2, frame.height, frame.width / 46.5
     lumbar = frame.index < anatomy.n_lumbar - 2
     au = np.abs(u)  # left and right at once
-    pedicle_x = (0.33 if frame.index > -2 else 0.37) * W
-    tall = np.float32(0.62)
+    x = (0.33 if frame.index > -2 else 0.37) * width
+    # Heights are scaled: pedicles, laminae and processes are taller than thick.
     pedicle = capsule(
-        au, v, (w - 0.18 * h) * tall, (pedicle_x, b - 4, 0), (pedicle_x + 1, b + 13 * s, 0),
-        4.4 * s, 4.6 * s,
-    )  # fmt: skip
-    pillar = capsule(
-        au,
-        v,
-        w,
-        (0.37 * W, b + 14 * s, 0.48 * h),
-        (0.335 * W, b + 21 * s, -0.62 * h),
-        6.0 * s,
-        5.8 * s,
+        au, v, (w - 0.18 * h) * 0.62, (x, b - 4, 0), (x + 1, b + 13 * s, 0), 4.4 * s, 4.6 * s
     )
-    lamina = capsule(
-        au,
-        v,
-        (w + 0.12 * h) * 0.45,
-        (0.30 * W, b + 18 * s, 0),
-        (0, b + 28 * s, -1.0),
-        3.4 * s,
-        3.6 * s,
-    )
-    droop = -0.32 * h if lumbar else -0.95 * h
-    tip = (
-        {-2: 43.0, -1: 50.0}.get(frame.index, 54.0 if lumbar else 46.0)
-        * s
-        * (1 + 0.05 * rng.standard_normal())
-    )
-    spinous = capsule(
-        u, v, (w - droop * (v - b - 26 * s) / (tip - 26 * s)) * (0.40 if lumbar else 0.5),
-        (0, b + 27 * s, -1.5), (0.8 * rng.standard_normal(), b + tip, -2.2), 3.0 * s, 4.0 * s,
-    )  # fmt: skip
-    arch = np.minimum(np.minimum(pedicle, smooth_min(pillar, lamina, 3.0)), spinous)
+    upper, lower = (0.37 * width, b + 14 * s, 0.48 * h), (0.335 * width, b + 21 * s, -0.62 * h)
+    pillar = capsule(au, v, w, upper, lower, 6.0 * s, 5.8 * s)
+    root, ridge = (0.30 * width, b + 18 * s, 0.0), (0.0, b + 28 * s, -1.0)
+    lamina = capsule(au, v, (w + 0.12 * h) * 0.45, root, ridge, 3.4 * s, 3.6 * s)
+    arch = np.minimum(pedicle, smooth_min(pillar, lamina, 3.0))
+    arch = np.minimum(arch, _spinous_distance(frame, lumbar, u, v, w, rng))
     length = _transverse_length(anatomy, frame)
     if length > 2:
-        back = 6 * s if lumbar else 12 * s
+        tip = (0.40 * width + length, b + (15 if lumbar else 21) * s, 1.5)
         process = capsule(
-            au, v, (w - 0.16 * h) * 0.75, (0.38 * W, b + 9 * s, 0),
-            (0.40 * W + length, b + 9 * s + back, 1.5), 4.2 * s, 3.2 * s,
-        )  # fmt: skip
+            au, v, (w - 0.16 * h) * 0.75, (0.38 * width, b + 9 * s, 0), tip, 4.2 * s, 3.2 * s
+        )
         arch = np.minimum(arch, process)
     return arch
+
+
+def _spinous_distance(
+    frame: SpineFrame, lumbar: bool, u: Array, v: Array, w: Array, rng: np.random.Generator
+) -> Array:
+    """Spinous process: a plate that droops, steeply in the chest."""
+    b, h, s = frame.depth / 2, frame.height, frame.width / 46.5
+    droop = -0.32 * h if lumbar else -0.95 * h
+    usual = {-2: 43.0, -1: 50.0}.get(frame.index, 54.0 if lumbar else 46.0)
+    tip = usual * s * (1 + 0.05 * rng.standard_normal())
+    sunk = w - droop * (v - b - 26 * s) / (tip - 26 * s)
+    end = (0.8 * rng.standard_normal(), b + tip, -2.2)
+    flat = 0.40 if lumbar else 0.5
+    return capsule(u, v, sunk * flat, (0, b + 27 * s, -1.5), end, 3.0 * s, 4.0 * s)
 
 
 def _transverse_length(anatomy: Anatomy, frame: SpineFrame) -> float:
