@@ -104,8 +104,8 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
     _demo(
         "borderline",
         "Close to the cut-offs",
-        "Woman of 58 whose skeletal muscle index lies near its cut-off: a slice up or down, or a "
-        "correction of the outline, may turn the verdict.",
+        "Woman of 58 whose muscle index, psoas area and muscle attenuation lie within a few percent "
+        "of their cut-offs: a slice up or down, or a corrected outline, may turn a verdict.",
         "2024-04-09",
         105,
         {},

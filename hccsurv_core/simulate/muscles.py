@@ -92,7 +92,8 @@ def _inner_fat(canvas: Canvas, rng: np.random.Generator):
 def psoas_distance(anatomy: Anatomy, spine: Spine, body: BodyFields, z: np.ndarray) -> Array:
     """Both psoas: beside the lumbar bodies, then forward and outward to the hip."""
     levels = [-6.5, -5.5, -4.5, -3.6, -3.0, -2.0, -1.0, 0.0, 1.0, 1.8, 2.3]
-    bones, q = anatomy.cross_scale, anatomy.muscle_scale * np.sqrt(anatomy.psoas)
+    share = anatomy.psoas * (1.0 if anatomy.sex == "male" else 0.87)
+    bones, q = anatomy.cross_scale, anatomy.muscle_scale * np.sqrt(share)
     a0 = np.array([15, 15, 15, 15.5, 16.5, 17.5, 16.5, 13.8, 10.8, 7.2, 3.0])
     edge = np.array([80, 74, 62, 50, 43, 31, 25.5, 22.5, 20.5, 19.5, 19])
     cx = per_slice(spine.table(z, levels, list(bones * edge + 0.92 * q * a0)))
