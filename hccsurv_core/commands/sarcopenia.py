@@ -6,8 +6,6 @@ import argparse
 import time
 from pathlib import Path
 
-import numpy as np
-
 from hccsurv_core.commands.definitions import definitions_table
 from hccsurv_core.commands.shared import (
     add_common_arguments,
@@ -49,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: the scan, the slice or the patient's facts cannot be used.
     """
+    from hccsurv_core.io.export import write_masks
     from hccsurv_core.io.intake import Upload
     from hccsurv_core.systems.sarcopenia import analyze_scan
 
@@ -64,13 +63,16 @@ def run(arguments: argparse.Namespace) -> None:
             height_m=arguments.height_m or scan.patient.height_m,
             weight_kg=scan.patient.weight_kg,
         )
-        result = analyze_scan(
-            scan.volume,
-            facts,
-            slice_index=arguments.slice,
-            backend=arguments.backend,
-            progress=part_of(report_progress, 0.3, 1.0),
-        )
+        try:
+            result = analyze_scan(
+                scan.volume,
+                facts,
+                slice_index=arguments.slice,
+                backend=arguments.backend,
+                progress=part_of(report_progress, 0.3, 1.0),
+            )
+        except InputError as error:
+            raise error.with_source(paths[0].name) from error
         answer = result.to_json()
         answer["warnings"] = [*scan.warnings, *result.warnings]
         answer["timings_s"] = {
@@ -80,45 +82,16 @@ def run(arguments: argparse.Namespace) -> None:
         }
         answer["patient"] = {"sex": facts.sex, "height_m": facts.height_m}
         if arguments.out:
-            answer["masks"] = write_masks(Path(arguments.out), scan, result.segmentation)
-    write_answer(answer, arguments.json, _table(result, scan))
-
-
-def write_masks(folder: Path, scan, segmentation) -> list[str]:
-    """Write one NIfTI file a structure and one DICOM SEG of all; return the files' names.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    from hccsurv_core.io.export import write_dicom_seg, write_nifti_labels
-    from hccsurv_core.volume import LabelMap
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        written = []
-        full = {}
-        for name, mask in segmentation.masks.items():
-            voxels = np.zeros(scan.volume.shape, np.uint8)
-            first = segmentation.first_slice
-            voxels[first : first + len(mask)] = mask
-            full[name] = LabelMap(voxels, scan.volume.affine, {1: name})
-            written.append(write_nifti_labels(folder / f"{name}.nii.gz", full[name]))
-        written.append(
-            write_dicom_seg(
-                folder / "segmentation.dcm",
-                list(full.values()),
+            written = write_masks(
+                Path(arguments.out),
+                scan.volume,
+                result.segmentation.masks,
+                first_slice=result.segmentation.first_slice,
                 source_files=scan.dicom_files,
-                volume=scan.volume,
-                series_description="hccsurv body composition at L3",
+                method=result.segmentation.method,
             )
-        )
-    except OSError as error:
-        raise InputError(
-            f"the masks cannot be written ({error.strerror})",
-            source=str(folder),
-            remedy="choose a folder that you may write to, on a disk with room",
-        ) from error
-    return [path.name for path in written]
+            answer["masks"] = {name: path.name for name, path in written.items()}
+    write_answer(answer, arguments.json, _table(result, scan))
 
 
 def _table(result, scan) -> str:

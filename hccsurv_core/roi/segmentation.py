@@ -18,7 +18,7 @@ from hccsurv_core.volume import Volume
 #: Half height of the slab that is outlined around the level where no vertebra bounds it, mm.
 HALF_SLAB_MM = 12.0
 #: A vertebra reaches no further than this from the measured slice, mm.
-MAX_HALF_SLAB_MM = 24.0
+MAX_HALF_SLAB_MM = 30.0
 
 Masks = dict[str, NDArray[np.bool_]]
 
