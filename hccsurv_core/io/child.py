@@ -138,11 +138,12 @@ class Decoder:
                     raise self._reported(message["error"])
                 if "file" in message:
                     self._note_file(message["file"])
-                    continue
-                fraction, text = self._progress_of(message)
+                else:
+                    fraction, text = self._progress_of(message)
             if now - started > self._limits.decode_seconds:
                 raise self._died(f"took longer than {self._limits.decode_seconds:g} s in all")
-            progress(fraction, text)
+            if message is None or "file" not in message:
+                progress(fraction, text)
 
     def _send(self, command: dict[str, Any]) -> None:
         stdin = self._process.stdin

@@ -189,6 +189,23 @@ def test_progress_begins_at_once_and_names_what_happens(tmp_path: Path) -> None:
     assert any("series found" in text for _, text in seen)
 
 
+def test_cancelling_while_loading_leaves_nothing_either(tmp_path: Path) -> None:
+    write_compressed(tmp_path / "scan", factory.body_phantom(21))
+
+    def cancel(fraction: float, text: str) -> None:
+        if text.startswith("reading slice"):
+            raise CancelledError("cancelled")
+
+    upload = Upload([tmp_path / "scan"], workspace=tmp_path / "work", progress=cancel)
+    upload.inspect()
+    assert upload._decoder is not None
+    pid = upload._decoder.pid
+    with pytest.raises(CancelledError):
+        upload.load()
+    assert not is_running(pid)
+    assert not (tmp_path / "work").exists()
+
+
 @pytest.mark.parametrize("name", ["hang.dcm", "harmless.dcm"])
 def test_cancelling_kills_the_decoder_and_removes_the_workspace(
     name: str, tmp_path: Path, bad_worker: None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import dicom_factory as factory
@@ -207,6 +208,15 @@ def test_each_nifti_is_a_series_of_its_own(tmp_path: Path) -> None:
     ]
     assert [s.refusal_code for s in found.series] == [None, "intensity"]
     assert found.series[0].phase == "portal_venous"
+
+
+def test_a_gzipped_nifti_inside_a_zip_reads(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "ct.nii.gz")
+    with zipfile.ZipFile(tmp_path / "up.zip", "w") as archive:
+        archive.write(path, "study/ct.nii.gz")
+    scan = load_here([tmp_path / "up.zip"])
+    assert_is_phantom(scan.volume)
+    assert scan.series.description == "up.zip/study/ct.nii.gz"
 
 
 SMALL = np.full((3, 4, 5), 50, np.int16)
