@@ -144,51 +144,57 @@ def evidence_popover(location: Any) -> None:
 # --- correction -----------------------------------------------------------------------------
 
 
-def correction_controls(view: StudyView) -> bool:
-    """The tools of the manual correction; returns True while drawing is on."""
+def correction_toggle(view: StudyView) -> bool:
+    """The switch of the manual correction; returns True while drawing is on."""
     st.html('<span class="hcc-kicker">Correct</span>')
     if view.outline is None:
         st.caption("There is no outline to correct yet.")
         return False
-    editing = st.toggle("Draw on the picture", key="edit_on", help="Draw a loop round the region")
-    if editing:
-        st.selectbox(
-            "Structure",
-            STRUCTURES,
-            format_func=STRUCTURE_TITLES.get,
-            key="edit_structure",
-            label_visibility="collapsed",
-        )
-        st.segmented_control(
-            "What the loop does",
-            ["add", "remove"],
-            default="add",
-            required=True,
-            format_func=str.capitalize,
-            key="edit_action",
-            label_visibility="collapsed",
-            width="stretch",
-        )
-        st.caption("Only pixels of the tissue's attenuation are added.")
-    undo, reset = st.columns(2, gap="xsmall")
-    if undo.button(
-        "Undo",
-        key="edit_undo",
-        shortcut="Mod+Z",
-        width="stretch",
-        disabled=not (view.outline.can_undo and view.outline.state == "edited"),
-    ):
-        services.undo_correction(view.study.id, actor=state.actor)
-        after_edit("The last correction was undone.")
-    if reset.button(
-        "Reset",
-        key="edit_reset",
-        width="stretch",
-        disabled=not view.edited,
-        help="Back to the automatic outline at this level",
-    ):
-        reset_outline(view)
-    return editing
+    return st.toggle(
+        "Draw on the picture",
+        key="edit_on",
+        help="Draw a loop round a region to add it to a structure or remove it. "
+        "Only pixels of the tissue's attenuation are added.",
+    )
+
+
+def correction_row(view: StudyView, editing: bool) -> None:
+    """What a loop does, undo and reset, right above the picture."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="edit_row"):
+        if editing:
+            st.selectbox(
+                "Structure",
+                STRUCTURES,
+                format_func=STRUCTURE_TITLES.get,
+                key="edit_structure",
+                label_visibility="collapsed",
+                width=185,
+            )
+            st.segmented_control(
+                "What the loop does",
+                ["add", "remove"],
+                default="add",
+                required=True,
+                format_func=str.capitalize,
+                key="edit_action",
+                label_visibility="collapsed",
+            )
+        if st.button(
+            "Undo",
+            key="edit_undo",
+            shortcut="Mod+Z",
+            icon=":material/undo:",
+            disabled=not (view.outline.can_undo and view.edited),
+        ):
+            services.undo_correction(view.study.id, actor=state.actor)
+            after_edit("The last correction was undone.")
+        if st.button(
+            "Reset",
+            key="edit_reset",
+            disabled=not view.edited,
+            help="Back to the automatic outline at this level",
+        ):
+            reset_outline(view)
 
 
 def reset_outline(view: StudyView) -> None:
@@ -388,9 +394,11 @@ def draw_scan(view: StudyView) -> None:
             available = list(view.outline.segmentation.masks) if view.outline else []
             shown_structures = viewer.structure_toggles(available, "show")
             opacity = st.slider("Fill", 0, 100, 22, step=2, format="%d%%", key="fill_opacity")
-            editing = correction_controls(view)
+            editing = correction_toggle(view)
         with middle:
             shown = slice_controls(view)
+            if editing or view.edited:
+                correction_row(view, editing)
             with st.container(key="picture_axial"):
                 axial_picture(view, shown, window, shown_structures, opacity / 100, editing)
         with right:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app_pages._shared import components, formats, routes, services
-from app_pages._shared.facts_form import facts_inputs
+from app_pages._shared.facts_form import facts_inputs, missing_facts
 from app_pages._shared.formats import html
 from app_pages._shared.services import StudyView
 from app_pages._shared.session import session
@@ -107,13 +107,11 @@ def _chips(view: StudyView) -> list[str]:
 
 
 def _facts_popover(view: StudyView) -> None:
-    facts = view.patient.facts
-    needs = facts.sex is None or facts.height_m is None
-    label = "Add sex or height" if needs else "Edit"
+    missing = missing_facts(view.patient.facts)
     with st.popover(
-        label,
+        f"Add {' and '.join(missing)}" if missing else "Edit",
         icon=":material/edit:",
-        type="primary" if needs else "tertiary",
+        type="secondary" if missing else "tertiary",
         help="Sex, age, height and weight",
         key="facts_popover",
     ):
@@ -179,6 +177,8 @@ def _study_select(view: StudyView) -> None:
 
 def _warnings_popover(view: StudyView) -> None:
     warnings = view.warnings
+    if not warnings and view.outline is None:
+        return
     if not warnings:
         st.html(components.chip("No warnings", kind="good", sign="✓"), width="content")
         return

@@ -109,7 +109,8 @@ def test_every_step_button_has_its_key(open_page, add_study):
     keys = {b.key: b.proto.shortcut for b in at.button if b.proto.shortcut}
     assert keys["step_up"].lower() == "up" and keys["step_down"].lower() == "down"
     assert {keys[f"window_{n}"] for n in (1, 2, 3, 4)} == {"1", "2", "3", "4"}
-    assert "edit_undo" in keys
+    at.toggle(key="edit_on").set_value(True).run()
+    assert at.button(key="edit_undo").proto.shortcut
 
 
 def test_moving_by_a_slice_measures_there(open_page, add_study, store, finish_job):

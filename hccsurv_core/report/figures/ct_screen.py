@@ -110,7 +110,7 @@ def _add_picture(
             zmax=window.high_hu,
             colorscale="gray",
             showscale=False,
-            zsmooth=False,
+            zsmooth="fast",
             hovertemplate="%{z} HU<br>column %{x}, row %{y}<extra></extra>",
         )
     )
