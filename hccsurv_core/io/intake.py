@@ -46,6 +46,7 @@ __all__ = [
     "read_scan",
 ]
 
+_PREFIX = "hccsurv-upload-"
 _GARBAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
@@ -97,7 +98,8 @@ class Upload:
         self._progress = progress
         self._inputs = _list_inputs([Path(p) for p in paths], self._limits)
         if workspace is None:
-            workspace = Path(tempfile.mkdtemp(prefix="hccsurv-upload-"))
+            _sweep_abandoned()
+            workspace = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         else:
             workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.workspace = workspace
@@ -236,6 +238,24 @@ class Upload:
         voxels = np.array(mapped)
         path.unlink()
         return voxels
+
+
+def _sweep_abandoned() -> None:
+    """Remove workspaces of processes that were killed: patients' files must not lie about."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not _is_running(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _list_inputs(paths: list[Path], limits: IntakeLimits) -> list[tuple[Path, str]]:

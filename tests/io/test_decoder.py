@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 import zlib
@@ -168,6 +170,23 @@ def test_closing_leaves_no_process_and_no_files(tmp_path: Path) -> None:
         assert is_running(pid)
     assert not is_running(pid)
     assert not (tmp_path / "work").exists()
+
+
+def test_workspaces_of_killed_servers_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    abandoned = tmp_path / f"hccsurv-upload-{process.pid}-x"
+    alive = tmp_path / f"hccsurv-upload-{os.getpid()}-x"
+    for folder in (abandoned, alive):
+        folder.mkdir()
+        (folder / "slice").write_bytes(b"patient")
+    (tmp_path / "1").write_bytes(b"1")
+    with Upload([tmp_path / "1"]):
+        assert not abandoned.exists()
+        assert alive.exists()
 
 
 def test_the_decoder_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
