@@ -1,5 +1,5 @@
-"""Landmarks that tell which vertebra is which: ribs, iliac crests, sacral wings, transverse
-processes, the lower edge of the lungs. Each is measured here; :mod:`hccsurv_core.roi.labeling`
+"""Landmarks that tell which vertebra is which: ribs, iliac crests, sacral wings, the
+lower edge of the lungs. Each is measured here; :mod:`hccsurv_core.roi.labeling`
 says what it means.
 """
 
@@ -38,8 +38,7 @@ WING_FORWARD_MM = np.arange(2.0, 33.0, 3.0)
 #: … over at least this height, mm; a transverse process of L5 is about half as high.
 WING_HEIGHT_MM = 18
 WING_FILL = 0.75
-TRANSVERSE_FORWARD_MM = np.arange(-16.0, 6.0, 3.0)
-TRANSVERSE_LEFT_MM = np.arange(14.0, 75.0, 2.0)
+WING_SHELL = 0.35
 #: Lung: below this HU, behind the front of the vertebral body.
 LUNG_HU = -600.0
 LUNG_MIN_CM2 = 4.0
@@ -82,10 +81,13 @@ def find_ribs(pieces: list[BonePiece], n_slices: int, step_mm: float) -> list[Ri
         head_slice = float(piece.slices[near].mean())
         tip_slice = float(piece.slices[far].mean())
         drop_mm = (head_slice - tip_slice) * step_mm
+        tip_forward = float(piece.forward_mm[far].mean())
+        # A short rib runs down and back; what runs forward from a process is not one.
+        falls_away = drop_mm >= SHORT_RIB_DROP_MM and tip_forward <= min(head_forward + 4.0, 4.0)
+        reach_needed = SHORT_RIB_REACH_MM if falls_away else RIB_REACH_MM
         is_rib = (
             aside.min() <= RIB_HEAD_ASIDE_MM
-            and aside.max()
-            >= (SHORT_RIB_REACH_MM if drop_mm >= SHORT_RIB_DROP_MM else RIB_REACH_MM)
+            and aside.max() >= reach_needed
             and RIB_HEAD_FORWARD_MM[0] <= head_forward <= RIB_HEAD_FORWARD_MM[1]
             and piece.volume_ml <= RIB_MAX_ML
             and drop_mm >= -8.0
@@ -97,7 +99,7 @@ def find_ribs(pieces: list[BonePiece], n_slices: int, step_mm: float) -> list[Ri
                     side=piece.side,
                     slice_index=head_slice,
                     reach_mm=float(aside.max()),
-                    tip_forward_mm=float(piece.forward_mm[far].mean()),
+                    tip_forward_mm=tip_forward,
                     drop_mm=drop_mm,
                 )
             )
@@ -136,56 +138,39 @@ def _length_mm(piece: BonePiece, slice_index: int) -> float:
 
 
 def sacral_wing_top(
-    voxels: NDArray[np.floating], frame: SpineFrame, threshold_hu: float, step_mm: float
+    voxels: NDArray[np.floating],
+    bone: NDArray[np.bool_],
+    frame: SpineFrame,
+    threshold_hu: float,
+    step_mm: float,
 ) -> float | None:
     """The plane where the sacral wings begin, or None.
 
     Below the last disk bone fills the whole stretch from the vertebra to the ilium on
     both sides, over more height than a transverse process has.
+
+    Args:
+        voxels: HU on cubes of ``step_mm``.
+        bone: the bone mask on the same grid, which leaves out organs bright with contrast
+            (and, at times, spongy bone, but not its shell).
+        frame: the moving frame.
+        threshold_hu: bone is brighter.
+        step_mm: edge of the cubes, mm.
     """
+    solid = bone.astype(np.float32)
     filled = np.ones(len(frame.center), dtype=bool)
     for sign in (-1.0, 1.0):
-        samples, inside = sample_planes(
-            voxels, frame, WING_FORWARD_MM, sign * WING_LEFT_MM, step_mm
-        )
-        bone = samples.max(axis=1) > threshold_hu
-        filled &= (bone.mean(axis=1) >= WING_FILL) & inside.any(axis=(1, 2))
+        aside = sign * WING_LEFT_MM
+        samples, inside = sample_planes(voxels, frame, WING_FORWARD_MM, aside, step_mm)
+        shells, _ = sample_planes(solid, frame, WING_FORWARD_MM, aside, step_mm)
+        filled &= (samples.max(axis=1) > threshold_hu).mean(axis=1) >= WING_FILL
+        filled &= (shells.max(axis=1) > 0.5).mean(axis=1) >= WING_SHELL
+        filled &= inside.any(axis=(1, 2))
     filled = ndi.binary_closing(np.pad(filled, 5), np.ones(7, dtype=bool))[5:-5]
     labels, n = ndi.label(filled)
     runs = [np.nonzero(labels == i)[0] for i in range(1, n + 1)]
     tall = [run for run in runs if len(run) >= WING_HEIGHT_MM]
     return float(max(run[-1] for run in tall)) if tall else None
-
-
-def transverse_reach(
-    voxels: NDArray[np.floating],
-    frame: SpineFrame,
-    planes: tuple[float, float],
-    threshold_hu: float,
-    step_mm: float,
-) -> tuple[float, float]:
-    """How far bone goes on from the canal to the right and left between two planes, mm."""
-    low, high = max(0, round(planes[0])), min(len(frame.center), round(planes[1]) + 1)
-    part = SpineFrame(
-        frame.center[low:high],
-        frame.along[low:high],
-        frame.forward[low:high],
-        frame.left[low:high],
-        frame.height_mm,
-    )
-    reaches = []
-    for sign in (-1.0, 1.0):
-        samples, _ = sample_planes(
-            voxels, part, TRANSVERSE_FORWARD_MM, sign * TRANSVERSE_LEFT_MM, step_mm
-        )
-        bone = samples.max(axis=1) > threshold_hu
-        # Follow the bone outward through all planes: a process may rise or fall.
-        labels, _ = ndi.label(bone, np.ones((3, 3)))
-        rooted = np.unique(labels[:, :4])
-        tied = np.isin(labels, rooted[rooted > 0]).any(axis=0)
-        columns = np.nonzero(tied)[0]
-        reaches.append(float(TRANSVERSE_LEFT_MM[columns[-1]]) if len(columns) else 0.0)
-    return reaches[0], reaches[1]
 
 
 def lung_base_slice(

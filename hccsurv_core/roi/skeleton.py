@@ -19,9 +19,14 @@ BONE_SHARE = 0.42
 BONE_BOUNDS_HU = (125.0, 190.0)
 #: Bone further than this from the canal's axis is not the vertebra itself, mm.
 SPINE_HALF_WIDTH_MM = 24.0
-#: An organ bright with contrast is even (local standard deviation, HU) and thick (mm).
-EVEN_SD_HU = 45.0
-THICK_MM = 20.0
+#: Organs bright with contrast: above this HU, thicker than a rib (mm), larger than this (ml), and
+#: with less than this share of their rim as bright as cortical bone …
+ORGAN_FROM_HU = 90.0
+THICK_MM = 14.0
+ORGAN_MIN_ML = 8.0
+SHELL_SHARE = 0.12
+#: … which is this share of the brightest bone about the canal.
+BRIGHT_SHARE = 0.72
 PIECE_MIN_ML = 0.4
 
 
@@ -66,31 +71,32 @@ def bone_threshold(voxels: NDArray[np.floating], path: CanalPath, step_mm: float
     return float(np.clip(BONE_SHARE * bright, *BONE_BOUNDS_HU))
 
 
-def _blocks(voxels: NDArray[np.floating]) -> NDArray[np.floating]:
-    """View as 2×2×2 blocks: (slices, 2, rows, 2, columns, 2); odd ends are repeated."""
-    padded = np.pad(voxels, [(0, n % 2) for n in voxels.shape], mode="edge")
-    a, b, c = (n // 2 for n in padded.shape)
-    return padded.reshape(a, 2, b, 2, c, 2)
+def enhanced_organs(
+    voxels: NDArray[np.floating], bright_bone_hu: float, step_mm: float
+) -> NDArray[np.bool_]:
+    """Kidneys, spleen, liver, filled bowel as bright as spongy bone: thick, and not in a bone shell.
 
-
-def _doubled(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    for axis in range(3):
-        mask = np.repeat(mask, 2, axis=axis)
-    return mask[: shape[0], : shape[1], : shape[2]]
-
-
-def enhanced_organs(voxels: NDArray[np.floating], step_mm: float) -> NDArray[np.bool_]:
-    """Kidneys, spleen, filled bowel: thick, even, 130 to 350 HU."""
-    blocks = _blocks(voxels)
-    mean = blocks.mean(axis=(1, 3, 5))
-    square = (blocks.astype(np.float32) ** 2).mean(axis=(1, 3, 5))
-    mean_wide, square_wide = ndi.uniform_filter(mean, 3), ndi.uniform_filter(square, 3)
-    spread = np.sqrt(np.clip(square_wide - mean_wide**2, 0, None))
-    even = (mean_wide > 130) & (mean_wide < 350) & (spread < EVEN_SD_HU)
-    size = max(3, round(THICK_MM / (2 * step_mm)) | 1)
-    core = ndi.minimum_filter(even, size)
-    thick = ndi.maximum_filter(core, size + 2) & (mean > 110)
-    return _doubled(thick, voxels.shape)
+    Args:
+        voxels: HU on cubes of ``step_mm``.
+        bright_bone_hu: HU that cortical bone reaches and an organ does not.
+        step_mm: edge of the cubes, mm.
+    """
+    smooth = ndi.uniform_filter(voxels, 3)
+    candidate = ((smooth > ORGAN_FROM_HU) & (smooth < bright_bone_hu)).astype(np.uint8)
+    size = round(THICK_MM / step_mm) | 1
+    core = ndi.maximum_filter(ndi.minimum_filter(candidate, size), size)
+    labels, n = ndi.label(core)
+    if n == 0:
+        return core.astype(bool)
+    # Round spongy bone lies a shell of cortical bone, round an organ fat.
+    rim = (ndi.maximum_filter(core, 5) > 0) & (core == 0)
+    near = ndi.maximum_filter(labels, 5)[rim]
+    shell = np.bincount(near, weights=smooth[rim] >= bright_bone_hu, minlength=n + 1)
+    share = shell / np.maximum(np.bincount(near, minlength=n + 1), 1)
+    volume_ml = np.bincount(labels.ravel(), minlength=n + 1) * step_mm**3 / 1000
+    organ = (volume_ml >= ORGAN_MIN_ML) & (share < SHELL_SHARE)
+    organ[0] = False
+    return ndi.maximum_filter(organ[labels].astype(np.uint8), 5) > 0
 
 
 def bone_mask(
@@ -99,7 +105,8 @@ def bone_mask(
     """Bone, less the organs that contrast agent makes as bright."""
     threshold = bone_threshold(voxels, path, step_mm)
     bone = (ndi.gaussian_filter(voxels, 0.5, truncate=2.0) > threshold) & body
-    return bone & ~(enhanced_organs(voxels, step_mm) & (voxels < 350))
+    bright = BRIGHT_SHARE / BONE_SHARE * threshold
+    return bone & ~(enhanced_organs(voxels, bright, step_mm) & (voxels < bright))
 
 
 def bone_pieces(

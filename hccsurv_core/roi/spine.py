@@ -32,6 +32,9 @@ OUT_OF_VIEW_ABOVE = 0.6
 #: Confidence is at most this where a landmark that could carry a label speaks for another one
 #: (no one can tell a missing rib from an extra vertebra here) …
 CONTESTED = 0.7
+#: … where only ribs or only the pelvis are in view: a lumbar vertebra more or less, or a
+#: transitional one, shows only where both ends of the lumbar spine are seen …
+ONE_END_ONLY = 0.92
 #: … and where L3 is cut off by the end of the scan.
 AT_THE_EDGE = 0.6
 #: The centroid of a whole L3 lies this far below the middle of its body (its spinous process and
@@ -113,7 +116,9 @@ def _location(
     l3 = next(vertebra for vertebra in vertebrae if vertebra.name == "L3")
     counting = _counting_reliability(levels)
     confidence = verdict.of(shift) * counting
-    if any(vote.strong for vote in verdict.against(shift)):
+    if len({vote.group for vote in verdict.votes if vote.strong}) < 2:
+        confidence = min(confidence, ONE_END_ONLY)
+    if any(vote.strong or vote.group == "ribs" for vote in verdict.against(shift)):
         confidence = min(confidence, CONTESTED)
     edge = not 0 <= l3.inferior_index <= l3.superior_index <= volume.shape[0] - 1
     if edge:

@@ -30,7 +30,8 @@ def gather_votes(
     """
     step = levels.step_mm
     threshold = bone_threshold(voxels, path, step)
-    pieces = bone_pieces(voxels, bone_mask(voxels, body, path, step), path, step)
+    bone = bone_mask(voxels, body, path, step)
+    pieces = bone_pieces(voxels, bone, path, step)
     crests = anchors.find_crests(pieces, len(voxels), step)
     ribs = anchors.find_ribs(pieces, len(voxels), step)
     if crests:
@@ -39,7 +40,11 @@ def gather_votes(
         ribs = [rib for rib in ribs if rib.slice_index > crest_top]
     ribs = _without_gaps(ribs, levels)
     votes = _rib_votes(ribs, pieces, len(voxels), levels)
-    votes += _pelvis_votes(voxels, crests, threshold, levels)
+    votes += _pelvis_votes(crests, levels)
+    wing = anchors.sacral_wing_top(voxels, bone, levels.frame, threshold, step)
+    # Wings lie at the lower end of the chain, or what fills the place is something else.
+    if wing is not None and wing < levels.chain.planes[1]:
+        votes.append(labeling.vote_wing(float(levels.of_plane(wing))))
     clear = levels.chain.signs > 0.4
     if clear.sum() >= 3:
         at = np.arange(len(levels.chain.planes), dtype=np.float64)
@@ -61,19 +66,13 @@ def _without_gaps(ribs: list[anchors.Rib], levels: Levels) -> list[anchors.Rib]:
     return kept[::-1]
 
 
-def _pelvis_votes(
-    voxels: NDArray[np.float32], crests: list[anchors.Crest], threshold: float, levels: Levels
-) -> list[Vote]:
-    step = levels.step_mm
+def _pelvis_votes(crests: list[anchors.Crest], levels: Levels) -> list[Vote]:
     votes = []
     if crests:
         at = [levels.of_slice(crest.slice_index) for crest in crests]
         votes.append(labeling.vote_crest(at, [crest.side for crest in crests]))
     else:
         votes.append(labeling.vote_no_crest(levels.of_slice(0.0)))
-    wing = anchors.sacral_wing_top(voxels, levels.frame, threshold, step)
-    if wing is not None and wing < levels.chain.planes[-1]:
-        votes.append(labeling.vote_wing(float(levels.of_plane(wing))))
     if _next_disk_would_show(levels):
         votes.append(labeling.vote_chain_end())
     return votes

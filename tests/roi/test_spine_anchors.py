@@ -93,13 +93,16 @@ def test_no_lung_in_view():
     assert lung_base_slice(voxels, voxels > 0, np.full(20, 15.0), 2.0) is None
 
 
-def test_enhanced_kidney_is_an_organ_and_a_rib_is_not():
-    voxels = np.full((30, 60, 60), 40.0, np.float32)
-    voxels[5:25, 5:30, 5:30] = 220.0
-    voxels[10:14, 40:44, 5:55] = 300.0
-    organ = enhanced_organs(voxels, 2.0)
+def test_enhanced_kidney_is_an_organ_and_bones_are_not():
+    voxels = np.full((40, 60, 90), 40.0, np.float32)
+    voxels[5:25, 5:30, 5:30] = 220.0  # kidney
+    voxels[10:14, 40:44, 5:55] = 330.0  # rib
+    voxels[5:35, 20:50, 60:85] = 400.0  # ilium: a shell …
+    voxels[7:33, 22:48, 62:83] = 160.0  # … about spongy bone
+    organ = enhanced_organs(voxels, 300.0, 2.0)
     assert organ[15, 17, 17]
     assert not organ[10:14, 40:44].any()
+    assert not organ[:, :, 58:].any()
 
 
 @pytest.mark.parametrize(("bone", "threshold"), [(900.0, 190.0), (350.0, 147.0), (150.0, 125.0)])
