@@ -1,0 +1,1 @@
+"""What the performance claims in BENCHMARKS.md run."""
