@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, downloads, formats, routes, services, viewer
+from app_pages._shared import components, downloads, formats, routes, viewer, views
 from app_pages._shared.facts_form import height_input, missing_facts, sex_input
 from app_pages._shared.formats import OPERATOR_SIGNS, html
 from app_pages._shared.frame import require_study, save_facts
-from app_pages._shared.services import StudyView
+from app_pages._shared.views import StudyView
 from hccsurv_core import __version__
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS
@@ -48,7 +48,11 @@ def definitions_table(view: StudyView) -> str:
                 f"{sign} {definition.cutoff_female:g} <span class='unit'>women</span>"
             )
         else:
-            who = {"male": "men", "female": "women"}.get(sex, "") if definition.needs_sex else "all"
+            who = (
+                {"male": "men", "female": "women"}.get(sex or "", "")
+                if definition.needs_sex
+                else "all"
+            )
             cutoff = f"{sign} {result.cutoff:g} <span class='unit'>{who}</span>"
         because = (result.reason or "").removeprefix("not known, ")
         reason = f'<span class="sub">{html(because)}</span>' if because else ""
@@ -86,6 +90,8 @@ def headline(view: StudyView) -> str:
 def numbers_table(view: StudyView) -> str:
     """Areas and attenuations with units (HTML)."""
     measures, areas = view.body_measures, view.areas_cm2
+    if measures is None:
+        return ""
     entries: list[tuple[str | None, str, float | None, str]] = [
         ("muscle", "Skeletal muscle area (SMA)", measures.sma_cm2, "cm²"),
         (None, "Skeletal muscle index (SMI)", measures.smi, "cm²/m²"),
@@ -147,12 +153,12 @@ def what_to_check(view: StudyView) -> None:
 def how_computed(view: StudyView) -> None:
     """Formula, limits, settings, versions, source."""
     with st.popover("How was this computed?", icon=":material/help:", type="tertiary"):
-        outline = view.outline
+        outline = view.require_outline()
         segmentation = outline.segmentation
-        location = view.level.location
+        location = view.require_level().location
         st.markdown(
             f"""
-**Level** · slice {segmentation.slice_index + 1}, {location.method}, {view.level.state}.
+**Level** · slice {segmentation.slice_index + 1}, {location.method}, {view.require_level().state}.
 **Outline** · {segmentation.method}, {outline.state}, revision {outline.revision} by
 {formats.plain(outline.actor)}.
 
@@ -177,8 +183,8 @@ def slice_picture(view: StudyView) -> None:
     """The measured slice with its outlines."""
     from hccsurv_core.report.figures.ct_screen import body_box, plot_axial
 
-    segmentation = view.outline.segmentation
-    volume = services.volume_of(view.study.id)
+    segmentation = view.require_outline().segmentation
+    volume = views.volume_of(view.study.id)
     box = body_box(volume, segmentation.slice_index)
     _, dy, dx = volume.spacing_mm
     height = PICTURE_WIDTH * (box[1] - box[0]) * dy / ((box[3] - box[2]) * dx)
@@ -217,7 +223,7 @@ def draw(view: StudyView) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(
                 "**Confirm the level first.** The numbers below are of a slice that may not be "
-                f"L3 ({view.level.location.confidence:.0%}).",
+                f"L3 ({view.require_level().location.confidence:.0%}).",
                 icon=":material/warning:",
                 width="stretch",
             )

@@ -6,254 +6,25 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, downloads, formats, job_strip, routes, services, viewer
+from app_pages._shared import (
+    components,
+    correction,
+    downloads,
+    formats,
+    level_panel,
+    routes,
+    viewer,
+    views,
+)
 from app_pages._shared.formats import html
 from app_pages._shared.frame import require_study
-from app_pages._shared.jobs import Job
-from app_pages._shared.services import StudyView
 from app_pages._shared.session import session
+from app_pages._shared.views import StudyView
 from hccsurv_core.errors import HccsurvError
-from hccsurv_core.report.figures.palette import STRUCTURE_TITLES
-from hccsurv_core.roi.results import STRUCTURES
 
 state = session()
 AXIAL_HEIGHT = 520
 STRIP_HEIGHT = 268
-
-
-# --- level ----------------------------------------------------------------------------------
-
-
-def remeasure_at(view: StudyView, **move: Any) -> None:
-    """Move the level and measure there; short work ends within the click."""
-    study_id, actor, backend = view.study.id, state.actor, state.backend
-
-    def work(progress):
-        location = services.moved_level(study_id, **move)
-        services.measure_study(
-            study_id,
-            location=location,
-            level_state="moved",
-            backend=backend,
-            actor=actor,
-            progress=progress,
-        )
-        return study_id, location.slice_index
-
-    job = Job("Measuring at the new level", work, kind="measure", page=routes.SCAN)
-    job_strip.start_job(job, wait_s=job_strip.QUICK_S)
-    st.rerun()
-
-
-def confirm(view: StudyView) -> None:
-    """A person agrees with the level."""
-    services.confirm_level(view.study.id, actor=state.actor)
-    st.rerun()
-
-
-def level_panel(view: StudyView, shown: int) -> None:
-    """Where L3 is, how sure that is, and the buttons that confirm or move it."""
-    if view.level is None:
-        st.warning(
-            "**There is no L3 level yet.** Scroll to the middle of L3 — the sagittal view helps — "
-            "and press “L3 is the slice on view”.",
-            icon=":material/warning:",
-        )
-        if st.button("L3 is the slice on view", type="primary", key="level_here"):
-            remeasure_at(view, to=shown)
-        return
-    location, level_state, who, _ = view.level
-    if view.level_needs_a_look:
-        reasons = " ".join(formats.plain(text) for text in view.level_reasons)
-        st.warning(
-            f"**Is this L3?** The evidence gives {location.confidence:.0%}. {reasons} Look at the "
-            "sagittal view, then confirm the level or move it.",
-            icon=":material/warning:",
-        )
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="level_row"):
-        st.html(level_words(location, level_state, who), width="content")
-        if level_state == "automatic" and st.button(
-            "Confirm L3",
-            key="level_confirm",
-            type="primary",
-            icon=":material/check:",
-        ):
-            confirm(view)
-        single = view.study.shape[0] == 1
-        moves = (
-            ("Vertebra", ":material/keyboard_double_arrow_up:", {"vertebrae": 1}, "vertebra_up"),
-            (
-                "Vertebra",
-                ":material/keyboard_double_arrow_down:",
-                {"vertebrae": -1},
-                "vertebra_down",
-            ),
-            ("Slice", ":material/keyboard_arrow_up:", {"slices": 1}, "slice_up"),
-            ("Slice", ":material/keyboard_arrow_down:", {"slices": -1}, "slice_down"),
-        )
-        for label, icon, move, key in moves:
-            way = "up (towards the head)" if key.endswith("up") else "down (towards the feet)"
-            if not single and st.button(
-                label,
-                icon=icon,
-                key=f"level_{key}",
-                help=f"Move the level one {label.lower()} {way}",
-            ):
-                remeasure_at(view, **move)
-        if (
-            not single
-            and shown != location.slice_index
-            and st.button(
-                f"L3 is slice {shown + 1}", key="level_here", icon=":material/my_location:"
-            )
-        ):
-            remeasure_at(view, to=shown)
-        evidence_popover(location)
-
-
-def level_words(location: Any, level_state: str, who: str) -> str:
-    """The level in words (HTML)."""
-    sure = (
-        f"confidence {location.confidence:.0%}"
-        if level_state == "automatic"
-        else f"{formats.STEP_NAMES[level_state]} by {html(who)}"
-    )
-    return (
-        f"<span><b>L3 · slice {location.slice_index + 1}</b> "
-        f'<span class="hcc-quiet">{location.position_mm:.0f} mm · {sure}</span></span>'
-    )
-
-
-def evidence_popover(location: Any) -> None:
-    """What the level rests on."""
-    with st.popover("Evidence", icon=":material/fact_check:", type="tertiary"):
-        st.markdown("**What the level rests on**")
-        for text in location.evidence or ("A person chose this slice.",):
-            st.markdown(f"- {formats.plain(text)}")
-        for text in location.warnings:
-            st.markdown(f"- :orange[Check:] {formats.plain(text)}")
-        others = {k: p for k, p in location.alternatives.items() if k and p >= 0.005}
-        if others:
-            st.markdown("**Other readings**")
-            for shift, probability in sorted(others.items(), key=lambda item: -item[1]):
-                way = "above" if int(shift) > 0 else "below"
-                count = formats.plural(abs(int(shift)), "vertebra", "vertebrae")
-                st.markdown(f"- L3 is {count} {way} the marked one: {probability:.0%}")
-
-
-# --- correction -----------------------------------------------------------------------------
-
-
-def correction_toggle(view: StudyView) -> bool:
-    """The switch of the manual correction; returns True while drawing is on."""
-    st.html('<span class="hcc-kicker">Correct</span>')
-    if view.outline is None:
-        st.caption("There is no outline to correct yet.")
-        return False
-    return st.toggle(
-        "Draw on the picture",
-        key="edit_on",
-        help="Draw a loop round a region to add it to a structure or remove it. "
-        "Only pixels of the tissue's attenuation are added.",
-    )
-
-
-def correction_row(view: StudyView, editing: bool) -> None:
-    """What a loop does, undo and reset, right above the picture."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="edit_row"):
-        if editing:
-            st.selectbox(
-                "Structure",
-                STRUCTURES,
-                format_func=STRUCTURE_TITLES.get,
-                key="edit_structure",
-                label_visibility="collapsed",
-                width=185,
-            )
-            st.segmented_control(
-                "What the loop does",
-                ["add", "remove"],
-                default="add",
-                required=True,
-                format_func=str.capitalize,
-                key="edit_action",
-                label_visibility="collapsed",
-            )
-        if st.button(
-            "Undo",
-            key="edit_undo",
-            shortcut="Mod+Z",
-            icon=":material/undo:",
-            disabled=not (view.outline.can_undo and view.edited),
-        ):
-            services.undo_correction(view.study.id, actor=state.actor)
-            after_edit("The last correction was undone.")
-        if st.button(
-            "Reset",
-            key="edit_reset",
-            disabled=not view.edited,
-            help="Back to the automatic outline at this level",
-        ):
-            reset_outline(view)
-
-
-def reset_outline(view: StudyView) -> None:
-    """Outline anew at the same level."""
-    study_id, actor, backend = view.study.id, state.actor, state.backend
-    location, level_state, *_ = view.level
-    job = Job(
-        "Outlining again",
-        lambda progress: services.measure_study(
-            study_id,
-            location=location,
-            level_state=level_state,
-            backend=backend,
-            actor=actor,
-            progress=progress,
-        ),
-        kind="measure",
-        page=routes.SCAN,
-    )
-    job_strip.start_job(job, wait_s=job_strip.QUICK_S)
-    after_edit("Back to the automatic outline.")
-
-
-def after_edit(message: str) -> None:
-    """Forget what was drawn, say what happened, draw everything anew."""
-    state.chart_round += 1
-    state.notice = ("success", message)
-    st.rerun()
-
-
-def apply_drawing(view: StudyView, selection: Any, shown: int) -> None:
-    """Turn what was drawn into a correction."""
-    shape = view.study.shape[1:]
-    region = services.lasso_region(selection, shape)
-    if region is None:
-        return
-    structure = st.session_state["edit_structure"]
-    action = st.session_state["edit_action"]
-    try:
-        outcome = services.correct_outline(
-            view.study.id, structure, region, action=action, slice_index=shown, actor=state.actor
-        )
-    except HccsurvError as error:
-        state.chart_round += 1
-        state.notice = ("warning", formats.error_text(error))
-        st.rerun()
-        return
-    verb = "added to" if action == "add" else "removed from"
-    left_out = (
-        f" {outcome.n_outside_hu} drawn pixels of other attenuation were left out."
-        if outcome.n_outside_hu
-        else ""
-    )
-    after_edit(
-        f"{outcome.n_changed} pixels {verb} {STRUCTURE_TITLES[structure].lower()}.{left_out}"
-    )
-
-
-# --- pictures -------------------------------------------------------------------------------
 
 
 def slice_controls(view: StudyView) -> int:
@@ -301,14 +72,14 @@ def axial_picture(
     from hccsurv_core.report.figures.ct_screen import plot_axial
 
     figure = plot_axial(
-        services.volume_of(view.study.id),
+        views.volume_of(view.study.id),
         shown,
         window,
         segmentation=view.outline.segmentation if view.outline else None,
         structures=structures,
         fill_opacity=opacity,
         height=AXIAL_HEIGHT,
-        box=services.view_box(view.study.id),
+        box=views.view_box(view.study.id),
     )
     alt = f"Axial CT, slice {shown + 1}, with the outlines that are switched on"
     if not editing:
@@ -324,7 +95,7 @@ def axial_picture(
         selection_mode=("lasso", "box"),
         alt=alt,
     )
-    apply_drawing(view, event["selection"], shown)
+    correction.apply_drawing(view, event["selection"], shown)
 
 
 def strips(view: StudyView, shown: int, window: Any) -> None:
@@ -333,13 +104,13 @@ def strips(view: StudyView, shown: int, window: Any) -> None:
 
     for plane in ("sagittal", "coronal"):
         figure = plot_strip(
-            services.volume_of(view.study.id),
+            views.volume_of(view.study.id),
             plane,
             window,
             location=view.level.location if view.level else None,
             slice_index=shown,
             height=STRIP_HEIGHT,
-            box=services.view_box(view.study.id),
+            box=views.view_box(view.study.id),
         )
         with st.container(key=f"picture_{plane}"):
             st.plotly_chart(
@@ -362,7 +133,9 @@ def numbers_line(view: StudyView) -> None:
         ("Psoas density", measures.pd_hu, "HU"),
         ("Muscle attenuation", measures.ma_hu, "HU"),
     )
-    source = f"from the outline edited by {view.outline.actor}" if view.edited else "measured"
+    source = (
+        f"from the outline edited by {view.require_outline().actor}" if view.edited else "measured"
+    )
     words = " &nbsp;·&nbsp; ".join(
         f'<span class="hcc-quiet">{label}</span> <b class="hcc-num">'
         f"{html(formats.number(value, unit))}</b>"
@@ -378,7 +151,7 @@ def numbers_line(view: StudyView) -> None:
 def scan_view(study_id: Any) -> None:
     """Tools, pictures and level; reruns by itself when a slice or window changes."""
     try:
-        draw_scan(services.load_view(study_id))
+        draw_scan(views.load_view(study_id))
     except HccsurvError as error:
         components.show_error(error)
 
@@ -394,18 +167,18 @@ def draw_scan(view: StudyView) -> None:
             available = list(view.outline.segmentation.masks) if view.outline else []
             shown_structures = viewer.structure_toggles(available, "show")
             opacity = st.slider("Fill", 0, 100, 22, step=2, format="%d%%", key="fill_opacity")
-            editing = correction_toggle(view)
+            editing = correction.correction_toggle(view)
         with middle:
             shown = slice_controls(view)
             if editing or view.edited:
-                correction_row(view, editing)
+                correction.correction_row(view, editing)
             with st.container(key="picture_axial"):
                 axial_picture(view, shown, window, shown_structures, opacity / 100, editing)
         with right:
             strips(view, shown, window)
             keys_popover()
     with top:
-        level_panel(view, shown)
+        level_panel.draw_level(view, shown)
     numbers_line(view)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, formats, job_strip, routes, services, uploads
+from app_pages._shared import components, formats, importing, job_strip, routes, uploads, views
 from app_pages._shared.facts_form import facts_inputs, missing_facts
 from app_pages._shared.formats import html
 from app_pages._shared.jobs import Job
@@ -101,7 +101,7 @@ def choose_series(draft: UploadDraft) -> Any | None:
 def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
     """A new patient, or one who is here already; facts prefilled from the headers."""
     st.subheader("2 · Whose scan", anchor=False)
-    rows = [row for row in services.open_store().list_patients() if not row.patient.simulated]
+    rows = [row for row in views.open_store().list_patients() if not row.patient.simulated]
     whose = "new"
     if rows:
         whose = st.segmented_control(
@@ -109,7 +109,7 @@ def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
             ["new", "known"],
             default="new",
             required=True,
-            format_func={"new": "New patient", "known": "Add to a patient"}.get,
+            format_func=lambda choice: "New patient" if choice == "new" else "Add to a patient",
             key="upload_whose",
             label_visibility="collapsed",
         )
@@ -169,17 +169,17 @@ def draw_draft(draft: UploadDraft) -> None:
                 key="upload_go",
                 disabled=busy,
             ):
-                wish = services.ImportWish(series.key, patient_id, pseudonym, facts)
+                wish = importing.ImportWish(series.key, patient_id, pseudonym, facts)
                 start_import(draft, wish)
 
 
-def start_import(draft: UploadDraft, wish: services.ImportWish) -> None:
+def start_import(draft: UploadDraft, wish: importing.ImportWish) -> None:
     """Read, de-identify, store and measure, in the background."""
     actor, backend = state.actor, state.backend
     job_strip.start_job(
         Job(
             "Reading and measuring",
-            lambda progress: services.import_series(
+            lambda progress: importing.import_series(
                 draft, wish, backend=backend, actor=actor, progress=progress
             ),
             kind="import",

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, formats, job_strip, routes, services, uploads
+from app_pages._shared import components, formats, importing, job_strip, routes, uploads, views
 from app_pages._shared.formats import html
 from app_pages._shared.jobs import Job
 from app_pages._shared.session import session
@@ -28,7 +28,7 @@ def take_files(files: list[Any]) -> None:
     job_strip.start_job(
         Job(
             "Looking through the upload",
-            lambda progress: services.inspect_upload(draft, progress),
+            lambda progress: importing.inspect_upload(draft, progress),
             kind="inspect",
             page=routes.UPLOAD,
         ),
@@ -91,7 +91,7 @@ def open_demo(demo: Any) -> None:
     job_strip.start_job(
         Job(
             f"Preparing “{demo.title}”",
-            lambda progress: services.open_demo(key, actor=actor, progress=progress),
+            lambda progress: importing.open_demo(key, actor=actor, progress=progress),
             kind="demo",
             page=routes.WORKLIST,
         ),
@@ -124,7 +124,7 @@ def ask_delete(row: Any) -> None:
 def delete(row: Any) -> None:
     """Remove a patient, and forget the study on view if it was theirs."""
     stop_asking()
-    services.open_store().delete_patient(row.patient.id, actor=state.actor)
+    views.open_store().delete_patient(row.patient.id, actor=state.actor)
     if state.study_id in [study.id for study in row.studies]:
         state.study_id = None
     state.notice = ("success", f"{formats.plain(row.patient.pseudonym)} was deleted.")
@@ -201,7 +201,7 @@ def worklist() -> None:
         key="worklist_order",
         label_visibility="collapsed",
     )
-    rows = services.open_store().list_patients(search.strip(), order)
+    rows = views.open_store().list_patients(search.strip(), order)
     if not rows:
         empty_worklist(bool(search.strip()))
         return

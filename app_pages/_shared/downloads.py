@@ -12,9 +12,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app_pages._shared import services, viewer
+from app_pages._shared import viewer, views
 from app_pages._shared.formats import OPERATOR_SIGNS
-from app_pages._shared.services import StudyView
+from app_pages._shared.views import StudyView
 from hccsurv_core import __version__
 
 PICTURE_STRUCTURES = ("muscle", "psoas_left", "psoas_right")
@@ -31,8 +31,8 @@ def masks_file(view: StudyView, kind: str) -> bytes:
     """The outlines as "nifti" (one label map), "seg" (DICOM), or "zip" (both, and each mask)."""
     from hccsurv_core.io import export
 
-    volume = services.volume_of(view.study.id)
-    segmentation = view.outline.segmentation
+    volume = views.volume_of(view.study.id)
+    segmentation = view.require_outline().segmentation
     with tempfile.TemporaryDirectory(prefix="hccsurv-export-") as name:
         folder = Path(name) / "masks"
         if kind == "nifti":
@@ -45,7 +45,7 @@ def masks_file(view: StudyView, kind: str) -> bytes:
             volume,
             segmentation.masks,
             first_slice=segmentation.first_slice,
-            source_files=services.open_store().dicom_files(view.study.id),
+            source_files=views.open_store().dicom_files(view.study.id),
             method=segmentation.method,
             edited=view.edited,
             series_description="Body composition at L3",
@@ -59,13 +59,13 @@ def picture(view: StudyView, file_format: str) -> bytes:
     """The measured slice with its outlines, for print."""
     from hccsurv_core.report.figures.ct_print import plot_slice_for_print, save_figure
 
-    segmentation = view.outline.segmentation
+    segmentation = view.require_outline().segmentation
     date = view.study.study_date or "no date"
     captions = [provenance_words(view)]
     if view.simulated:
         captions.insert(0, "Simulated patient")
     figure = plot_slice_for_print(
-        services.volume_of(view.study.id),
+        views.volume_of(view.study.id),
         segmentation.slice_index,
         viewer.current_window(),
         segmentation=segmentation,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from hccsurv_core.patient import (
@@ -25,9 +27,11 @@ def sex_input(sex: str | None, key: str) -> str | None:
     )
 
 
-def height_input(height_m: float | None, key: str, width: int | str = "stretch") -> float | None:
+def height_input(
+    height_m: float | None, key: str, width: int | Literal["stretch"] = "stretch"
+) -> float | None:
     """A height asked for in cm, returned in m."""
-    height_cm = st.number_input(
+    height_cm: float | None = st.number_input(
         "Height (cm)",
         min_value=HEIGHT_RANGE_M[0] * 100,
         max_value=HEIGHT_RANGE_M[1] * 100,

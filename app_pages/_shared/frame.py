@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, formats, routes, services
+from app_pages._shared import components, formats, measuring, routes, views
 from app_pages._shared.facts_form import facts_inputs, missing_facts
 from app_pages._shared.formats import html
-from app_pages._shared.services import StudyView
 from app_pages._shared.session import session
+from app_pages._shared.views import StudyView
 from hccsurv_core.errors import HccsurvError, NotFoundError
 from hccsurv_core.patient import PatientFacts
 
@@ -33,7 +33,7 @@ def require_study() -> StudyView | None:
         state.study_id = st.query_params.get("study")
     if state.study_id is not None:
         try:
-            view = services.load_view(state.study_id)
+            view = views.load_view(state.study_id)
         except NotFoundError:
             state.study_id = None
         except HccsurvError as error:
@@ -132,7 +132,7 @@ def save_facts(view: StudyView, facts: PatientFacts, pseudonym: str | None = Non
     """Store the facts, measure again with them, and draw the page anew."""
     state = session()
     try:
-        services.change_facts(
+        measuring.change_facts(
             view.patient,
             view.study.id,
             facts,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app_pages._shared import formats, routes
+from app_pages._shared.importing import Imported
 from app_pages._shared.jobs import Job
-from app_pages._shared.services import Imported
 from app_pages._shared.session import session
 from app_pages._shared.uploads import drop_draft
 

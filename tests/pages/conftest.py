@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app_pages._shared import services
+from app_pages._shared import measuring, views
 from app_pages._shared.session import Session
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.roi.results import BodySegmentation, L3Location, Vertebra
@@ -26,7 +26,7 @@ def store(tmp_path, monkeypatch) -> Iterator[object]:
     """An empty store in a temporary folder."""
     monkeypatch.setenv("HCCSURV_DATA", str(tmp_path / "data"))
     st.cache_resource.clear()
-    opened = services.open_store()
+    opened = views.open_store()
     yield opened
     opened.close()
     st.cache_resource.clear()
@@ -99,7 +99,7 @@ def add_study(store) -> Callable[..., SimpleNamespace]:
         if measured:
             store.save_level(study.id, level(confidence), state="automatic")
             store.save_segmentation(study.id, small_segmentation(), state="automatic")
-            services.refresh_measures(study.id, actor="local")
+            measuring.refresh_measures(study.id, actor="local")
         return SimpleNamespace(patient=patient, id=study.id)
 
     return add

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conftest import page_text
 
-from app_pages._shared import routes, services
+from app_pages._shared import routes, views
 from app_pages._shared.warmup import MODULES
 from hccsurv_core.features.body import DEFINITIONS
 
@@ -42,4 +42,4 @@ def test_what_is_warmed_up_exists():
 def test_the_pages_and_the_core_agree_on_what_a_sure_level_is():
     from hccsurv_core.systems.sarcopenia import SURE_LEVEL
 
-    assert services.CONFIDENT == SURE_LEVEL
+    assert views.CONFIDENT == SURE_LEVEL

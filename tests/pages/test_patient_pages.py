@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import page_text, small_segmentation
 
-from app_pages._shared import downloads, routes, services
+from app_pages._shared import downloads, measuring, routes, views
 from hccsurv_core.errors import SegmentationError
 from hccsurv_core.patient import PatientFacts
 
@@ -144,12 +144,12 @@ def test_a_failing_move_is_one_message_and_keeps_everything(
 
 def test_corrections_change_numbers_are_undone_and_remember_who(open_page, add_study, store):
     study = add_study()
-    region = services.lasso_region(
+    region = measuring.lasso_region(
         {"lasso": [{"x": [19.5, 26.5, 26.5, 19.5], "y": [19.5, 19.5, 24.5, 24.5]}], "box": []},
         (48, 64),
     )
     assert region.sum() == 35
-    outcome = services.correct_outline(
+    outcome = measuring.correct_outline(
         study.id, "psoas_right", region, action="remove", slice_index=6, actor="Dr. Who"
     )
     assert outcome.n_changed == 35
@@ -173,9 +173,9 @@ def test_drawing_shows_its_tools(open_page, add_study):
 
 
 def test_nothing_drawn_is_no_region_and_a_box_is_one():
-    assert services.lasso_region({"lasso": [], "box": []}, (10, 10)) is None
+    assert measuring.lasso_region({"lasso": [], "box": []}, (10, 10)) is None
     box = {"lasso": [], "box": [{"x": [1.5, 4.5], "y": [2.5, 4.5]}]}
-    assert services.lasso_region(box, (10, 10)).sum() == 6
+    assert measuring.lasso_region(box, (10, 10)).sum() == 6
 
 
 def test_simulated_patients_are_marked_everywhere(open_page, add_study):
@@ -186,7 +186,7 @@ def test_simulated_patients_are_marked_everywhere(open_page, add_study):
 
 def test_downloads_hold_table_masks_and_figure(add_study, tmp_path):
     study = add_study(simulated=True)
-    view = services.load_view(study.id)
+    view = views.load_view(study.id)
     table = downloads.definitions_csv(view)
     assert table.count("doi:") == 5 and "simulated patient" in table
     everything = json.loads(downloads.result_json(view))
@@ -200,7 +200,7 @@ def test_masks_leave_as_nifti_and_dicom_seg(add_study, tmp_path):
     import nibabel
     import pydicom
 
-    view = services.load_view(add_study().id)
+    view = views.load_view(add_study().id)
     path = tmp_path / "masks.nii.gz"
     path.write_bytes(downloads.masks_file(view, "nifti"))
     labels = np.asarray(nibabel.load(path).dataobj)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import page_text, small_volume
 
-from app_pages._shared import routes, services, uploads
+from app_pages._shared import routes, uploads, views
 from app_pages._shared.session import Session
 from hccsurv_core.errors import LevelNotFoundError
 
@@ -176,4 +176,4 @@ def test_a_demo_patient_is_made_once(open_page, finish_job, store, monkeypatch):
     assert built == ["clear_sarcopenia"]
     (row,) = store.list_patients()
     assert row.patient.simulated and row.patient.pseudonym == "DEMO-1"
-    assert services.load_view(row.latest_study.id).simulated
+    assert views.load_view(row.latest_study.id).simulated

@@ -1,0 +1,176 @@
+"""Measuring a study, and measuring it again after the level, outline or facts changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from app_pages._shared.views import open_store
+from hccsurv_core.errors import InputError
+from hccsurv_core.patient import PatientFacts, check_patient_facts
+from hccsurv_core.progress import Progress, part_of, silent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hccsurv_core.cohort.records import PatientRecord
+    from hccsurv_core.roi.editing import EditOutcome
+    from hccsurv_core.roi.results import L3Location
+    from hccsurv_core.volume import Volume
+
+
+def measure_study(
+    study_id: Any,
+    *,
+    location: L3Location | None = None,
+    level_state: str = "automatic",
+    backend: str = "classical",
+    actor: str,
+    progress: Progress = silent,
+) -> None:
+    """Find the level (unless given), outline, measure, and store all three.
+
+    A scan of one slice is taken as L3, as the user's own choice of slice.
+
+    Raises:
+        LevelNotFoundError: nothing is stored.
+        SegmentationError: a level found here is stored, so that a person can move it; where
+            the level was given, everything stays as it was.
+    """
+    from hccsurv_core.roi.segmentation import segment_body
+    from hccsurv_core.systems.sarcopenia import remeasure
+
+    store = open_store()
+    volume = store.load_volume(study_id)
+    facts = store.get_patient(store.get_study(study_id).patient_id).facts
+    if location is None:
+        location = _find_level(volume, part_of(progress, 0.0, 0.6))
+        store.save_level(study_id, location, state="automatic", actor=actor)
+    progress(0.6, "Outlining muscle, psoas and fat")
+    segmentation = segment_body(
+        volume, location, backend=backend, progress=part_of(progress, 0.6, 0.9)
+    )
+    progress(0.9, "Measuring")
+    result = remeasure(volume, location, segmentation, facts)
+    if level_state == "moved":
+        store.save_level(study_id, location, state=level_state, actor=actor)
+    store.save_segmentation(study_id, segmentation, state="automatic", actor=actor)
+    store.save_measures(study_id, result.to_json(), actor=actor)
+    progress(1.0, "Done")
+
+
+def _find_level(volume: Volume, progress: Progress) -> L3Location:
+    from hccsurv_core.roi.spine import locate_l3, manual_location
+
+    if volume.shape[0] == 1:
+        return manual_location(volume, 0)
+    progress(0.0, "Finding L3")
+    return locate_l3(volume, progress=progress)
+
+
+def refresh_measures(study_id: Any, *, actor: str) -> None:
+    """Measure again after the outline or the patient's facts changed."""
+    from hccsurv_core.systems.sarcopenia import remeasure
+
+    store = open_store()
+    level, outline = store.load_level(study_id), store.load_segmentation(study_id)
+    if level is None or outline is None:
+        return
+    facts = store.get_patient(store.get_study(study_id).patient_id).facts
+    volume = store.load_volume(study_id)
+    result = remeasure(volume, level[0], outline.segmentation, facts)
+    store.save_measures(study_id, result.to_json(), actor=actor)
+
+
+def confirm_level(study_id: Any, *, actor: str) -> None:
+    """A person agrees with the level."""
+    store = open_store()
+    level = store.load_level(study_id)
+    if level is not None:
+        store.save_level(study_id, level[0], state="confirmed", actor=actor)
+
+
+def moved_level(
+    study_id: Any, *, vertebrae: int = 0, slices: int = 0, to: int | None = None
+) -> L3Location:
+    """The level moved by vertebrae or slices, or put on slice ``to``.
+
+    Raises:
+        InputError: the move leaves the scan.
+    """
+    from hccsurv_core.roi.spine import manual_location, shift_level
+
+    store = open_store()
+    volume = store.load_volume(study_id)
+    level = store.load_level(study_id)
+    if vertebrae:
+        if level is None:
+            raise InputError("there is no level to move", remedy="put it on a slice first")
+        return shift_level(volume, level[0], vertebrae)
+    index = to if to is not None else (level[0].slice_index if level else 0) + slices
+    if not 0 <= index < volume.shape[0]:
+        raise InputError(
+            f"slice {index + 1} is outside the scan of {volume.shape[0]} slices",
+            remedy="move the other way",
+        )
+    return manual_location(volume, index, automatic=level[0] if level else None)
+
+
+def lasso_region(selection: Mapping[str, Any], shape: tuple[int, int]) -> NDArray | None:
+    """Pixels inside what was drawn on the axial picture (lassos and boxes), or None."""
+    import numpy as np
+
+    from hccsurv_core.roi.editing import polygon_mask
+
+    region = np.zeros(shape, dtype=bool)
+    for lasso in selection.get("lasso", ()):
+        region |= polygon_mask(lasso["y"], lasso["x"], shape)
+    for box in selection.get("box", ()):
+        (x0, x1), (y0, y1) = box["x"], box["y"]
+        region |= polygon_mask((y0, y0, y1, y1), (x0, x1, x1, x0), shape)
+    return region if selection.get("lasso") or selection.get("box") else None
+
+
+def correct_outline(
+    study_id: Any, structure: str, region: NDArray, *, action: str, slice_index: int, actor: str
+) -> EditOutcome:
+    """Apply a drawn correction as a new revision, and measure again."""
+    from hccsurv_core.roi.editing import edit_structure
+
+    store = open_store()
+    outline = store.load_segmentation(study_id)
+    if outline is None:
+        raise InputError("there is no outline to correct", remedy="set the level first")
+    outcome = edit_structure(
+        outline.segmentation,
+        store.load_volume(study_id),
+        structure,
+        region,
+        action=action,
+        slice_index=slice_index,
+    )
+    words = structure.replace("_", " ")
+    note = (
+        f"{'added to' if action == 'add' else 'removed from'} {words}: {outcome.n_changed} pixels"
+    )
+    store.save_segmentation(study_id, outcome.segmentation, state="edited", actor=actor, note=note)
+    refresh_measures(study_id, actor=actor)
+    return outcome
+
+
+def undo_correction(study_id: Any, *, actor: str) -> None:
+    """Go back one revision, and measure again."""
+    open_store().undo_segmentation(study_id, actor=actor)
+    refresh_measures(study_id, actor=actor)
+
+
+def change_facts(
+    patient: PatientRecord, study_id: Any, facts: PatientFacts, *, actor: str, pseudonym: str
+) -> None:
+    """Save the patient's facts, and measure again with them."""
+    store = open_store()
+    store.update_patient(
+        patient.id, pseudonym=pseudonym, facts=check_patient_facts(facts), actor=actor
+    )
+    if study_id is not None:
+        refresh_measures(study_id, actor=actor)
