@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from hccsurv_core.errors import InputError
@@ -52,7 +53,7 @@ def report_progress(fraction: float, message: str) -> None:
     print(f"{fraction:4.0%}  {message}", file=sys.stderr)
 
 
-def write_answer(answer: dict[str, object], target: str | None, table: str) -> None:
+def write_answer(answer: Mapping[str, object], target: str | None, table: str) -> None:
     """Write the JSON object where ``--json`` says; print the table for people otherwise.
 
     Raises:

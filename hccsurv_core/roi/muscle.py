@@ -98,7 +98,10 @@ def find_anatomy(
     wall = find_wall(images, frame_body, frame, vertebra, tone)
     progress(0.6, "Outlining both psoas")
     left, right = find_both_psoas(images, frame, vertebra, tone)
-    quadratus = tuple(find_quadratus(images, frame, vertebra, p, tone) for p in (left, right))
+    quadratus = (
+        find_quadratus(images, frame, vertebra, left, tone),
+        find_quadratus(images, frame, vertebra, right, tone),
+    )
     return MuscleAnatomy(frame, body, vertebra, tone, wall, left, right, quadratus)
 
 
