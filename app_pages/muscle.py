@@ -158,19 +158,18 @@ def how_computed(view: StudyView) -> None:
         location = view.require_level().location
         st.markdown(
             f"""
-**Level** · slice {segmentation.slice_index + 1}, {location.method}, {view.require_level().state}.
-**Outline** · {segmentation.method}, {outline.state}, revision {outline.revision} by
-{formats.plain(outline.actor)}.
-
-**Muscle** · pixels of −29 to 150 HU inside the muscle's outline on this one slice: psoas, erector
-spinae, quadratus lumborum, abdominal wall. Mitsiopoulos 1998,
-[doi:10.1152/jappl.1998.85.1.115](https://doi.org/10.1152/jappl.1998.85.1.115).
-**SMI** = muscle area / height². **PMI** = area of both psoas / height².
-**PD** and **MA** = mean HU of both psoas, and of all muscle.
-**Fat** · subcutaneous −190 to −30 HU, visceral −150 to −50 HU; context only, no verdict.
-
-**Cut-offs** · exactly as published, “<” and “≤” included; values are compared before rounding.
-**Version** · hccsurv {__version__}.
+- **Level**: slice {segmentation.slice_index + 1}, found by: {location.method}, now
+  {view.require_level().state}.
+- **Outline**: {segmentation.method}, {outline.state}, revision {outline.revision} by
+  {formats.plain(outline.actor)}.
+- **Muscle**: pixels of −29 to 150 HU inside the muscle's outline on this one slice: psoas, erector
+  spinae, quadratus lumborum, abdominal wall. Mitsiopoulos 1998,
+  [doi:10.1152/jappl.1998.85.1.115](https://doi.org/10.1152/jappl.1998.85.1.115).
+- **SMI** = muscle area / height². **PMI** = area of both psoas / height².
+- **PD** and **MA** = mean HU of both psoas, and of all muscle.
+- **Fat**: subcutaneous −190 to −30 HU, visceral −150 to −50 HU; context only, no verdict.
+- **Cut-offs**: exactly as published, “<” and “≤” included; compared before rounding.
+- **Version**: hccsurv {__version__}.
 """
         )
         timings = dict(view.measures or {}).get("timings_s")

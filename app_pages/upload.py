@@ -42,7 +42,7 @@ def refused_table(refused: list[Any]) -> None:
     """What cannot be used, and why."""
     rows = "".join(
         f"<tr><td>{html(s.description or 'no description')}<span class='sub'>"
-        f"{html(series_line(s))}</span></td><td>{html(s.refusal)}</td></tr>"
+        f"{html(series_line(s))}</span></td><td>{html(s.refusal[:1].upper() + s.refusal[1:])}.</td></tr>"
         for s in refused
     )
     st.html(
@@ -146,6 +146,9 @@ def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
 
 def draw_draft(draft: UploadDraft) -> None:
     """Steps 1 and 2, and the button that starts step 3."""
+    if draft.inspection.preselected is None:
+        choose_series(draft)
+        return
     with st.container(key="wide_layout"):
         left, right = st.columns(2, gap="large")
         with left:

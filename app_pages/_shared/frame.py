@@ -16,6 +16,8 @@ from hccsurv_core.errors import HccsurvError, NotFoundError
 from hccsurv_core.patient import PatientFacts
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
+#: Entries shown; the store keeps them all.
+HISTORY_LENGTH = 40
 RESEARCH_USE = "Research use. Not a medical device."
 
 
@@ -64,6 +66,7 @@ def patient_bar(view: StudyView) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.html(components.chips(_chips(view)), width="content")
             _warnings_popover(view)
+            _history_popover(view)
 
 
 def _patient_line(view: StudyView) -> str:
@@ -191,3 +194,17 @@ def _warnings_popover(view: StudyView) -> None:
         st.markdown("**What to check**")
         for text in warnings:
             st.markdown(f"- {formats.plain(text)}")
+
+
+def _history_popover(view: StudyView) -> None:
+    """Who did what when, newest first."""
+    with st.popover("History", icon=":material/history:", type="tertiary", key="history_popover"):
+        rows = "".join(
+            f"<tr><td style='white-space:nowrap'>{entry.at:%Y-%m-%d %H:%M} UTC</td>"
+            f"<td>{html(entry.actor)}</td><td>{html(entry.detail or entry.action)}</td></tr>"
+            for entry in views.open_store().history(view.patient.id)[:HISTORY_LENGTH]
+        )
+        st.html(
+            '<table class="hcc-table"><thead><tr><th>When</th><th>Who</th><th>What</th></tr>'
+            f"</thead><tbody>{rows}</tbody></table>"
+        )

@@ -156,6 +156,7 @@ def test_corrections_change_numbers_are_undone_and_remember_who(open_page, add_s
     at = open_page(routes.MUSCLE, study.id)
     text = page_text(at)
     assert "edited by Dr. Who" in text and "26.25" in text
+    assert "<td>Dr. Who</td>" in text  # the history
     at = open_page(routes.SCAN, study.id)
     at.button(key="edit_undo").click().run()
     assert store.load_segmentation(study.id).state == "automatic"
