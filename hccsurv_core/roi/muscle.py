@@ -41,11 +41,14 @@ VISCERAL_FAT_HU = (-150, -50)
 MIN_PARTED_SHARE, MIN_FILLED_SHARE = 0.55, 0.5
 #: A lumbar transverse process ends this far from the midline, in half widths of the body.
 PROCESS_REACH = 2.25
+#: Half width of the interspinous ligament behind the canal, mm.
+LIGAMENT_HALF_WIDTH_MM = 3.5
 #: Muscle smaller than this and on its own is noise or a vessel, cm².
 _SPECK_CM2 = 0.3
-#: The outline runs along the steepest slope; a pixel counts that lies inside it by its center,
-#: or is cut by it: this share of a pixel is added before the attenuation decides.
-_RIM_PIXELS = 0.2
+#: An outline runs along the steepest slope; a pixel counts that lies inside it by its center, or is
+#: cut by it: this share of a pixel is added before the attenuation decides. A psoas' smoothed curve
+#: cuts its corners, so it gets a little more (mm).
+_RIM_PIXELS, _PSOAS_RIM_MM = 0.2, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +146,9 @@ def _draw_slice(anatomy: MuscleAnatomy, k: int, image: NDArray) -> dict[str, NDA
     reach_mm = PROCESS_REACH * (anatomy.vertebra.left_mm + anatomy.vertebra.right_mm) / 2
     behind = anatomy.vertebra.behind_processes(post, lat) & (np.abs(lat) < reach_mm)
     bone = _bone(image, anatomy, post, lat, outer)
-    muscular = within(image, MUSCLE_HU) & ~bone & ~hull
+    # Between two spinous processes the midline is ligament.
+    ligament = (np.abs(lat) < LIGAMENT_HALF_WIDTH_MM) & (post > 0)
+    muscular = within(image, MUSCLE_HU) & ~bone & ~hull & ~ligament
     left = _draw_psoas(anatomy.psoas_left, k, post, lat, rim, muscular)
     right = _draw_psoas(anatomy.psoas_right, k, post, lat, rim, muscular & ~left)
     for border in anatomy.quadratus:
@@ -170,7 +175,7 @@ def _draw_psoas(
 ) -> NDArray[np.bool_]:
     """The muscle inside an outline; empty where the outline is not credible."""
     d_post, d_lat = post - psoas.centers_mm[k, 0], lat - psoas.centers_mm[k, 1]
-    inside = polar.inside_curve(psoas.radii_mm[k] + rim, d_post, d_lat)
+    inside = polar.inside_curve(psoas.radii_mm[k] + rim + _PSOAS_RIM_MM, d_post, d_lat)
     mask = inside & muscular
     filled = mask.sum() >= MIN_FILLED_SHARE * max(1, inside.sum())
     credible = filled and psoas.parted_share[k] >= MIN_PARTED_SHARE

@@ -38,8 +38,9 @@ class L3Location:
     Args:
         slice_index: slice nearest to the middle of L3's body, in the canonical volume.
         position_mm: LPS z of that slice.
-        confidence: probability (0 to 1) that the labelled vertebra is L3, calibrated on
-            simulated and perturbed scans; 1.0 where a person gave the level.
+        confidence: probability (0 to 1) that the labelled vertebra is L3, from the votes of the
+            landmarks with a floor for each, capped where they are few or disagree; checked on
+            simulated and perturbed scans, not formally calibrated. 1.0 where a person gave it.
         method: "automatic", "manual" or "single_slice".
         vertebrae: labelled vertebrae from inferior to superior; empty if not found.
         alternatives: probability of each label shift; key +1 means that the true L3 is
