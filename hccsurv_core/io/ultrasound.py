@@ -39,5 +39,5 @@ def refuse_ultrasound(header: FileHeader) -> WrongModalityError:
     """The refusal for a job that needs CT."""
     return WrongModalityError(
         f"this is ultrasound ({describe_ultrasound(header)})",
-        remedy="body composition needs a CT of the abdomen; use ultrasound on the CEUS page",
+        remedy="body composition needs a CT of the abdomen: upload the patient's CT instead",
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hccsurv_core.errors import InputError
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.simulate import acquisition as scanner
@@ -88,6 +89,7 @@ def simulate_abdomen(
         progress: told how far it is.
     """
     acquisition = acquisition or Acquisition()
+    _check_coverage(acquisition, anatomy)
     spine = build_spine(anatomy, np.random.default_rng([seed, 1]))
     z = _slice_positions(acquisition, spine)
     back_y = table_y(anatomy, spine)
@@ -106,6 +108,17 @@ def simulate_abdomen(
     scanner.add_noise(canvas, acquisition, np.random.default_rng([seed, 9]), width)
     progress(1.0, "done")
     return _package(canvas, anatomy, acquisition, spine, seed)
+
+
+def _check_coverage(acquisition: Acquisition, anatomy: Anatomy) -> None:
+    # Vertebrae are drawn up to T8, which is four above T12, the n-th above L1.
+    highest = anatomy.n_lumbar + 2
+    if acquisition.top_level >= highest:
+        raise InputError(
+            f"top_level {acquisition.top_level:g} lies above T8, the highest vertebra drawn",
+            source="acquisition",
+            remedy=f"stay below {highest} for {anatomy.n_lumbar} lumbar vertebrae",
+        )
 
 
 def _slice_positions(acquisition: Acquisition, spine: Spine) -> np.ndarray:

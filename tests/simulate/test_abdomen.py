@@ -193,3 +193,8 @@ def test_out_of_view_l3_is_none() -> None:
 def test_impossible_scans_are_refused(wrong: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Acquisition(**wrong)
+
+
+def test_a_scan_above_the_highest_vertebra_drawn_is_refused():
+    with pytest.raises(InputError, match=r"top_level 7 lies above T8.*stay below 7 for 5"):
+        simulate_abdomen(draw_anatomy(3, n_lumbar=5), Acquisition(rows=64, top_level=7.0))
