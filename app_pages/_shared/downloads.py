@@ -7,8 +7,9 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -16,6 +17,10 @@ from app_pages._shared import viewer, views
 from app_pages._shared.formats import OPERATOR_SIGNS
 from app_pages._shared.views import StudyView
 from hccsurv_core import __version__
+
+if TYPE_CHECKING:
+    from hccsurv_core.imaging.windows import IntensityWindow
+    from hccsurv_core.volume import Volume
 
 PICTURE_STRUCTURES = ("muscle", "psoas_left", "psoas_right")
 RESEARCH_USE = "Research use. Not a medical device."
@@ -27,11 +32,12 @@ def file_stem(view: StudyView) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)
 
 
-def masks_file(view: StudyView, kind: str) -> bytes:
+def masks_file(
+    view: StudyView, kind: str, *, volume: Volume, source_files: Sequence[Path]
+) -> bytes:
     """The outlines as "nifti" (one label map), "seg" (DICOM), or "zip" (both, and each mask)."""
     from hccsurv_core.io import export
 
-    volume = views.volume_of(view.study.id)
     segmentation = view.require_outline().segmentation
     with tempfile.TemporaryDirectory(prefix="hccsurv-export-") as name:
         folder = Path(name) / "masks"
@@ -45,7 +51,7 @@ def masks_file(view: StudyView, kind: str) -> bytes:
             volume,
             segmentation.masks,
             first_slice=segmentation.first_slice,
-            source_files=views.open_store().dicom_files(view.study.id),
+            source_files=source_files,
             method=segmentation.method,
             edited=view.edited,
             series_description="Body composition at L3",
@@ -55,7 +61,7 @@ def masks_file(view: StudyView, kind: str) -> bytes:
         return Path(shutil.make_archive(str(folder), "zip", folder)).read_bytes()
 
 
-def picture(view: StudyView, file_format: str) -> bytes:
+def picture(view: StudyView, file_format: str, *, volume: Volume, window: IntensityWindow) -> bytes:
     """The measured slice with its outlines, for print."""
     from hccsurv_core.report.figures.ct_print import plot_slice_for_print, save_figure
 
@@ -65,9 +71,9 @@ def picture(view: StudyView, file_format: str) -> bytes:
     if view.simulated:
         captions.insert(0, "Simulated patient")
     figure = plot_slice_for_print(
-        views.volume_of(view.study.id),
+        volume,
         segmentation.slice_index,
-        viewer.current_window(),
+        window,
         segmentation=segmentation,
         structures=PICTURE_STRUCTURES,
         title=f"{view.patient.pseudonym} · {date} · L3, slice {segmentation.slice_index + 1}",
@@ -156,34 +162,54 @@ def _button(label: str, name: str, mime: str, make: Callable[[], bytes | str], k
 
 
 def scan_downloads(view: StudyView) -> None:
-    """Masks and the picture."""
+    """Masks and the picture.
+
+    Files are made when they are asked for, outside of the session: what they need of it is
+    taken beforehand.
+    """
     if view.outline is None:
         return
-    stem = file_stem(view)
+    stem, volume, window = file_stem(view), views.volume_of(view.study.id), viewer.current_window()
+    store = views.open_store()
+
+    def masks(kind: str) -> Callable[[], bytes]:
+        return lambda: masks_file(
+            view, kind, volume=volume, source_files=store.dicom_files(view.study.id)
+        )
+
     with st.popover("Download", icon=":material/download:", key="scan_downloads"):
         _button(
-            "Masks as NIfTI", f"{stem}_masks.nii.gz", "application/gzip",
-            lambda: masks_file(view, "nifti"), "get_nifti",
-        )  # fmt: skip
+            "Masks as NIfTI",
+            f"{stem}_masks.nii.gz",
+            "application/gzip",
+            masks("nifti"),
+            "get_nifti",
+        )
         _button(
-            "Masks as DICOM SEG", f"{stem}_masks.dcm", "application/dicom",
-            lambda: masks_file(view, "seg"), "get_seg",
-        )  # fmt: skip
+            "Masks as DICOM SEG", f"{stem}_masks.dcm", "application/dicom", masks("seg"), "get_seg"
+        )
         _button(
-            "All masks, both formats (zip)", f"{stem}_masks.zip", "application/zip",
-            lambda: masks_file(view, "zip"), "get_zip",
-        )  # fmt: skip
+            "All masks, both formats (zip)",
+            f"{stem}_masks.zip",
+            "application/zip",
+            masks("zip"),
+            "get_zip",
+        )
         _button(
             "Picture of the L3 slice (PNG)", f"{stem}_L3.png", "image/png",
-            lambda: picture(view, "png"), "get_scan_png",
+            lambda: picture(view, "png", volume=volume, window=window), "get_scan_png",
         )  # fmt: skip
 
 
 def muscle_downloads(view: StudyView) -> None:
     """The table and the figure."""
-    stem = file_stem(view)
+    stem, volume, window = file_stem(view), views.volume_of(view.study.id), viewer.current_window()
+
+    def figure(file_format: str) -> Callable[[], bytes]:
+        return lambda: picture(view, file_format, volume=volume, window=window)
+
     with st.popover("Download", icon=":material/download:", key="muscle_downloads"):
         _button("Table (CSV)", f"{stem}_muscle.csv", "text/csv", lambda: definitions_csv(view), "get_csv")  # fmt: skip
         _button("Everything (JSON)", f"{stem}_muscle.json", "application/json", lambda: result_json(view), "get_json")  # fmt: skip
-        _button("Figure (PNG, 300 dpi)", f"{stem}_L3.png", "image/png", lambda: picture(view, "png"), "get_png")  # fmt: skip
-        _button("Figure (SVG)", f"{stem}_L3.svg", "image/svg+xml", lambda: picture(view, "svg"), "get_svg")  # fmt: skip
+        _button("Figure (PNG, 300 dpi)", f"{stem}_L3.png", "image/png", figure("png"), "get_png")
+        _button("Figure (SVG)", f"{stem}_L3.svg", "image/svg+xml", figure("svg"), "get_svg")

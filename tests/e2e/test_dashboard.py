@@ -110,6 +110,16 @@ def test_the_keyboard_reaches_what_matters(page):
     assert unnamed == []
 
 
+def test_a_fresh_server_answers_a_deep_link_within_the_frame(browser, server):
+    """The very first request may be a bookmark: the frame must be there all the same."""
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto(f"{server}/settings")
+    tab.get_by_text("Research use. Not a medical device.").first.wait_for()
+    tab.get_by_role("link", name="Scan & ROIs").wait_for()
+    context.close()
+
+
 def test_a_lasso_corrects_the_outline(page):
     page.locator("[class*=st-key-open_demo] button").first.click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=120_000)

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import page_text, small_segmentation
+from conftest import page_text, small_segmentation, small_volume
 
 from app_pages._shared import downloads, measuring, routes, views
 from hccsurv_core.errors import SegmentationError
@@ -202,8 +202,12 @@ def test_masks_leave_as_nifti_and_dicom_seg(add_study, tmp_path):
     import pydicom
 
     view = views.load_view(add_study().id)
+    files = {
+        kind: downloads.masks_file(view, kind, volume=small_volume(), source_files=())
+        for kind in ("nifti", "seg", "zip")
+    }
     path = tmp_path / "masks.nii.gz"
-    path.write_bytes(downloads.masks_file(view, "nifti"))
+    path.write_bytes(files["nifti"])
     labels = np.asarray(nibabel.load(path).dataobj)
     assert labels.shape == (64, 48, 12)
     assert np.count_nonzero(labels) == sum(
@@ -211,9 +215,8 @@ def test_masks_leave_as_nifti_and_dicom_seg(add_study, tmp_path):
         for name, mask in small_segmentation().masks.items()
         if not name.startswith("psoas")
     )
-    seg = pydicom.dcmread(io.BytesIO(downloads.masks_file(view, "seg")))
-    assert seg.Modality == "SEG"
-    names = zipfile.ZipFile(io.BytesIO(downloads.masks_file(view, "zip"))).namelist()
+    assert pydicom.dcmread(io.BytesIO(files["seg"])).Modality == "SEG"
+    names = zipfile.ZipFile(io.BytesIO(files["zip"])).namelist()
     assert {"labels.nii.gz", "psoas_left.nii.gz", "segmentation.dcm"} <= set(names)
 
 

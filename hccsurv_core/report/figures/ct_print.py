@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PRINT_DPI = 300
+WIDTH_INCHES = 6.4
 FORMATS = ("png", "svg")
 RESEARCH_USE = "Research use. Not a medical device."
 
@@ -48,7 +49,13 @@ def plot_slice_for_print(
     from matplotlib.lines import Line2D
 
     picture = axial_slice(volume, slice_index)
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained", facecolor="white")
+    row_0, row_1, column_0, column_1 = body_box(volume, slice_index)
+    shape = (row_1 - row_0) * picture.aspect / (column_1 - column_0)
+    figure = Figure(
+        figsize=(WIDTH_INCHES, WIDTH_INCHES * shape + 0.55 + 0.14 * len(captions)),
+        layout="constrained",
+        facecolor="white",
+    )
     axes = figure.add_subplot()
     axes.imshow(apply_window(picture.pixels, window), cmap="gray", aspect=picture.aspect)
     handles = []
@@ -57,22 +64,26 @@ def plot_slice_for_print(
         for outline in mask_outlines(mask):
             axes.plot(outline[:, 1], outline[:, 0], color=STRUCTURE_COLORS[name], linewidth=0.8)
         handles.append(Line2D([], [], color=STRUCTURE_COLORS[name], label=STRUCTURE_TITLES[name]))
-    row_0, row_1, column_0, column_1 = body_box(volume)
     axes.set_xlim(column_0, column_1)
     axes.set_ylim(row_1, row_0)
     axes.set_axis_off()
-    for text, x in (("R", 0.01), ("L", 0.97)):
-        axes.text(x, 0.5, text, color="white", transform=axes.transAxes, fontsize=9)
+    for text, x, side in (("R", 0.012, "left"), ("L", 0.988, "right")):
+        axes.text(
+            x, 0.5, text, color="white", ha=side, va="center", transform=axes.transAxes, fontsize=9
+        )
     axes.set_title(title, fontsize=10, loc="left")
     if handles:
-        figure.legend(
+        axes.legend(
             handles=handles,
-            loc="outside lower center",
+            loc="upper left",
+            bbox_to_anchor=(0.0, 0.0),
             ncols=len(handles),
             fontsize=7,
             frameon=False,
+            borderaxespad=0.3,
         )
-    figure.supxlabel("\n".join([*captions, RESEARCH_USE]), fontsize=7, x=0.02, ha="left")
+    words = "\n".join([*captions, RESEARCH_USE])
+    figure.supxlabel(words, fontsize=7, x=0.015, ha="left")
     return figure
 
 
