@@ -10,6 +10,7 @@ to superior, rows anterior to posterior, columns from the patient's right to lef
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from hccsurv_core.errors import GeometryError, GeometryMismatchError
 
 #: Positions closer than this (mm) are one position: DICOM's decimal strings round at about 1e-3 mm.
 POSITION_TOLERANCE_MM = 0.01
+#: Letters of the world's axes, towards and against.
+_LETTERS = ("LR", "PA", "SI")
 
 
 def _checked_affine(affine: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -32,6 +35,23 @@ def _checked_affine(affine: NDArray[np.floating]) -> NDArray[np.float64]:
         raise GeometryError("the affine is singular: two axes coincide or a spacing is zero")
     matrix.setflags(write=False)
     return matrix
+
+
+def axes_of(affine: NDArray[np.floating]) -> str:
+    """Which way columns, rows and slices run, a letter each: "LPS" is canonical.
+
+    Raises:
+        GeometryError: two axes lie nearest to the same world axis (45° oblique).
+    """
+    m = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    # The assignment of grid axes to world axes that keeps the most of each axis.
+    order = max(permutations(range(3)), key=lambda p: sum(abs(m[p[g], g]) for g in range(3)))
+    if min(abs(m[order[g], g]) for g in range(3)) < 0.5:
+        raise GeometryError(
+            "the slices are too oblique to tell which way is up",
+            remedy="upload the axial reconstruction",
+        )
+    return "".join(_LETTERS[order[g]][int(m[order[g], g] < 0)] for g in range(3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,33 +118,46 @@ class _Grid:
         centre = np.array([index, (rows - 1) / 2, (columns - 1) / 2])
         return float(self.index_to_world(centre)[2])
 
-    def to_canonical(self):
-        """Permute and flip axes so that the grid is canonical; no voxel is interpolated.
+    @property
+    def axes(self) -> str:
+        """See :func:`axes_of`."""
+        return axes_of(self.affine)
+
+    def to_axes(self, axes: str):
+        """Permute and flip so that columns, rows and slices run along ``axes``; nothing is interpolated.
+
+        Args:
+            axes: three letters of R/L, A/P and I/S, each pair once, as in :attr:`axes`.
 
         Raises:
-            GeometryError: two axes lie nearest to the same world axis (45° oblique).
+            GeometryError: ``axes`` is not such a name, or the grid is 45° oblique.
         """
-        m = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
-        # The assignment of grid axes to world axes that keeps the most of each axis.
-        permutations = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
-        order = max(permutations, key=lambda p: sum(abs(m[w, p[w]]) for w in range(3)))
-        if min(abs(m[w, order[w]]) for w in range(3)) < 0.5:
+        pairs = [pair for c in axes for pair in _LETTERS if c in pair]
+        if len(axes) != 3 or sorted(pairs) != sorted(_LETTERS):
             raise GeometryError(
-                "the slices are too oblique to tell which way is up",
-                remedy="upload the axial reconstruction",
+                f"{axes!r} does not name three axes", remedy='say for example "LPS"'
             )
-        voxels = np.transpose(self.voxels, [2 - order[w] for w in (2, 1, 0)])
+        mine = self.axes
+        source = [next(g for g in range(3) if mine[g] in pair) for pair in pairs]
+        voxels = np.transpose(self.voxels, [2 - g for g in source[::-1]])
         affine = np.eye(4)
-        affine[:3, :3] = self.affine[:3, list(order)]
+        affine[:3, :3] = self.affine[:3, source]
         affine[:3, 3] = self.affine[:3, 3]
-        for world_axis in range(3):
-            if affine[world_axis, world_axis] < 0:
-                array_axis = 2 - world_axis
+        for target, g in enumerate(source):
+            if mine[g] != axes[target]:
+                array_axis = 2 - target
                 voxels = np.flip(voxels, axis=array_axis)
-                length = voxels.shape[array_axis]
-                affine[:3, 3] += affine[:3, world_axis] * (length - 1)
-                affine[:3, world_axis] *= -1
+                affine[:3, 3] += affine[:3, target] * (voxels.shape[array_axis] - 1)
+                affine[:3, target] *= -1
         return replace(self, voxels=np.ascontiguousarray(voxels), affine=affine)
+
+    def to_canonical(self):
+        """The same voxels with columns to the left, rows to the back, slices upwards.
+
+        Raises:
+            GeometryError: the grid is 45° oblique.
+        """
+        return self.to_axes("LPS")
 
 
 @dataclass(frozen=True, eq=False)

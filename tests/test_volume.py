@@ -49,6 +49,21 @@ def test_canonical_form_does_not_depend_on_how_the_axes_are_stored(order, flips)
     assert again.spacing_mm == pytest.approx(SPACING)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("flips", list(itertools.product((False, True), repeat=3)))
+def test_a_grid_can_be_stored_along_the_axes_of_another(order, flips):
+    stored = reoriented(a_volume(), order, flips)
+    again = a_volume().to_axes(stored.axes)
+    np.testing.assert_array_equal(again.voxels, stored.voxels)
+    check_same_geometry(again, stored)
+
+
+@pytest.mark.parametrize("axes", ["", "LP", "LLS", "LPX", "LPSS"])
+def test_a_name_that_is_no_three_axes_is_refused(axes):
+    with pytest.raises(GeometryError, match="does not name three axes"):
+        a_volume().to_axes(axes)
+
+
 @given(st.lists(st.floats(-50, 50), min_size=3, max_size=3))
 def test_world_and_index_are_inverse(index):
     volume = a_volume()

@@ -89,6 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
                 first_slice=result.segmentation.first_slice,
                 source_files=scan.dicom_files,
                 method=result.segmentation.method,
+                axes=scan.source_axes,
             )
             answer["masks"] = {name: path.name for name, path in written.items()}
     write_answer(answer, arguments.json, _table(result, scan))

@@ -280,6 +280,7 @@ def write_masks(
     edited: bool = False,
     series_description: str = "Body composition",
     with_series: bool = False,
+    axes: str = "LPS",
 ) -> dict[str, Path]:
     """Write what ``--out`` promises: a label map and one mask per structure as NIfTI, and a SEG.
 
@@ -289,6 +290,8 @@ def write_masks(
             :func:`write_dicom_seg`.
         with_series: where there are no source files, write the CT series the SEG refers to; it is
             always written where source files are given that a SEG cannot refer to.
+        axes: along which the NIfTI masks are stored (see :attr:`Volume.axes`): those of the scan
+            they were made from, so that every viewer opens them beside it.
 
     Returns:
         What was written: "labels", "<structure>" for each mask, "dicom_seg", and "ct_series"
@@ -300,11 +303,12 @@ def write_masks(
     """
     written = {
         "labels": write_nifti_labels(
-            folder / "labels.nii.gz", label_map_from_masks(volume, masks, first_slice)
+            folder / "labels.nii.gz",
+            label_map_from_masks(volume, masks, first_slice).to_axes(axes),
         )
     }
     for name, mask in masks.items():
-        single = label_map_from_masks(volume, {name: mask}, first_slice)
+        single = label_map_from_masks(volume, {name: mask}, first_slice).to_axes(axes)
         path = folder / f"{name}.nii.gz"
         written[name] = _write_nifti(path, single.voxels, single.affine)
     target = folder / "segmentation.dcm"

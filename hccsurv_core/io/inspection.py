@@ -205,8 +205,9 @@ class Job:
                 f"there is no series {key!r} in this upload", remedy="inspect the upload again"
             )
         files: list[str] = []
+        axes = "LPS"
         if key in self.nifti:
-            volume = self.nifti[key].load()
+            volume, axes = self.nifti[key].load(), self.nifti[key].axes
         else:
             volume, files = self._load_dicom(self.series[key])
         target = self.workspace / f"volume-{key}.npy"
@@ -217,6 +218,7 @@ class Job:
             "shape": list(volume.shape),
             "dtype": str(volume.voxels.dtype),
             "affine": volume.affine.tolist(),
+            "axes": axes,
             "files": files,
             "summary": inspection_to_dict(Inspection((self.summaries[key],), (), None))["series"][
                 0

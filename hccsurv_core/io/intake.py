@@ -63,6 +63,8 @@ class LoadedScan:
         dicom_files: source files in slice order (inferior to superior for an axial series),
             one file for multi-frame DICOM, none for NIfTI. Files that came out of an archive
             live as long as the :class:`Upload` does.
+        source_axes: how a NIfTI stored its axes (see :attr:`Volume.axes`): masks written along
+            them open beside it in every viewer. "LPS" for DICOM.
     """
 
     volume: Volume
@@ -70,6 +72,7 @@ class LoadedScan:
     patient: PatientFacts
     warnings: tuple[str, ...]
     dicom_files: tuple[Path, ...]
+    source_axes: str = "LPS"
 
 
 class Upload:
@@ -225,6 +228,7 @@ class Upload:
             patient=summary.patient,
             warnings=summary.warnings,
             dicom_files=files,
+            source_axes=str(result["axes"]),
         )
 
     def _read_array(self, result: dict[str, Any]) -> NDArray:

@@ -19,7 +19,7 @@ from hccsurv_core.io.nifti import NiftiInfo, read_nifti_header, read_nifti_value
 from hccsurv_core.io.records import SeriesSummary
 from hccsurv_core.io.series import series_key
 from hccsurv_core.patient import PatientFacts
-from hccsurv_core.volume import Volume
+from hccsurv_core.volume import Volume, axes_of
 
 _N_SAMPLES = 5
 
@@ -33,12 +33,14 @@ class NiftiSeries:
         problems: why it cannot be measured; empty if it can.
         array: canonical HU as .npy, or None where it is refused.
         affine: of that array.
+        axes: how the file stores its axes, see :func:`~hccsurv_core.volume.axes_of`.
     """
 
     summary: SeriesSummary
     problems: tuple[InputError, ...]
     array: Path | None
     affine: NDArray[np.float64]
+    axes: str
 
     def load(self) -> Volume:
         """The canonical volume.
@@ -92,7 +94,8 @@ def inspect_nifti(file: UnpackedFile, workspace: Path, limits: IntakeLimits) -> 
         warnings=tuple(warnings),
         score=-1.0 if problem else 8.0 + min(shape[0] * float(spacing[0]), 500.0) / 100.0,
     )
-    return NiftiSeries(summary, tuple(problems), array, affine)
+    axes = axes_of(info.affine) if array is not None else "LPS"
+    return NiftiSeries(summary, tuple(problems), array, affine, axes)
 
 
 def _read(file: UnpackedFile, info: NiftiInfo, warnings: list[str]) -> Volume:
