@@ -117,6 +117,7 @@ def test_a_fresh_server_answers_a_deep_link_within_the_frame(browser, server):
     tab.goto(f"{server}/settings")
     tab.get_by_text("Research use. Not a medical device.").first.wait_for()
     tab.get_by_role("link", name="Scan & ROIs").wait_for()
+    tab.get_by_role("heading", name="Settings").wait_for()
     context.close()
 
 

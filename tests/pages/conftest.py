@@ -11,14 +11,31 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app_pages._shared import measuring, views
-from app_pages._shared.session import Session
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.roi.results import BodySegmentation, L3Location, Vertebra
 from hccsurv_core.volume import Volume
+from pages._shared import measuring, views
+from pages._shared.session import Session
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 SHAPE = (12, 48, 64)
+
+
+@pytest.fixture(autouse=True)
+def navigation_called_before(monkeypatch) -> None:
+    """AppTest forgets before each run that `st.navigation` was called; a server remembers.
+
+    The first run of a server, a bookmark, is tested in the browser.
+    """
+    from streamlit.runtime.pages_manager import PagesManager
+
+    original = PagesManager.__init__
+
+    def remembering(self, *args, **kwargs) -> None:
+        original(self, *args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", remembering)
 
 
 @pytest.fixture(autouse=True)

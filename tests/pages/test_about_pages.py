@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from conftest import page_text
 
-from app_pages._shared import routes, views
-from app_pages._shared.warmup import MODULES
 from hccsurv_core.features.body import DEFINITIONS
+from pages._shared import routes, views
+from pages._shared.warmup import MODULES
 
 
 def test_evidence_names_every_source_cutoff_and_limit(open_page):

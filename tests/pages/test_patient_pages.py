@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from conftest import page_text, small_segmentation, small_volume
 
-from app_pages._shared import downloads, measuring, routes, views
 from hccsurv_core.errors import SegmentationError
 from hccsurv_core.patient import PatientFacts
+from pages._shared import downloads, measuring, routes, views
 
 
 @pytest.mark.parametrize("page", [routes.SCAN, routes.MUSCLE])

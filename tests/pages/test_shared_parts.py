@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_pages._shared import formats
-from app_pages._shared.components import verdict
-from app_pages._shared.jobs import WAITING, Job
 from hccsurv_core.errors import GeometryError, HccsurvError
+from pages._shared import formats
+from pages._shared.components import verdict
+from pages._shared.jobs import WAITING, Job
 
 
 def test_a_job_reports_and_ends():

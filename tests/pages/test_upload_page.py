@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from conftest import page_text, small_volume
 
-from app_pages._shared import routes, uploads, views
-from app_pages._shared.session import Session
 from hccsurv_core.errors import LevelNotFoundError
+from pages._shared import routes, uploads, views
+from pages._shared.session import Session
 
 
 def nifti_bytes() -> bytes:

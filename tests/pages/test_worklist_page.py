@@ -70,8 +70,8 @@ def test_the_first_page_imports_nothing_heavy():
     """Measured in a process of its own: what app.py and the worklist import before drawing."""
     code = (
         "import sys; sys.argv = ['app.py']\n"
-        "import app_pages._shared.components, app_pages._shared.frame, app_pages._shared.outcomes\n"
-        "import app_pages._shared.uploads, app_pages._shared.warmup\n"
+        "import pages._shared.components, pages._shared.frame, pages._shared.outcomes\n"
+        "import pages._shared.uploads, pages._shared.warmup\n"
         "import hccsurv_core.cohort.store, hccsurv_core.simulate.demo_patients\n"
         "heavy = {'SimpleITK', 'torch', 'monai', 'highdicom', 'nibabel', 'scipy', 'skimage',\n"
         "         'pandas', 'matplotlib', 'pydicom'}\n"

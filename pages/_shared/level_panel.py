@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import formats, job_strip, measuring, routes
-from app_pages._shared.formats import html
-from app_pages._shared.jobs import Job
-from app_pages._shared.session import session
-from app_pages._shared.views import StudyView
 from hccsurv_core.progress import Progress
 from hccsurv_core.roi.results import L3Location
+from pages._shared import formats, job_strip, measuring, routes
+from pages._shared.formats import html
+from pages._shared.jobs import Job
+from pages._shared.session import session
+from pages._shared.views import StudyView
 
 
 def remeasure_at(view: StudyView, **move: Any) -> None:

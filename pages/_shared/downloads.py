@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_pages._shared import viewer, views
-from app_pages._shared.formats import OPERATOR_SIGNS
-from app_pages._shared.views import StudyView
 from hccsurv_core import __version__
+from pages._shared import viewer, views
+from pages._shared.formats import OPERATOR_SIGNS
+from pages._shared.views import StudyView
 
 if TYPE_CHECKING:
     from hccsurv_core.imaging.windows import IntensityWindow

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared.jobs import Job
 from hccsurv_core.progress import Progress, silent
+from pages._shared.jobs import Job
 
 _KEY = "hccsurv"
 DEFAULT_ACTOR = "local"
@@ -64,6 +64,7 @@ class Session:
         asked_to_delete: the patient whose deletion waits for an answer.
         go_to: slice to show next, as (study, slice index).
         window: name of the window preset, or "Manual".
+        in_frame: `app.py` runs the page, with the frame round it.
         cache: small results by key (study, revision), so that a click need not read the disk.
     """
 
@@ -78,6 +79,7 @@ class Session:
     asked_to_delete: Any = None
     go_to: tuple[Any, int] | None = None
     window: str = "Soft tissue"
+    in_frame: bool = False
     cache: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
 
     CACHE_ENTRIES = 12

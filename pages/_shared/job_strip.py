@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app_pages._shared import formats
-from app_pages._shared.jobs import Job
-from app_pages._shared.session import session
+from pages._shared import formats
+from pages._shared.jobs import Job
+from pages._shared.session import session
 
 POLL_S = 0.4
 #: Work that ends within this needs no strip: the click just takes a moment.

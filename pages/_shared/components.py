@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_pages._shared import formats
-from app_pages._shared.formats import html
 from hccsurv_core.errors import HccsurvError
+from pages._shared import formats
+from pages._shared.formats import html
 
 if TYPE_CHECKING:
     from hccsurv_core.features.body import DefinitionResult

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from app_pages._shared import routes
-from app_pages._shared.measuring import measure_study
-from app_pages._shared.session import UploadDraft
-from app_pages._shared.views import load_view, open_store
 from hccsurv_core.errors import CancelledError, InputError
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of
+from pages._shared import routes
+from pages._shared.measuring import measure_study
+from pages._shared.session import UploadDraft
+from pages._shared.views import load_view, open_store
 
 if TYPE_CHECKING:
     from hccsurv_core.io.intake import Upload

@@ -6,11 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, formats, importing, job_strip, routes, uploads, views
-from app_pages._shared.formats import html
-from app_pages._shared.jobs import Job
-from app_pages._shared.session import session
 from hccsurv_core.errors import HccsurvError, MissingDependencyError
+from pages._shared import components, formats, importing, job_strip, routes, uploads, views
+from pages._shared.formats import html
+from pages._shared.jobs import Job
+from pages._shared.navigation import require_frame
+from pages._shared.session import session
+
+require_frame()
+
 
 PAGE_LENGTH = 20
 ORDERS = {"recent": "Last activity", "study_date": "Study date", "pseudonym": "Pseudonym"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app_pages._shared import formats, routes
-from app_pages._shared.importing import Imported
-from app_pages._shared.jobs import Job
-from app_pages._shared.session import session
-from app_pages._shared.uploads import drop_draft
+from pages._shared import formats, routes
+from pages._shared.importing import Imported
+from pages._shared.jobs import Job
+from pages._shared.session import session
+from pages._shared.uploads import drop_draft
 
 
 def take_up(job: Job, current_page: str) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import formats, job_strip, measuring, routes
-from app_pages._shared.jobs import Job
-from app_pages._shared.session import session
-from app_pages._shared.views import StudyView
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.report.figures.palette import STRUCTURE_TITLES
 from hccsurv_core.roi.results import STRUCTURES
+from pages._shared import formats, job_strip, measuring, routes
+from pages._shared.jobs import Job
+from pages._shared.session import session
+from pages._shared.views import StudyView
 
 
 def correction_toggle(view: StudyView) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import (
+from hccsurv_core.errors import HccsurvError
+from pages._shared import (
     components,
     correction,
     downloads,
@@ -16,11 +17,14 @@ from app_pages._shared import (
     viewer,
     views,
 )
-from app_pages._shared.formats import html
-from app_pages._shared.frame import require_study
-from app_pages._shared.session import session
-from app_pages._shared.views import StudyView
-from hccsurv_core.errors import HccsurvError
+from pages._shared.formats import html
+from pages._shared.frame import require_study
+from pages._shared.navigation import require_frame
+from pages._shared.session import session
+from pages._shared.views import StudyView
+
+require_frame()
+
 
 state = session()
 AXIAL_HEIGHT = 520

@@ -6,13 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, formats, importing, job_strip, routes, uploads, views
-from app_pages._shared.facts_form import facts_inputs, missing_facts
-from app_pages._shared.formats import html
-from app_pages._shared.jobs import Job
-from app_pages._shared.session import UploadDraft, session
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.patient import PatientFacts
+from pages._shared import components, formats, importing, job_strip, routes, uploads, views
+from pages._shared.facts_form import facts_inputs, missing_facts
+from pages._shared.formats import html
+from pages._shared.jobs import Job
+from pages._shared.navigation import require_frame
+from pages._shared.session import UploadDraft, session
+
+require_frame()
+
 
 state = session()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app_pages._shared.session import session
 from hccsurv_core.errors import InputError
+from pages._shared.session import session
 
 if TYPE_CHECKING:
     from hccsurv_core.cohort.records import (

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, formats, measuring, routes, views
-from app_pages._shared.facts_form import facts_inputs, missing_facts
-from app_pages._shared.formats import html
-from app_pages._shared.session import session
-from app_pages._shared.views import StudyView
 from hccsurv_core.errors import HccsurvError, NotFoundError
 from hccsurv_core.patient import PatientFacts
+from pages._shared import components, formats, measuring, routes, views
+from pages._shared.facts_form import facts_inputs, missing_facts
+from pages._shared.formats import html
+from pages._shared.session import session
+from pages._shared.views import StudyView
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 #: Entries shown; the store keeps them all.

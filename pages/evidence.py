@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app_pages._shared import components
-from app_pages._shared.formats import OPERATOR_SIGNS, html
+from pages._shared import components
+from pages._shared.formats import OPERATOR_SIGNS, html
+from pages._shared.navigation import require_frame
+
+require_frame()
 
 
 def cutoffs_table() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from app_pages._shared.session import Session, UploadDraft
+from pages._shared.session import Session, UploadDraft
 
 PREFIX = "hccsurv-upload-"
 #: Spooled files hold names until they are de-identified: what a lost session leaves is removed.

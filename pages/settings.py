@@ -9,10 +9,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from app_pages._shared import components, formats
-from app_pages._shared.formats import html
-from app_pages._shared.session import DEFAULT_ACTOR, session
 from hccsurv_core import __version__
+from pages._shared import components, formats
+from pages._shared.formats import html
+from pages._shared.navigation import require_frame
+from pages._shared.session import DEFAULT_ACTOR, session
+
+require_frame()
+
 
 PACKAGES = (
     "streamlit",

@@ -7,14 +7,18 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages._shared import components, downloads, formats, routes, viewer, views
-from app_pages._shared.facts_form import height_input, missing_facts, sex_input
-from app_pages._shared.formats import OPERATOR_SIGNS, html
-from app_pages._shared.frame import require_study, save_facts
-from app_pages._shared.views import StudyView
 from hccsurv_core import __version__
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS
+from pages._shared import components, downloads, formats, routes, viewer, views
+from pages._shared.facts_form import height_input, missing_facts, sex_input
+from pages._shared.formats import OPERATOR_SIGNS, html
+from pages._shared.frame import require_study, save_facts
+from pages._shared.navigation import require_frame
+from pages._shared.views import StudyView
+
+require_frame()
+
 
 #: About the width of the picture on a screen of 1280 pixels; its height follows the body.
 PICTURE_WIDTH = 370

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from app_pages._shared.session import session
 from hccsurv_core.imaging.windows import WINDOW_PRESETS, IntensityWindow
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS, STRUCTURE_TITLES
+from pages._shared.session import session
 
 MANUAL = "Manual"
 PLOT_CONFIG = {

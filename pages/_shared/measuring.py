@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from app_pages._shared.views import open_store
 from hccsurv_core.errors import InputError
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of, silent
+from pages._shared.views import open_store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

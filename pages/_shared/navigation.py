@@ -1,0 +1,53 @@
+"""The pages, grouped, and the guard that keeps each inside the frame.
+
+Streamlit 1.67 treats a folder called `pages` beside the main script as the first version of its
+multi-page apps until `st.navigation` was called once on the server: a bookmark opened right after
+a start would run the page alone, without `app.py`. So each page asks for its frame first.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages._shared import routes
+from pages._shared.session import session
+
+
+def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
+    """The pages, grouped; returns the one to run and all by their path."""
+    pages = {
+        routes.WORKLIST: st.Page(
+            routes.WORKLIST, title="Worklist", icon=":material/list_alt:", default=True
+        ),
+        routes.UPLOAD: st.Page(
+            routes.UPLOAD, title="New scan", icon=":material/upload:", visibility="hidden"
+        ),
+        routes.SCAN: st.Page(routes.SCAN, title="Scan & ROIs", icon=":material/radiology:"),
+        routes.MUSCLE: st.Page(routes.MUSCLE, title="Muscle", icon=":material/accessibility_new:"),
+        routes.EVIDENCE: st.Page(
+            routes.EVIDENCE, title="Evidence & limits", icon=":material/menu_book:"
+        ),
+        routes.SETTINGS: st.Page(routes.SETTINGS, title="Settings", icon=":material/settings:"),
+    }
+    groups = {
+        "Patient": [pages[p] for p in (routes.WORKLIST, routes.UPLOAD, routes.SCAN, routes.MUSCLE)],
+        "About": [pages[p] for p in (routes.EVIDENCE, routes.SETTINGS)],
+    }
+    return st.navigation(groups, expanded=True), pages
+
+
+def run_in_frame(page: st.Page) -> None:
+    """Run a page from `app.py`, which has drawn the frame."""
+    state = session()
+    state.in_frame = True
+    try:
+        page.run()
+    finally:
+        state.in_frame = False
+
+
+def require_frame() -> None:
+    """First line of every page: if it was started alone, start again with `app.py`."""
+    if not session().in_frame:
+        build_navigation()
+        st.rerun()

@@ -1,0 +1,10 @@
+"""Where the pages are: the one list that `app.py` registers and the pages link to."""
+
+from __future__ import annotations
+
+WORKLIST = "pages/worklist.py"
+UPLOAD = "pages/upload.py"
+SCAN = "pages/scan.py"
+MUSCLE = "pages/muscle.py"
+EVIDENCE = "pages/evidence.py"
+SETTINGS = "pages/settings.py"
