@@ -13,6 +13,8 @@ from hccsurv_core.roi.muscle import MIN_PARTED_SHARE, MuscleAnatomy
 #: Left and right psoas differ by less than this share of their mean in nearly everyone.
 PSOAS_ASYMMETRY = 0.35
 WALL_ASYMMETRY = 0.30
+#: The smaller quadratus has at least this share of the larger.
+QUADRATUS_SHARE = 0.25
 #: Share of the wall whose inner border is inferred, not seen.
 INFERRED_WALL = 0.6
 PSOAS_PARTED_SHARE = 0.65
@@ -38,6 +40,7 @@ def check_muscle(
         _psoas_sides(masks, k),
         *(_psoas_border(p, k) for p in (anatomy.psoas_left, anatomy.psoas_right)),
         _wall_sides(anatomy, masks, k),
+        _quadratus_sides(anatomy, masks, k),
         _inferred_wall(anatomy, k),
         _metal(voxels[k], anatomy.body[k]),
     ]
@@ -129,6 +132,26 @@ def _wall_sides(anatomy: MuscleAnatomy, masks: dict[str, NDArray[np.bool_]], k: 
     return (
         f"The abdominal wall is {difference:.0%} larger on the {larger}: check that no organ "
         "that touches it is counted, and that no muscle is missed on the other side."
+    )
+
+
+def _quadratus_sides(
+    anatomy: MuscleAnatomy, masks: dict[str, NDArray[np.bool_]], k: int
+) -> str | None:
+    post, lat = anatomy.frame.pixel_coordinates(k)
+    behind = anatomy.vertebra.behind_processes(post, lat)
+    muscle = masks["muscle"][k] & ~masks["psoas_left"][k] & ~masks["psoas_right"][k]
+    pixel_cm2 = float(np.prod(anatomy.frame.pixel_mm)) / 100
+    left, right = (
+        float((muscle & border.contains(k, post, lat, behind)).sum()) * pixel_cm2
+        for border in anatomy.quadratus
+    )
+    if max(left, right) < 2.0 or min(left, right) >= QUADRATUS_SHARE * max(left, right):
+        return None
+    smaller = "left" if left < right else "right"
+    return (
+        f"Much less muscle was found beside the {smaller} psoas ({min(left, right):.1f} against "
+        f"{max(left, right):.1f} cm²): check the quadratus lumborum on both sides."
     )
 
 

@@ -20,10 +20,10 @@ from hccsurv_core.roi.psoas import PsoasOutline
 from hccsurv_core.roi.vertebra_geometry import MuscleTone, VertebraGeometry
 
 #: Lateral columns beside the vertebral body, and depths in front of the processes' plane, mm.
-BESIDE_MM = np.arange(4.0, 62.0)
+BESIDE_MM = np.arange(4.0, 58.0)
 DEPTH_MM = np.arange(0.0, 31.0)
 #: How far the front border lies before the plane, by the distance beside the body, and its spread.
-_PRIOR_BESIDE_MM, _PRIOR_DEPTH_MM, _PRIOR_SD_MM = (4, 12, 32, 46, 62), (6, 13, 13, 5, 0), 6.0
+_PRIOR_BESIDE_MM, _PRIOR_DEPTH_MM, _PRIOR_SD_MM = (4, 12, 38, 50, 58), (6, 12, 12, 7, 0), 6.0
 
 #: Fat counts this much against: a few millimetres of it lie between the processes and the muscle.
 FAT_COST = -0.6
