@@ -244,7 +244,7 @@ def empty_worklist(searched: bool) -> None:
 
 
 components.page_title(
-    "Muscle and survival in hepatocellular carcinoma",
+    "Sarcopenia in hepatocellular carcinoma",
     "Upload an abdominal CT: the third lumbar vertebra is found, muscle and psoas are outlined, "
     "and five published definitions of sarcopenia stand side by side with their cut-offs and "
     "sources. You confirm the level and correct the outline; every number follows.",

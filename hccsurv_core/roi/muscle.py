@@ -42,7 +42,7 @@ MIN_PARTED_SHARE, MIN_FILLED_SHARE = 0.55, 0.5
 #: A lumbar transverse process ends this far from the midline, in half widths of the body.
 PROCESS_REACH = 2.25
 #: Half width of the interspinous ligament behind the canal, mm.
-LIGAMENT_HALF_WIDTH_MM = 3.5
+LIGAMENT_HALF_WIDTH_MM = 2.5
 #: Muscle smaller than this and on its own is noise or a vessel, cm².
 _SPECK_CM2 = 0.3
 #: An outline runs along the steepest slope; a pixel counts that lies inside it by its center, or is

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 #: includes both psoas; the fats are context.
 STRUCTURES = ("muscle", "psoas_left", "psoas_right", "subcutaneous_fat", "visceral_fat")
 
+#: An automatic level of less confidence than this is put to the user as a question.
+SURE_LEVEL = 0.8
+#: How the warning that says so begins.
+UNCERTAIN = "The level is uncertain"
+
 
 @dataclass(frozen=True)
 class Vertebra:
@@ -59,6 +64,11 @@ class L3Location:
     evidence: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     canal: NDArray[np.float64] | None = None
+
+    @property
+    def is_uncertain(self) -> bool:
+        """True where nobody chose the level and its evidence is thin."""
+        return self.method == "automatic" and self.confidence < SURE_LEVEL
 
     def vertebra(self, name: str) -> Vertebra | None:
         """The vertebra called ``name``, or None."""

@@ -14,7 +14,7 @@ from hccsurv_core.roi.body_mask import body_mask_grid
 from hccsurv_core.roi.canal import CanalPath, trace_canal
 from hccsurv_core.roi.discs import find_disks
 from hccsurv_core.roi.labeling import NAMES, SHIFTS, Verdict, combine_votes
-from hccsurv_core.roi.results import L3Location, Vertebra
+from hccsurv_core.roi.results import SURE_LEVEL, UNCERTAIN, L3Location, Vertebra
 from hccsurv_core.roi.spine_evidence import gather_votes
 from hccsurv_core.roi.spine_reformat import build_frame
 from hccsurv_core.roi.vertebrae import Levels, build_vertebrae
@@ -22,8 +22,6 @@ from hccsurv_core.volume import Volume
 
 #: Cubes on which the spine is sought, mm.
 GRID_MM = 2.0
-#: Below this the page asks the user to confirm the level.
-ASK_BELOW = 0.8
 #: A likelier level than this is needed to propose one at all.
 PROPOSE_ABOVE = 0.25
 #: "L3 is not in view" is said only if it is likelier than this; else the likeliest L3 in view is
@@ -163,6 +161,11 @@ def _warnings(
     verdict: Verdict, shift: int, confidence: float, counting: float, edge: bool
 ) -> tuple[str, ...]:
     warnings = []
+    if confidence < SURE_LEVEL:
+        warnings.append(
+            f"{UNCERTAIN} ({confidence:.0%} that this is L3): "
+            "check it on the sagittal view and move it if it is wrong."
+        )
     if edge:
         warnings.append("L3 is only partly in view, at the end of the scan.")
     against = verdict.against(shift)
@@ -182,8 +185,6 @@ def _warnings(
         )
     if counting < 0.85:
         warnings.append("Some disks are hard to see: a vertebra may have been miscounted.")
-    if confidence < ASK_BELOW:
-        warnings.append("The L3 level is uncertain: please confirm it.")
     return tuple(warnings)
 
 

@@ -22,9 +22,6 @@ from hccsurv_core.roi.results import BodySegmentation, L3Location
 from hccsurv_core.roi.segmentation import segment_body
 from hccsurv_core.volume import Volume
 
-#: Below this confidence the user is asked to choose the level.
-SURE_LEVEL = 0.8
-
 
 @dataclass(frozen=True, eq=False)
 class SarcopeniaResult:
@@ -129,18 +126,8 @@ def remeasure(
         measures=measures,
         definitions=apply_definitions(measures, facts.sex),
         areas_cm2=areas,
-        warnings=_level_warnings(location) + segmentation.warnings,
+        warnings=location.warnings + segmentation.warnings,
     )
-
-
-def _level_warnings(location: L3Location) -> tuple[str, ...]:
-    if location.confidence >= SURE_LEVEL or location.method != "automatic":
-        return location.warnings
-    doubt = (
-        f"The level is uncertain ({location.confidence:.0%} that this is L3): "
-        "check it on the sagittal view and move it if it is wrong."
-    )
-    return (doubt, *location.warnings)
 
 
 @contextmanager

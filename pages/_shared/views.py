@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from hccsurv_core.features.body import BodyMeasures, DefinitionResult
     from hccsurv_core.volume import Volume
 
-#: Below this the page asks a person to confirm the level before it shows a verdict.
-CONFIDENT = 0.8
-
 
 @st.cache_resource(show_spinner=False)
 def open_store() -> PatientStore:
@@ -107,12 +104,7 @@ class StudyView:
         found: list[str] = [*self.study.warnings]
         # A level that a person confirmed or gave leaves no doubt of ours.
         if self.level is not None and self.level.state == "automatic":
-            if self.level_needs_a_look:
-                found.append(
-                    f"The level is uncertain ({self.level.location.confidence:.0%} that this is "
-                    "L3): confirm it on the scan page, or move it."
-                )
-            found += self.level_reasons
+            found += self.level.location.warnings
         if self.outline is not None:
             found += self.outline.segmentation.warnings
         return tuple(dict.fromkeys(found))
@@ -127,15 +119,16 @@ class StudyView:
         """True while the level is automatic and its evidence is thin."""
         if self.level is None:
             return True
-        location, state, *_ = self.level
-        return state == "automatic" and location.confidence < CONFIDENT
+        return self.level.state == "automatic" and self.level.location.is_uncertain
 
     @property
     def level_reasons(self) -> tuple[str, ...]:
         """Why the level may be wrong; the bare statement that it is uncertain is left out."""
+        from hccsurv_core.roi.results import UNCERTAIN
+
         if self.level is None:
             return ()
-        return tuple(w for w in self.level.location.warnings if "uncertain" not in w)
+        return tuple(w for w in self.level.location.warnings if not w.startswith(UNCERTAIN))
 
     @property
     def edited(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conftest import page_text
 
 from hccsurv_core.features.body import DEFINITIONS
-from pages._shared import routes, views
+from pages._shared import routes
 from pages._shared.warmup import MODULES
 
 
@@ -37,9 +37,3 @@ def test_what_is_warmed_up_exists():
 
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     assert missing == []
-
-
-def test_the_pages_and_the_core_agree_on_what_a_sure_level_is():
-    from hccsurv_core.systems.sarcopenia import SURE_LEVEL
-
-    assert views.CONFIDENT == SURE_LEVEL

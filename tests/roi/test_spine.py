@@ -99,7 +99,8 @@ def test_ribs_against_pelvis_asks_the_user(last_rib_level):
     found = locate_l3(draw_trunk(Trunk(last_rib_level=last_rib_level)))
     assert found.confidence < 0.8
     assert any("landmarks disagree" in warning for warning in found.warnings)
-    assert any("confirm" in warning for warning in found.warnings)
+    assert found.is_uncertain
+    assert found.warnings[0].startswith("The level is uncertain (")
 
 
 def test_neither_ribs_nor_pelvis_is_never_sure():
