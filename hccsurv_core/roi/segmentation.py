@@ -18,7 +18,9 @@ from hccsurv_core.volume import Volume
 #: Half height of the slab that is outlined around the level where no vertebra bounds it, mm.
 HALF_SLAB_MM = 12.0
 #: A vertebra reaches no further than this from the measured slice, mm.
-MAX_HALF_SLAB_MM = 30.0
+MAX_HALF_SLAB_MM = 32.0
+#: The arch and the spinous process of a lumbar vertebra hang below its body by this much, mm.
+ARCH_BELOW_MM = 15.0
 
 Masks = dict[str, NDArray[np.bool_]]
 
@@ -121,7 +123,7 @@ def segment_body(
 
 
 def slab_range(volume: Volume, location: L3Location) -> tuple[int, int]:
-    """First and last slice (inclusive) of the slab around a level: the vertebra, or ±12 mm.
+    """First and last slice (inclusive) around a level: the vertebra with its arch, or ±12 mm.
 
     Raises:
         InputError: the level lies outside the volume.
@@ -139,6 +141,7 @@ def slab_range(volume: Volume, location: L3Location) -> tuple[int, int]:
     vertebra = location.vertebra("L3")
     if vertebra and vertebra.inferior_index <= index <= vertebra.superior_index:
         furthest = MAX_HALF_SLAB_MM / slice_mm
-        low = max(min(low, vertebra.inferior_index), index - furthest)
+        lowest = vertebra.inferior_index - ARCH_BELOW_MM / slice_mm
+        low = max(min(low, lowest), index - furthest)
         high = min(max(high, vertebra.superior_index), index + furthest)
     return max(0, int(np.floor(low))), min(n_slices - 1, int(np.ceil(high)))

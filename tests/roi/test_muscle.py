@@ -146,11 +146,12 @@ def test_metal_in_the_slice_is_named():
 def test_the_slab_is_the_vertebra_within_bounds():
     volume = simulated_patient("average").volume
     spacing = volume.spacing_mm[0]
-    location = replace(located(volume, 8), vertebrae=(Vertebra("L3", 2.2, 8.0, 13.1, 0, 0),))
-    assert slab_range(volume, location) == (2, 14)
+    location = replace(located(volume, 12), vertebrae=(Vertebra("L3", 8.2, 12.0, 16.1, 0, 0),))
+    # The arch hangs 15 mm, five slices here, below the body.
+    assert slab_range(volume, location) == (3, 17)
     alone = replace(location, vertebrae=())
     first, last = slab_range(volume, alone)
-    assert first == np.floor(8 - 12 / spacing) and last == np.ceil(8 + 12 / spacing)
+    assert first == np.floor(12 - 12 / spacing) and last == np.ceil(12 + 12 / spacing)
     elsewhere = replace(location, slice_index=0)
     assert slab_range(volume, elsewhere)[0] == 0
 
