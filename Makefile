@@ -54,6 +54,8 @@ e2e: $(VENV)/.ready-dev system-packages
 
 bench: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.zip_to_definitions
+	$(BIN)/python -m benchmarks.first_page
+	$(BIN)/python -m benchmarks.accuracy
 
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip freeze --all | grep -v -i -E '^(pip|hccsurv)==' > constraints.txt
