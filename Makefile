@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 8501
+# Who may reach the dashboard: this machine only. It has no login of its own yet.
+ADDRESS ?= localhost
 
 .PHONY: run setup test check unit e2e bench lock clean system-packages
 
 run: $(VENV)/.ready
-	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(ADDRESS)
 
 setup: $(VENV)/.ready
 

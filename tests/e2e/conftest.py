@@ -62,6 +62,7 @@ def server(tmp_path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     log = (tmp_path / "server.log").open("wb")
     options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    options += ["--server.headless", "true"]
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", *options],
         cwd=ROOT,
