@@ -15,6 +15,9 @@ from pages._shared.jobs import Job
 from pages._shared.session import session
 from pages._shared.views import StudyView
 
+#: What a revision that went back to the automatic outline is called.
+RESET_NOTE = "reset to automatic"
+
 
 def correction_toggle(view: StudyView) -> bool:
     """The switch of the manual correction; returns True while drawing is on."""
@@ -56,10 +59,10 @@ def correction_row(view: StudyView, editing: bool) -> None:
             key="edit_undo",
             shortcut="Mod+Z",
             icon=":material/undo:",
-            disabled=not (view.edited and view.require_outline().can_undo),
+            disabled=not _can_undo(view),
         ):
             measuring.undo_correction(view.study.id, actor=session().actor)
-            after_edit("The last correction was undone.")
+            after_edit("The last change was undone.")
         if st.button(
             "Reset",
             key="edit_reset",
@@ -67,6 +70,14 @@ def correction_row(view: StudyView, editing: bool) -> None:
             help="Back to the automatic outline at this level",
         ):
             reset_outline(view)
+
+
+def _can_undo(view: StudyView) -> bool:
+    """True after a correction or a reset; an outline made at a new level has nothing before it."""
+    outline = view.outline
+    if outline is None or not outline.can_undo:
+        return False
+    return view.edited or outline.note == RESET_NOTE
 
 
 def reset_outline(view: StudyView) -> None:
@@ -82,6 +93,7 @@ def reset_outline(view: StudyView) -> None:
             level_state=level_state,
             backend=backend,
             actor=actor,
+            note=RESET_NOTE,
             progress=progress,
         ),
         kind="measure",

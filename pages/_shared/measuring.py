@@ -26,11 +26,13 @@ def measure_study(
     level_state: str = "automatic",
     backend: str = "classical",
     actor: str,
+    note: str = "",
     progress: Progress = silent,
 ) -> None:
     """Find the level (unless given), outline, measure, and store all three.
 
-    A scan of one slice is taken as L3, as the user's own choice of slice.
+    A scan of one slice is taken as L3, as the user's own choice of slice. ``note`` stays with the
+    revision of the outline.
 
     Raises:
         LevelNotFoundError: nothing is stored.
@@ -54,7 +56,7 @@ def measure_study(
     result = remeasure(volume, location, segmentation, facts)
     if level_state == "moved":
         store.save_level(study_id, location, state=level_state, actor=actor)
-    store.save_segmentation(study_id, segmentation, state="automatic", actor=actor)
+    store.save_segmentation(study_id, segmentation, state="automatic", actor=actor, note=note)
     store.save_measures(study_id, result.to_json(), actor=actor)
     progress(1.0, "Done")
 

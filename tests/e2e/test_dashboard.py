@@ -138,6 +138,12 @@ def test_a_lasso_corrects_the_outline(page):
     for point in points[1:]:
         page.mouse.move(*point, steps=6)
     page.mouse.up()
-    page.locator(".st-key-patient_bar", has_text="Outline: edited").wait_for()
+    bar = page.locator(".st-key-patient_bar")
+    bar.filter(has_text="Outline: edited").wait_for()
+    page.locator(".st-key-edit_reset button").first.click()
+    bar.filter(has_text="Outline: automatic").wait_for()
+    # A reset is a change like any other: it can be undone.
+    page.locator(".st-key-edit_undo button").first.click()
+    bar.filter(has_text="Outline: edited").wait_for()
     page.get_by_role("button", name="Undo").click()
     page.locator(".st-key-patient_bar", has_text="Outline: automatic").wait_for()
