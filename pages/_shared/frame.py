@@ -63,6 +63,7 @@ def patient_bar(view: StudyView) -> None:
             _facts_popover(view)
             st.space("stretch")
             _study_select(view)
+            _delete_study_popover(view)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.html(components.chips(_chips(view)), width="content")
             _warnings_popover(view)
@@ -176,6 +177,26 @@ def _study_select(view: StudyView) -> None:
     if chosen != view.study.id:
         state.study_id = chosen
         st.rerun()
+
+
+def _delete_study_popover(view: StudyView) -> None:
+    """One of several studies can go alone; the last one goes with the patient, on the worklist."""
+    others = [study for study in view.studies if study.id != view.study.id]
+    if not others:
+        return
+    with st.popover(
+        "Delete study", icon=":material/delete:", type="tertiary", key="delete_study_popover"
+    ):
+        st.markdown(
+            f"**Delete this study?** {_study_label(view.study)}, with its outlines and "
+            "measurements, will be removed from this data folder. This cannot be undone."
+        )
+        if st.button("Delete", type="primary", key="delete_study_yes", icon=":material/delete:"):
+            state = session()
+            views.open_store().delete_study(view.study.id, actor=state.actor)
+            state.study_id = others[0].id
+            state.notice = ("success", "The study was deleted.")
+            st.rerun()
 
 
 def _warnings_popover(view: StudyView) -> None:

@@ -229,3 +229,19 @@ def test_a_reload_comes_back_to_the_study(open_page, add_study):
     study = add_study()
     at = open_page(routes.MUSCLE, study.id)
     assert at.query_params["study"] in (study.id, [study.id])
+
+
+def test_one_of_two_studies_can_be_deleted_the_only_one_cannot(open_page, add_study, store):
+    first = add_study()
+    at = open_page(routes.SCAN, first.id)
+    assert not [button for button in at.button if button.key == "delete_study_yes"]
+    second = store.add_study(
+        first.patient.id, small_volume(), modality="CT", study_date="2024-09-01", description="Later"
+    )
+    at = open_page(routes.SCAN, second.id)
+    assert "This cannot be undone" in page_text(at)
+    at.button(key="delete_study_yes").click().run()
+    assert not at.exception
+    assert [study.id for study in store.studies(first.patient.id)] == [first.id]
+    assert at.toast[0].value == "The study was deleted."
+    assert "35.0" in page_text(open_page(routes.MUSCLE, first.id))
