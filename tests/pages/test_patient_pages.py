@@ -236,7 +236,11 @@ def test_one_of_two_studies_can_be_deleted_the_only_one_cannot(open_page, add_st
     at = open_page(routes.SCAN, first.id)
     assert not [button for button in at.button if button.key == "delete_study_yes"]
     second = store.add_study(
-        first.patient.id, small_volume(), modality="CT", study_date="2024-09-01", description="Later"
+        first.patient.id,
+        small_volume(),
+        modality="CT",
+        study_date="2024-09-01",
+        description="Later",
     )
     at = open_page(routes.SCAN, second.id)
     assert "This cannot be undone" in page_text(at)
