@@ -21,7 +21,8 @@ def paint_spine(canvas: Canvas, anatomy: Anatomy, spine: Spine, rng: np.random.G
         if frame.index >= -3:
             _paint_disc(canvas, frame)
     for frame in spine.frames:
-        if frame.index >= -2:
+        # T7's arch hangs into a scan that ends in T8; the truth has no label above T8.
+        if frame.index >= -2 and f"vertebra_{frame.name}" in LABELS:
             _paint_vertebra(canvas, anatomy, frame, texture, rng)
     _paint_sacrum(canvas, anatomy, spine, texture)
 

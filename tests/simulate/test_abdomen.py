@@ -195,6 +195,13 @@ def test_impossible_scans_are_refused(wrong: dict[str, float], message: str) -> 
         Acquisition(**wrong)
 
 
+def test_a_scan_up_to_t8_is_drawn():
+    scan = simulate_abdomen(
+        draw_anatomy(3, n_lumbar=5), Acquisition(rows=64, slice_mm=6.0, top_level=6.8)
+    )
+    assert scan.vertebra("T9") is not None
+
+
 def test_a_scan_above_the_highest_vertebra_drawn_is_refused():
     with pytest.raises(InputError, match=r"top_level 7 lies above T8.*stay below 7 for 5"):
         simulate_abdomen(draw_anatomy(3, n_lumbar=5), Acquisition(rows=64, top_level=7.0))
