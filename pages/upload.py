@@ -88,7 +88,7 @@ def choose_series(draft: UploadDraft) -> Any | None:
         if len(usable) > 1:
             st.caption("The best abdominal CT is preselected; series are never mixed.")
         for text in chosen.warnings:
-            st.warning(formats.plain(text), icon=":material/warning:")
+            st.warning(formats.plain(formats.sentence(text)), icon=":material/warning:")
     else:
         st.error(
             "Nothing in this upload can be measured. The table says why, and what to do.",

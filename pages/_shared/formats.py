@@ -67,6 +67,14 @@ def error_text(error: HccsurvError) -> str:
     return f"{source}{plain(what)}.{remedy}"
 
 
+def sentence(text: str) -> str:
+    """A warning as a sentence: a capital to begin with, a full stop to end."""
+    text = text.strip()
+    if not text:
+        return text
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
 def plain(text: str) -> str:
     """Text from files or people, with Markdown's signs made harmless."""
     for sign in "\\`*_[]<>$#:~|":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from hccsurv_core.errors import InputError
+from pages._shared import formats
 from pages._shared.session import session
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class StudyView:
             found += self.level.location.warnings
         if self.outline is not None:
             found += self.outline.segmentation.warnings
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(formats.sentence(text) for text in found))
 
     @property
     def areas_cm2(self) -> Mapping[str, float]:

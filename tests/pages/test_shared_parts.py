@@ -119,3 +119,17 @@ def test_durations_and_sizes_read_well():
     ]
     assert formats.plural(1, "slice") == "1 slice"
     assert formats.plural(2, "study", "studies") == "2 studies"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("one slice only: taken as L3", "One slice only: taken as L3."),
+        ("Look twice.", "Look twice."),
+        ("", ""),
+    ],
+)
+def test_a_warning_is_shown_as_a_sentence(text, shown):
+    from pages._shared import formats
+
+    assert formats.sentence(text) == shown
