@@ -28,6 +28,9 @@ $(VENV)/.ready: requirements.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing packages (about 5 GB with torch; minutes the first time, never again)…"
 	$(PIP) install -c constraints.txt pip setuptools wheel numpy cython versioneer
 	$(PIP) install -c constraints.txt --no-build-isolation -r requirements.txt
+	@# `python -m hccsurv_core` works from any folder, as an installed package would.
+	@$(BIN)/python -c 'import sysconfig, pathlib; \
+	  pathlib.Path(sysconfig.get_path("purelib"), "hccsurv.pth").write_text("$(CURDIR)\n")'
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
