@@ -71,7 +71,8 @@ with limits:
   with six or four lumbar vertebrae, or when neither ribs nor pelvis are in view. One level changes
   the muscle area by several percent. Look at the sagittal view.
 - **Contrast, phase and voltage change attenuation.** PD and MA move by several HU with contrast;
-  their cut-offs were derived on other scanners.
+  their cut-offs were derived on other scanners. At the edges of muscle more pixels then exceed
+  −29 HU: the area grows a little too. Compare like with like.
 - **Organs that touch muscle** (unenhanced liver, bowel, kidney) can be taken for muscle. Ascites,
   hernia, scoliosis, edema and metal make the outline less sure.
 - **A body cut off by the edge of the picture** has less muscle in view than it has: it is flagged.
