@@ -23,11 +23,12 @@ $(VENV)/bin/python:
 	  { echo "Python's venv is missing. On Debian or Ubuntu: apt-get install python3-venv python3-dev gcc"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# pyradiomics 3.0.1 imports numpy while it builds and declares none of its build tools.
+# pyradiomics 3.0.1 imports numpy while it builds, declares none of its build tools, and needs two
+# names that Python 3.12 dropped (tools/build_shim).
 $(VENV)/.ready: requirements.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing packages (about 5 GB with torch; minutes the first time, never again)…"
 	$(PIP) install -c constraints.txt pip setuptools wheel numpy cython versioneer
-	$(PIP) install -c constraints.txt --no-build-isolation -r requirements.txt
+	PYTHONPATH="$(CURDIR)/tools/build_shim" $(PIP) install -c constraints.txt --no-build-isolation -r requirements.txt
 	@# `python -m hccsurv_core` works from any folder, as an installed package would.
 	@$(BIN)/python -c 'import sysconfig, pathlib; \
 	  pathlib.Path(sysconfig.get_path("purelib"), "hccsurv.pth").write_text("$(CURDIR)\n")'
