@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import page_text
+from page_helpers import page_text
 
 from hccsurv_core.features.body import DEFINITIONS
 from pages._shared import routes

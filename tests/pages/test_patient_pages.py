@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import page_text, small_segmentation, small_volume
+from page_helpers import page_text, small_segmentation, small_volume
 
 from hccsurv_core.errors import SegmentationError
 from hccsurv_core.patient import PatientFacts

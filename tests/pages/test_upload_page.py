@@ -7,7 +7,7 @@ import gzip
 import nibabel
 import numpy as np
 import pytest
-from conftest import page_text, small_volume
+from page_helpers import page_text, small_volume
 
 from hccsurv_core.errors import LevelNotFoundError
 from pages._shared import routes, uploads, views

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import page_text
+from page_helpers import page_text
 
 from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS
 
