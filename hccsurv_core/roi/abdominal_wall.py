@@ -2,7 +2,7 @@
 
 Both are closed curves around a point in front of the spine. The outer one is
 found first: outside it lies subcutaneous fat. The inner one follows at the
-thickness that walls have, first by published anatomy, then, in a second pass,
+thickness that walls have, first by a loose expectation, then, in a second pass,
 by this patient's own wall where fat shows it, so that a liver or a bowel loop
 that touches the wall is not taken for muscle.
 """
@@ -24,10 +24,11 @@ N_RAYS = 240
 FAT_HU = -105.0
 SKIN_MM = 4.0
 _MAX_RADIUS_MM = 270
-#: Mean thickness of the wall by the angle from the front midline (degrees, mm) and the spread of
-#: its logarithm: linea alba, rectus (about 10 mm), the three lateral muscles (15-20 mm together:
-#: Rankin et al., Muscle Nerve 2006;34:320-6, relaxed and supine), thin again where they end in
-#: the thoracolumbar fascia beside the back muscles, and behind that the back muscles themselves.
+#: Expected thickness of the wall by the angle from the front midline (degrees, mm) and the spread
+#: of its logarithm: linea alba, rectus, the three lateral muscles together, thin again where they
+#: end in the thoracolumbar fascia, and behind that the back muscles. Round values of ours, loose
+#: enough to be overruled by visible fat. Rankin et al. (Muscle Nerve 2006;34:320-6) found both
+#: sides' lateral muscles alike within 8-9 % in all, which is why the sides are pooled below.
 _ANGLE_DEG = (0.0, 8.0, 16.0, 40.0, 60.0, 75.0, 105.0, 120.0, 132.0, 150.0, 180.0)
 _THICKNESS_MM = (4.0, 8.0, 10.0, 9.5, 11.0, 15.0, 15.0, 10.0, 13.0, 25.0, 25.0)
 _LOG_SD = (0.5, 0.4, 0.35, 0.35, 0.35, 0.35, 0.35, 0.4, 0.5, 1.0, 1.0)

@@ -39,7 +39,7 @@ VISCERAL_FAT_HU = (-150, -50)
 #: A psoas outline is credible where this much of it borders on something else, and this much of
 #: what it encloses is muscle. Higher up, in the liver or the lung, neither holds.
 MIN_PARTED_SHARE, MIN_FILLED_SHARE = 0.55, 0.5
-#: A lumbar transverse process ends this far from the midline, in half widths of the body.
+#: Where a transverse process is taken to end, from the midline, in half widths of the body.
 PROCESS_REACH = 2.25
 #: Half width of the interspinous ligament behind the canal, mm.
 LIGAMENT_HALF_WIDTH_MM = 2.5

@@ -10,10 +10,11 @@ from hccsurv_core.roi import polar
 from hccsurv_core.roi.abdominal_wall import angle_from_front_deg
 from hccsurv_core.roi.muscle import MIN_PARTED_SHARE, MuscleAnatomy
 
-#: Left and right psoas differ by less than this share of their mean in nearly everyone.
+#: Differences between the sides above which a reader is asked to look, as a share of their mean.
+#: Thresholds of ours for a warning, not limits of normal anatomy.
 PSOAS_ASYMMETRY = 0.35
 WALL_ASYMMETRY = 0.30
-#: The smaller quadratus has at least this share of the larger.
+#: The smaller quadratus may have this share of the larger without a warning.
 QUADRATUS_SHARE = 0.25
 #: Share of the wall whose inner border is inferred, not seen.
 INFERRED_WALL = 0.6

@@ -15,9 +15,9 @@ from scipy import ndimage as ndi
 
 from hccsurv_core.roi.patient_frame import PatientFrame
 
-#: Lumbar vertebral bodies, mean and standard deviation in mm (L3, adults of both sexes:
-#: Zhou et al., Eur Spine J 2000;9:242-8): depth, half of the width; and the distance
-#: from the canal's center to the posterior wall, half of the canal's depth.
+#: What a mid-lumbar vertebra is expected to measure, mean and spread in mm: depth of the body, half
+#: of its width, and from the canal's center to the body's back wall. Round values of ours, wide
+#: enough for small women and tall men; priors for finding edges, not published measurements.
 DEPTH_MM, HALF_WIDTH_MM, CANAL_MM = (34.0, 4.0), (23.5, 3.0), (8.5, 2.0)
 #: Bone for outlining: above enhanced muscle and soft tissue, below cortical bone.
 BONE_HU = 150.0
