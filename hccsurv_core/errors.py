@@ -120,6 +120,18 @@ class SegmentationError(InputError):
     code = "segmentation"
 
 
+class StatisticsError(InputError):
+    """The data cannot answer the question: too few patients or events, one group, a constant."""
+
+    code = "statistics"
+
+
+class TableError(InputError):
+    """A clinical table or a cohort folder cannot be used as it is."""
+
+    code = "table"
+
+
 class StoreError(HccsurvError):
     """The patient store is missing, damaged, or of another schema version."""
 

@@ -1,0 +1,1 @@
+"""Models that are fitted: regression, networks, and how they are kept."""

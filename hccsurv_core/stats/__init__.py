@@ -1,0 +1,1 @@
+"""Survival statistics: estimates, tests and performance, each with its interval."""
