@@ -1,11 +1,13 @@
 """Write a volume as a DICOM CT series, marked as simulated where a reader looks.
 
-CT Image Storage, one file per slice, Explicit VR Little Endian (DICOM PS3.3 A.3).
+CT Image Storage, one file per slice (DICOM PS3.3 A.3); Explicit VR Little Endian, or JPEG-LS
+lossless, which halves a noisy CT in milliseconds.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ def write_dicom_series(
     simulated: bool = True,
     shuffle_seed: int | None = None,
     slices: range | None = None,
+    tags: Mapping[str, Any] | None = None,
+    compress: bool = False,
+    even_bytes: int | None = None,
 ) -> tuple[Path, ...]:
     """Write one file per slice into ``folder`` and return them from inferior to superior.
 
@@ -43,6 +48,10 @@ def write_dicom_series(
         simulated: mark PatientName and ImageComments.
         shuffle_seed: give the files names whose order says nothing about the slices.
         slices: only these slice indices.
+        tags: further attributes by keyword, the same on every slice; they win over the usual.
+        compress: JPEG-LS lossless (PS3.5 A.4.3).
+        even_bytes: pad every file to a multiple of this many bytes, so that the size of a
+            compressed file says nothing about what it shows.
     """
     folder.mkdir(parents=True, exist_ok=True)
     chosen = list(slices if slices is not None else range(volume.shape[0]))
@@ -51,11 +60,16 @@ def write_dicom_series(
         random.Random(shuffle_seed).shuffle(names)  # order of names only, not security
     header = _common(
         volume, facts or PatientFacts(), patient_id, study_date, description, simulated
-    )
+    ) | dict(tags or {})
     paths = []
     for number, (k, name) in enumerate(zip(chosen, names, strict=True), start=1):
         path = folder / name
-        _slice_dataset(volume, header, k, number).save_as(path, enforce_file_format=True)
+        data = _slice_dataset(volume, header, k, number)
+        if compress:
+            _compress(data)
+        data.save_as(path, enforce_file_format=True)
+        if even_bytes is not None:
+            _pad_file(path, even_bytes)
         paths.append(path)
     return tuple(paths)
 
@@ -155,3 +169,17 @@ def _slice_dataset(volume: Volume, header: dict[str, Any], k: int, number: int):
     meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
     data.file_meta = meta
     return data
+
+
+def _compress(data: Any) -> None:
+    from pydicom.uid import JPEGLSLossless
+
+    data.compress(JPEGLSLossless, generate_instance_uid=False)
+
+
+def _pad_file(path: Path, even_bytes: int) -> None:
+    """Append Data Set Trailing Padding (PS3.10 7.2), an OB element of a 12-byte head."""
+    head = b"\xfc\xff\xfc\xffOB\x00\x00"
+    free = -(path.stat().st_size + len(head) + 4) % even_bytes
+    with path.open("ab") as file:
+        file.write(head + free.to_bytes(4, "little") + bytes(free))
