@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from hccsurv_core.errors import InputError
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.stats.plain import plain_numbers
 from hccsurv_core.stats.probability_interval import IntervalKind, probability_interval
 from hccsurv_core.stats.risk_sets import checked_weights, sum_by, sum_from
 
@@ -112,10 +113,10 @@ class KaplanMeier:
         """Plain values; what is not a number becomes None."""
         return {
             "times": self.times.tolist(),
-            "survival": _plain(self.survival),
-            "std_error": _plain(self.std_error),
-            "ci_low": _plain(self.ci_low),
-            "ci_high": _plain(self.ci_high),
+            "survival": plain_numbers(self.survival),
+            "std_error": plain_numbers(self.std_error),
+            "ci_low": plain_numbers(self.ci_low),
+            "ci_high": plain_numbers(self.ci_high),
             "at_risk": self.at_risk.tolist(),
             "n_event": self.n_event.tolist(),
             "n_censored": self.n_censored.tolist(),
@@ -282,7 +283,3 @@ def _numbers(t: ArrayLike) -> np.ndarray:
     if np.isnan(values).any():
         raise InputError("a time is missing", source="t")
     return values
-
-
-def _plain(values: np.ndarray) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in values]
