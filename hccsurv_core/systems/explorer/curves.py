@@ -1,0 +1,272 @@
+"""Survival of groups, compared: curves, medians, hazard ratios, restricted means, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.coxph import fit_cox
+from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.stats.kaplan_meier import KaplanMeier, fit_kaplan_meier, median_follow_up
+from hccsurv_core.stats.logrank import (
+    LogRankResult,
+    PairwiseComparison,
+    TrendResult,
+    log_rank_test,
+    log_rank_trend,
+    pairwise_log_rank,
+)
+from hccsurv_core.stats.restricted_mean import (
+    RestrictedMeanDifference,
+    restricted_mean,
+    restricted_mean_difference,
+)
+from hccsurv_core.systems.explorer.grouping import Grouping
+
+#: A curve that fewer patients than this still support is marked.
+FEW_AT_RISK = 5
+
+
+@dataclass(frozen=True, eq=False)
+class GroupCurve:
+    """One group.
+
+    Args:
+        label: of the group.
+        curve: Kaplan-Meier.
+        median: of survival, months.
+        survival_at: (n_horizons,) survival probability at each horizon; NaN beyond follow-up.
+        restricted_mean: months lived up to the common horizon; None where that has no answer.
+        few_from_months: from when on fewer than five are at risk; None if never before the end.
+    """
+
+    label: str
+    curve: KaplanMeier
+    median: Estimate
+    survival_at: tuple[Estimate, ...]
+    restricted_mean: Estimate | None
+    few_from_months: float | None
+
+    @property
+    def n(self) -> int:
+        """Patients."""
+        return self.curve.n
+
+    @property
+    def n_events(self) -> int:
+        """Of whom had the event."""
+        return self.curve.n_events
+
+
+@dataclass(frozen=True)
+class HazardRatio:
+    """A group against the reference group (univariable Cox, Efron ties).
+
+    ``ratio`` has NaN bounds, and ``reason`` says why, where there is no finite estimate.
+    """
+
+    label: str
+    reference: str
+    ratio: Estimate
+    p: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupComparison:
+    """Everything under a Kaplan-Meier plot.
+
+    Args:
+        groups: in the order drawn.
+        horizons_months: of ``survival_at``.
+        follow_up: median follow-up, reverse Kaplan-Meier.
+        log_rank: None with one group.
+        trend: for three or more ordered groups (cut-offs), else None.
+        pairs: two by two with Holm's correction, for three groups or more.
+        hazard_ratios: against the first group.
+        restricted_horizon_months: up to where restricted means count.
+        differences: of restricted means, each group minus the first.
+        searched_p: corrected p-value if the cut-off was searched; shown in place of the
+            log-rank's.
+        notes: sentences a reader must see.
+        n_missing: patients in no group.
+    """
+
+    groups: tuple[GroupCurve, ...]
+    horizons_months: tuple[float, ...]
+    follow_up: Estimate
+    log_rank: LogRankResult | None
+    trend: TrendResult | None
+    pairs: tuple[PairwiseComparison, ...]
+    hazard_ratios: tuple[HazardRatio, ...]
+    restricted_horizon_months: float
+    differences: tuple[RestrictedMeanDifference, ...]
+    searched_p: float | None
+    notes: tuple[str, ...]
+    n_missing: int
+
+    @property
+    def n(self) -> int:
+        """Patients in any group."""
+        return sum(g.n for g in self.groups)
+
+    @property
+    def n_events(self) -> int:
+        """Events in any group."""
+        return sum(g.n_events for g in self.groups)
+
+
+def compare_groups(
+    outcome: SurvivalOutcome,
+    grouping: Grouping,
+    *,
+    horizons_months: Sequence[float] = (12, 36, 60),
+    restricted_horizon_months: float | None = None,
+    level: float = 0.95,
+) -> GroupComparison:
+    """Compare the survival of groups.
+
+    Args:
+        outcome: of n patients.
+        grouping: of the same patients; those in no group are left out.
+        horizons_months: where survival is read off.
+        restricted_horizon_months: of the restricted means; default the shortest of the groups'
+            follow-ups.
+        level: of all intervals.
+
+    Raises:
+        InputError: sizes differ. StatisticsError: nobody is in a group.
+    """
+    if grouping.code.size != len(outcome):
+        raise InputError(
+            f"{len(outcome)} patients but {grouping.code.size} in groups", source="groups"
+        )
+    known = grouping.known
+    if not known.any():
+        raise StatisticsError("nobody is in a group", source=grouping.variable)
+    kept, code = outcome.subset(known), grouping.code[known]
+    present = [k for k in range(len(grouping.labels)) if (code == k).any()]
+    labels = [grouping.labels[k] for k in present]
+    parts = [kept.subset(code == k) for k in present]
+    tau = restricted_horizon_months or float(min(p.time_months.max() for p in parts))
+    curves = tuple(
+        _describe(label, part, tuple(horizons_months), tau, level)
+        for label, part in zip(labels, parts, strict=True)
+    )
+    several = len(curves) > 1
+    names = np.asarray(grouping.labels, dtype=object)[code]
+    ordered = several and bool(grouping.cutoffs) and len(curves) > 2
+    ratios = _hazard_ratios(kept, code, present, labels, level) if several else ()
+    return GroupComparison(
+        groups=curves,
+        horizons_months=tuple(map(float, horizons_months)),
+        follow_up=median_follow_up(kept),
+        log_rank=_or_none(log_rank_test, kept, names, order=labels) if several else None,
+        trend=_or_none(log_rank_trend, kept, names, order=labels) if ordered else None,
+        pairs=tuple(pairwise_log_rank(kept, names, order=labels)) if len(curves) > 2 else (),
+        hazard_ratios=ratios,
+        restricted_horizon_months=tau,
+        differences=_differences(parts, labels, tau, level),
+        searched_p=grouping.searched_p,
+        notes=_notes(curves, grouping, ratios),
+        n_missing=grouping.n_missing,
+    )
+
+
+def _or_none(test, *arguments, **options):
+    """The test's answer; None where the data have none (no event in common follow-up)."""
+    try:
+        return test(*arguments, **options)
+    except StatisticsError:
+        return None
+
+
+def _describe(
+    label: str, part: SurvivalOutcome, horizons: tuple[float, ...], tau: float, level: float
+) -> GroupCurve:
+    curve = fit_kaplan_meier(part, level=level)
+    survival = curve.survival_at(horizons)
+    low, high = curve.ci_at(horizons)
+    estimates = tuple(
+        Estimate(float(s), float(a), float(b), level, "Kaplan-Meier, log-log interval", curve.n, curve.n_events)
+        for s, a, b in zip(survival, low, high, strict=True)
+    )  # fmt: skip
+    few = curve.times[curve.at_risk < FEW_AT_RISK]
+    last_crowded = (
+        float(curve.times[curve.at_risk >= FEW_AT_RISK][-1]) if few.size < curve.times.size else 0.0
+    )
+    return GroupCurve(
+        label, curve, curve.median(), estimates,
+        _or_none(restricted_mean, part, tau, level=level),
+        # At risk falls after the last time at which five or more were there.
+        last_crowded if few.size else None,
+    )  # fmt: skip
+
+
+def _hazard_ratios(
+    outcome: SurvivalOutcome, code: np.ndarray, present: list[int], labels: list[str], level: float
+) -> tuple[HazardRatio, ...]:
+    indicators = np.column_stack([code == k for k in present[1:]]).astype(float)
+    try:
+        model = fit_cox(indicators, outcome, names=labels[1:])
+    except StatisticsError:
+        return ()
+    low, high = model.ci(level)
+    rows = []
+    for i, label in enumerate(labels[1:]):
+        empty = [
+            g
+            for g, k in ((label, present[i + 1]), (labels[0], present[0]))
+            if not outcome.event[code == k].any()
+        ]
+        finite = not empty and label not in model.infinite
+        ratio = Estimate(
+            float(model.hazard_ratio[i]) if finite else float("nan"),
+            float(low[i]) if finite else float("nan"), float(high[i]) if finite else float("nan"),
+            level, "Cox, Efron ties, Wald interval", model.n, model.n_events,
+        )  # fmt: skip
+        reason = "" if finite else f"no event in {' and '.join(empty) or label}"
+        rows.append(
+            HazardRatio(
+                label, labels[0], ratio, float(model.p[i]) if finite else float("nan"), reason
+            )
+        )
+    return tuple(rows)
+
+
+def _differences(
+    parts: list[SurvivalOutcome], labels: list[str], tau: float, level: float
+) -> tuple[RestrictedMeanDifference, ...]:
+    found = [
+        _or_none(restricted_mean_difference, part, parts[0], tau, level=level) for part in parts[1:]
+    ]
+    return tuple(d for d in found if d is not None)
+
+
+def _notes(
+    curves: Sequence[GroupCurve], grouping: Grouping, ratios: Sequence[HazardRatio]
+) -> tuple[str, ...]:
+    notes = []
+    if grouping.n_missing:
+        notes.append(
+            f"{grouping.n_missing} patients without a value of {grouping.variable} are left out."
+        )
+    if grouping.searched_p is not None:
+        notes.append(
+            "The cut-off was searched in these same patients: the p-value is corrected for the "
+            "search; the hazard ratio is not and is too far from 1. Confirm the cut-off elsewhere."
+        )
+    elif grouping.origin == "cut-off chosen by hand":
+        notes.append(
+            "The cut-off was chosen by hand: trying several until one is significant makes "
+            "p-values too small. Use the searched cut-off for a corrected one."
+        )
+    tiny = [c.label for c in curves if c.n < FEW_AT_RISK]
+    if tiny:
+        notes.append(f"Fewer than {FEW_AT_RISK} patients in: {', '.join(tiny)}.")
+    notes += [f"No hazard ratio for {r.label}: {r.reason}." for r in ratios if r.reason]
+    return tuple(notes)
