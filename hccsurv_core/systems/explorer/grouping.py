@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -193,5 +194,5 @@ def _numbers(values: ArrayLike, variable: str) -> np.ndarray:
 def _interval_labels(cuts: np.ndarray, unit: str) -> tuple[str, ...]:
     suffix = f" {unit}" if unit else ""
     text = [f"{c:.4g}" if len(f"{c:g}") > 7 else f"{c:g}" for c in cuts]
-    middle = [f"> {a} to {b}{suffix}" for a, b in zip(text[:-1], text[1:], strict=True)]
+    middle = [f"> {a} to {b}{suffix}" for a, b in pairwise(text)]
     return (f"≤ {text[0]}{suffix}", *middle, f"> {text[-1]}{suffix}")
