@@ -11,13 +11,6 @@ from numpy.typing import ArrayLike
 from hccsurv_core.errors import InputError, StatisticsError
 
 
-def checked_level(level: float) -> float:
-    """A confidence level strictly between 0 and 1."""
-    if not 0 < level < 1:
-        raise InputError(f"a confidence level lies between 0 and 1, got {level}", source="level")
-    return float(level)
-
-
 def checked_event(event: ArrayLike) -> np.ndarray:
     """(n,) booleans of a binary outcome with at least one event and one non-event.
 

@@ -74,11 +74,12 @@ class HorizonWeights:
         learned elsewhere it is taken as known and adds nothing.
 
         Args:
-            contribution: (n, k) weight × derivative of the statistic by that patient's mass × n,
-                with mean 0 in each column; 0 where the weight is 0.
+            contribution: (n, k) n × weight × derivative of the statistic by the mass of that
+                patient; 0 where the weight is 0.
 
         Returns:
-            (n, k) with mean 0; standard error = standard deviation / √n.
+            (n, k) the same with the part of G added, which has mean 0; the standard error is its
+            standard deviation / √n.
         """
         if not self.own_censoring or not self.censored.any():
             return contribution

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.stats.arguments import checked_event, checked_level, checked_score
+from hccsurv_core.stats.arguments import checked_event, checked_score
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.plain import plain_number, plain_numbers
+from hccsurv_core.stats.probability_interval import normal_quantile
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +162,6 @@ def roc_area(
         raise InputError(f"the interval is wald or logit, not {ci!r}", source="ci")
     case = checked_event(event)
     score = checked_score(risk_score, case.size)
-    checked_level(level)
     area, variance = _area_and_variance(case, score)
     low, high = _interval(area, math.sqrt(variance), ci, level) if variance > 0 else (np.nan,) * 2
     words = f"DeLong, {'Wald' if ci == 'wald' else 'logit'} interval"
@@ -185,7 +185,7 @@ def compare_paired_areas(
     """
     case = checked_event(event)
     both = np.stack([checked_score(s, case.size) for s in (score_a, score_b)])
-    checked_level(level)
+    normal_quantile(level)
     areas, positive, negative = _placements(case, both)
     # Differences first: two scores that rank the patients alike then have variance exactly 0.
     variance = _variance(positive[0] - positive[1]) + _variance(negative[0] - negative[1])
@@ -211,7 +211,7 @@ def compare_unpaired_areas(
     Raises:
         InputError, StatisticsError: as for :func:`roc_area`.
     """
-    checked_level(level)
+    normal_quantile(level)
     areas, variances, cases = [], [], []
     for event, score in ((event_a, score_a), (event_b, score_b)):
         case = checked_event(event)
@@ -279,9 +279,7 @@ def _variance(placements: np.ndarray) -> float:
 
 
 def _interval(area: float, std_error: float, ci: str, level: float) -> tuple[float, float]:
-    from scipy.stats import norm
-
-    half = norm.ppf(0.5 + level / 2) * std_error
+    half = normal_quantile(level) * std_error
     if ci == "wald":
         return max(0.0, area - half), min(1.0, area + half)
     center, width = math.log(area / (1 - area)), half / (area * (1 - area))

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hccsurv_core.errors import StatisticsError
-from hccsurv_core.stats.arguments import checked_level, checked_score, checked_scores, checked_times
+from hccsurv_core.stats.arguments import checked_score, checked_scores, checked_times
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.horizon_weights import HorizonWeights, Outcome, horizon_weights
 from hccsurv_core.stats.plain import plain_numbers
+from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.roc import RocCurve, weighted_roc
 
 
@@ -139,12 +139,12 @@ def time_dependent_auc(
         InputError: shapes or values cannot be used.
         StatisticsError: at a horizon cases or controls lack, or nobody is followed that long.
     """
-    checked_level(level)
+    z = normal_quantile(level)
     times = checked_times(eval_times)
     weights = horizon_weights(outcome, times, train=train, event_free_controls=event_free_controls)
     auc, influence = _areas(weights, checked_scores(risk_score, weights.n, times.size))
     std_error = weights.std_error(influence)
-    half = _quantile(level) * std_error
+    half = z * std_error
     return TimeDependentAuc(
         eval_times=times,
         auc=auc,
@@ -182,7 +182,7 @@ def compare_time_dependent_auc(
     """
     from scipy.stats import norm
 
-    checked_level(level)
+    z = normal_quantile(level)
     times = checked_times(eval_times)
     weights = horizon_weights(outcome, times, train=train, event_free_controls=event_free_controls)
     auc_a, influence_a = _areas(weights, checked_scores(score_a, weights.n, times.size))
@@ -194,7 +194,7 @@ def compare_time_dependent_auc(
     difference, std_error = np.where(alike, 0.0, difference), np.where(alike, 0.0, std_error)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.where(alike, 1.0, 2 * norm.sf(np.abs(difference / std_error)))
-    half = _quantile(level) * std_error
+    half = z * std_error
     return AucDifference(
         times, difference, std_error, difference - half, difference + half, p, level
     )
@@ -258,16 +258,17 @@ def bootstrap_time_dependent_auc(
     score = checked_score(risk_score, len(outcome))
 
     def metric(rows: np.ndarray) -> float:
-        try:
-            weights = horizon_weights(outcome.subset(rows), horizon)
-            return float(_areas(weights, score[rows][:, None])[0][0])
-        except StatisticsError:
-            # A resample without cases or controls says nothing about the area.
-            return float("nan")
+        weights = horizon_weights(outcome.subset(rows), horizon)
+        return float(_areas(weights, score[rows][:, None])[0][0])
 
-    horizon_weights(outcome, horizon).require_both()
     return bootstrap(
-        metric, len(outcome), n_resamples=n_resamples, seed=seed, level=level, kind=kind
+        metric,
+        len(outcome),
+        n_resamples=n_resamples,
+        seed=seed,
+        level=level,
+        kind=kind,
+        n_events=int(horizon_weights(outcome, horizon).case.sum()),
     )
 
 
@@ -300,13 +301,13 @@ def _mean_area(
     own = weights if weights.own_censoring else horizon_weights(outcome, weights.eval_times)
     mass = own.weight * own.case
     incidence = mass.mean(0)
-    incidence_influence = own.influence(mass - incidence)
+    incidence_influence = own.influence(mass) - incidence
     share = np.diff(incidence, prepend=0.0) / incidence[-1]
     mean = float(auc @ share)
     moved = influence @ share
     moved += np.diff(incidence_influence, prepend=0.0) @ auc / incidence[-1]
     moved -= mean * incidence_influence[:, -1] / incidence[-1]
-    half = _quantile(level) * own.std_error(moved[:, None])[0]
+    half = normal_quantile(level) * own.std_error(moved[:, None])[0]
     return Estimate(
         mean,
         max(mean - half, 0.0),
@@ -320,9 +321,3 @@ def _mean_area(
 
 def _events(outcome: Outcome) -> int:
     return int((outcome.cause == 1).sum()) if hasattr(outcome, "cause") else outcome.n_events
-
-
-def _quantile(level: float) -> float:
-    from scipy.stats import norm
-
-    return float(norm.ppf(0.5 + level / 2))

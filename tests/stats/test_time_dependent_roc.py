@@ -1,78 +1,47 @@
 """AUC at horizons: scikit-survival's areas, riskRegression's errors and tests, and invariants."""
 
 import json
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from horizon_cohorts import HORIZONS, drawn_cohort, read_reference, reference_cohorts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError, StatisticsError
-from hccsurv_core.outcome import CompetingOutcome, SurvivalOutcome
+from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.roc import roc_area
 from hccsurv_core.stats.time_dependent_roc import (
+    bootstrap_time_dependent_auc,
     compare_time_dependent_auc,
     time_dependent_auc,
     time_dependent_roc,
 )
 
-REFERENCE = Path(__file__).resolve().parents[1] / "reference"
-HORIZONS = [12.0, 36.0, 60.0]
-
 
 @pytest.fixture(scope="module")
 def from_r() -> dict:
     """What tests/reference/horizon_metrics.R wrote."""
-    return json.loads((REFERENCE / "horizon_metrics.json").read_text())
+    return read_reference("horizon_metrics")
 
 
 @pytest.fixture(scope="module")
 def cohorts() -> dict:
-    """(outcome, risks a, risks b) of the three data sets of the R script, by the same formulas."""
-
-    def risk(hazard):
-        return np.stack([1 - np.exp(-t / 100 * np.asarray(hazard)) for t in HORIZONS], axis=1)
-
-    pbc = pd.read_csv(REFERENCE / "data" / "pbc.csv")
-    pbc = pbc[pbc.trt.notna()]
-    mgus = pd.read_csv(REFERENCE / "data" / "mgus2.csv")
-    mgus = mgus[mgus.mspike.notna() & mgus.hgb.notna()]
-    months = np.where(mgus.pstat == 1, mgus.ptime, mgus.futime)
-    cause = np.where(mgus.pstat == 1, 1, np.where(mgus.death == 1, 2, 0))
-    return {
-        "pbc": (
-            SurvivalOutcome(pbc.time / 30.4375, pbc.status == 2),
-            risk(0.25 * pbc.bili**0.8),
-            risk(np.exp(2.4 - 0.9 * pbc.albumin)),
-        ),
-        "mgus_any": (
-            SurvivalOutcome(months, cause > 0),
-            risk(0.02 * np.exp(0.05 * mgus.age)),
-            risk(4 * np.exp(-0.1 * mgus.hgb)),
-        ),
-        "mgus_cause": (
-            CompetingOutcome(months, cause),
-            risk(0.12 * mgus.mspike**2),
-            risk(0.3 * np.exp(-0.05 * mgus.hgb)),
-        ),
-    }
+    """The same data and scores as in the R script."""
+    return reference_cohorts()
 
 
-# Where events and censorings fall on the same month riskRegression leaves the event at risk of
-# being censored at its own time, against its own weights; the errors then differ in the 6th digit.
-@pytest.mark.parametrize(
-    ("name", "error_rtol"), [("pbc", 2e-6), ("mgus_any", 2e-6), ("mgus_cause", 2e-6)]
-)
-def test_areas_and_standard_errors_are_those_of_riskregression(from_r, cohorts, name, error_rtol):
+# Where an event and a censoring fall on the same time, riskRegression leaves the event at risk of
+# that censoring, against its own weights: its standard errors then differ from the 6th digit on.
+@pytest.mark.parametrize("name", ["pbc", "mgus_any", "mgus_cause"])
+def test_areas_and_standard_errors_are_those_of_riskregression(from_r, cohorts, name):
     outcome, *markers = cohorts[name]
     for marker, scores in zip("ab", markers, strict=True):
         found, expected = time_dependent_auc(outcome, scores, HORIZONS), from_r[name]["auc"][marker]
         np.testing.assert_allclose(found.auc, expected["AUC"], rtol=1e-10)
-        np.testing.assert_allclose(found.std_error, expected["se"], rtol=error_rtol)
-        np.testing.assert_allclose(found.ci_low, expected["lower"], rtol=error_rtol)
-        np.testing.assert_allclose(found.ci_high, expected["upper"], rtol=error_rtol)
+        np.testing.assert_allclose(found.std_error, expected["se"], rtol=2e-6)
+        np.testing.assert_allclose(found.ci_low, expected["lower"], rtol=2e-6)
+        np.testing.assert_allclose(found.ci_high, expected["upper"], rtol=2e-6)
 
 
 def test_without_ties_standard_errors_agree_to_rounding(from_r, cohorts):
@@ -104,20 +73,12 @@ def test_the_whole_curve_is_that_of_riskregression(from_r, cohorts, name):
     assert curve.area == pytest.approx(area, rel=1e-12)
 
 
-def drawn(n: int, seed: int, decimals: int = 6) -> tuple[SurvivalOutcome, np.ndarray]:
-    """Exponential times with a marker that matters, a quarter of them censored."""
-    rng = np.random.default_rng(seed)
-    marker = rng.normal(size=n).round(1)
-    death, lost = rng.exponential(30 * np.exp(-0.7 * marker)), rng.exponential(60, n)
-    return SurvivalOutcome(np.minimum(death, lost).round(decimals), death <= lost), marker
-
-
 @pytest.mark.parametrize("by_horizon", [False, True], ids=["one score", "a score a horizon"])
 def test_areas_and_their_mean_are_those_of_scikit_survival(by_horizon):
     from sksurv.metrics import cumulative_dynamic_auc
     from sksurv.util import Surv
 
-    (train, _), (test, marker) = drawn(400, 1), drawn(300, 2)
+    (train, _), (test, marker) = drawn_cohort(400, 1), drawn_cohort(300, 2)
     test = test.censored_at(float(train.time_months.max()) - 1)
     times = np.array([6.0, 12.0, 24.0, 40.0])
     if by_horizon:
@@ -134,7 +95,7 @@ def test_areas_and_their_mean_are_those_of_scikit_survival(by_horizon):
 
 
 def test_without_censoring_it_is_the_binary_area_with_nearly_delongs_error():
-    outcome, marker = drawn(500, 3)
+    outcome, marker = drawn_cohort(500, 3)
     everyone = SurvivalOutcome(outcome.time_months, np.ones(500, bool))
     binary = roc_area(everyone.time_months <= 20, marker)
     found = time_dependent_auc(everyone, marker, 20).estimates()[0]
@@ -144,7 +105,7 @@ def test_without_censoring_it_is_the_binary_area_with_nearly_delongs_error():
 
 
 def test_standard_errors_are_near_those_of_the_jackknife():
-    outcome, marker = drawn(150, 4)
+    outcome, marker = drawn_cohort(150, 4)
     found = time_dependent_auc(outcome, marker, [10.0, 25.0])
     left_out = []
     for i in range(150):
@@ -156,9 +117,20 @@ def test_standard_errors_are_near_those_of_the_jackknife():
     np.testing.assert_allclose([*found.std_error, mean_error], jackknife, rtol=0.02)
 
 
+def test_the_bootstrap_interval_is_near_the_analytic_one():
+    outcome, marker = drawn_cohort(200, 9)
+    found = bootstrap_time_dependent_auc(outcome, marker, 20, n_resamples=400, seed=1)
+    analytic = time_dependent_auc(outcome, marker, 20)
+    assert found.value == analytic.auc[0]
+    assert found.n_events == analytic.n_cases[0]
+    width = analytic.ci_high[0] - analytic.ci_low[0]
+    assert found.ci_high - found.ci_low == pytest.approx(width, rel=0.15)
+    assert found == bootstrap_time_dependent_auc(outcome, marker, 20, n_resamples=400, seed=1)
+
+
 def test_censoring_learned_elsewhere_is_taken_as_known():
     """Then the error is that of a weighted pair statistic, here by brute force over pairs."""
-    outcome, marker = drawn(200, 6)
+    outcome, marker = drawn_cohort(200, 6)
     known = time_dependent_auc(outcome, marker, 25.0, train=outcome)
     from hccsurv_core.stats.censoring import censoring_survival
 
@@ -189,7 +161,7 @@ def test_event_free_controls_leave_other_causes_out(cohorts):
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10**6), st.integers(0, 2))
 def test_only_the_order_of_scores_matters_and_reversing_mirrors_the_area(seed, decimals):
-    outcome, marker = drawn(40, seed, decimals)
+    outcome, marker = drawn_cohort(40, seed, decimals)
     time = float(np.median(outcome.time_months)) + 0.25
     try:
         area = time_dependent_auc(outcome, marker, time)
@@ -204,14 +176,14 @@ def test_only_the_order_of_scores_matters_and_reversing_mirrors_the_area(seed, d
 
 
 def test_two_markers_that_rank_alike_do_not_differ():
-    outcome, marker = drawn(80, 7)
+    outcome, marker = drawn_cohort(80, 7)
     found = compare_time_dependent_auc(outcome, marker, 3 * marker - 1, [12.0, 24.0])
     assert found.difference.tolist() == [0, 0] and found.p.tolist() == [1, 1]
     assert json.loads(json.dumps(found.to_json()))["p"] == [1, 1]
 
 
 def test_results_are_plain_json():
-    outcome, marker = drawn(80, 7)
+    outcome, marker = drawn_cohort(80, 7)
     plain = json.loads(json.dumps(time_dependent_auc(outcome, marker, [12.0, 24.0]).to_json()))
     assert plain["eval_times"] == [12, 24] and plain["mean"]["n"] == 80
 
@@ -233,13 +205,13 @@ def test_horizons_that_cannot_be_judged_are_refused(times, error, message):
 
 
 def test_a_horizon_beyond_the_training_part_is_refused():
-    outcome, marker = drawn(60, 8)
+    outcome, marker = drawn_cohort(60, 8)
     short = outcome.censored_at(10)
     with pytest.raises(StatisticsError, match="nobody is followed beyond 12 months"):
         time_dependent_auc(outcome, marker, 12, train=short)
 
 
 def test_scores_of_the_wrong_shape_are_refused():
-    outcome, marker = drawn(60, 8)
+    outcome, marker = drawn_cohort(60, 8)
     with pytest.raises(InputError, match=r"\(60,\) or \(60, 2\)"):
         time_dependent_auc(outcome, np.stack([marker] * 3, axis=1), [12.0, 24.0])
