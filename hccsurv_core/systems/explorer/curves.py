@@ -21,9 +21,10 @@ from hccsurv_core.stats.logrank import (
     pairwise_log_rank,
 )
 from hccsurv_core.stats.restricted_mean import (
-    RestrictedMeanDifference,
+    RestrictedMean,
+    RestrictedMeanComparison,
+    compare_restricted_means,
     restricted_mean,
-    restricted_mean_difference,
 )
 from hccsurv_core.systems.explorer.grouping import Grouping
 
@@ -48,7 +49,7 @@ class GroupCurve:
     curve: KaplanMeier
     median: Estimate
     survival_at: tuple[Estimate, ...]
-    restricted_mean: Estimate | None
+    restricted_mean: RestrictedMean | None
     few_from_months: float | None
 
     @property
@@ -89,7 +90,7 @@ class GroupComparison:
         pairs: two by two with Holm's correction, for three groups or more.
         hazard_ratios: against the first group.
         restricted_horizon_months: up to where restricted means count.
-        differences: of restricted means, each group minus the first.
+        restricted_means: each group against the first, difference and ratio.
         searched_p: corrected p-value if the cut-off was searched; shown in place of the
             log-rank's.
         notes: sentences a reader must see.
@@ -104,7 +105,7 @@ class GroupComparison:
     pairs: tuple[PairwiseComparison, ...]
     hazard_ratios: tuple[HazardRatio, ...]
     restricted_horizon_months: float
-    differences: tuple[RestrictedMeanDifference, ...]
+    restricted_means: tuple[RestrictedMeanComparison, ...]
     searched_p: float | None
     notes: tuple[str, ...]
     n_missing: int
@@ -170,7 +171,7 @@ def compare_groups(
         pairs=tuple(pairwise_log_rank(kept, names, order=labels)) if len(curves) > 2 else (),
         hazard_ratios=ratios,
         restricted_horizon_months=tau,
-        differences=_differences(parts, labels, tau, level),
+        restricted_means=_against_first(kept, names, labels, tau, level),
         searched_p=grouping.searched_p,
         notes=_notes(curves, grouping, ratios),
         n_missing=grouping.n_missing,
@@ -238,13 +239,19 @@ def _hazard_ratios(
     return tuple(rows)
 
 
-def _differences(
-    parts: list[SurvivalOutcome], labels: list[str], tau: float, level: float
-) -> tuple[RestrictedMeanDifference, ...]:
-    found = [
-        _or_none(restricted_mean_difference, part, parts[0], tau, level=level) for part in parts[1:]
-    ]
-    return tuple(d for d in found if d is not None)
+def _against_first(
+    outcome: SurvivalOutcome, names: np.ndarray, labels: list[str], tau: float, level: float
+) -> tuple[RestrictedMeanComparison, ...]:
+    found = []
+    for label in labels[1:]:
+        two = (names == label) | (names == labels[0])
+        found.append(
+            _or_none(
+                compare_restricted_means, outcome.subset(two), names[two], tau_months=tau,
+                level=level, order=(labels[0], label),
+            )
+        )  # fmt: skip
+    return tuple(c for c in found if c is not None)
 
 
 def _notes(
