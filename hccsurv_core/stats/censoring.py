@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hccsurv_core.errors import InputError
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.risk_sets import checked_weights, sum_by, sum_from
+from hccsurv_core.stats.steps import step_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +26,11 @@ class CensoringSurvival:
 
     def at(self, t: ArrayLike) -> np.ndarray:
         """G(t): not censored up to and including ``t``; shaped like ``t``."""
-        return self._value(t, "right")
+        return step_value(self.times, self.survival, t, start=1.0)
 
     def before(self, t: ArrayLike) -> np.ndarray:
         """G(t−): not censored before ``t``; shaped like ``t``. The weight of an event at ``t``."""
-        return self._value(t, "left")
-
-    def _value(self, t: ArrayLike, side: str) -> np.ndarray:
-        wanted = np.asarray(t, dtype=np.float64)
-        if np.isnan(wanted).any():
-            raise InputError("a time is missing", source="t")
-        position = np.searchsorted(self.times, wanted, side=side)  # type: ignore[call-overload]
-        return np.concatenate(([1.0], self.survival))[position]
+        return step_value(self.times, self.survival, t, start=1.0, side="left")
 
 
 def censoring_survival(

@@ -19,6 +19,7 @@ from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.plain import plain_numbers
 from hccsurv_core.stats.probability_interval import IntervalKind, probability_interval
 from hccsurv_core.stats.risk_sets import checked_weights, sum_by, sum_from
+from hccsurv_core.stats.steps import count_from, step_value
 
 #: A quantile that falls within this of a step's height lies on a flat part of the curve: the
 #: middle of that part is taken, as R does (its tolerance too).
@@ -81,8 +82,7 @@ class KaplanMeier:
 
     def at_risk_at(self, t: ArrayLike) -> np.ndarray:
         """How many have a time >= ``t``: the row under a plot. Shaped like ``t``."""
-        position = np.searchsorted(self.times, _numbers(t), side="left")
-        return np.append(self.at_risk, 0)[position]
+        return count_from(self.times, self.at_risk, t)
 
     def quantile(self, p: float) -> Estimate:
         """The time by which a share ``p`` of patients has had the event, with its interval.
@@ -129,11 +129,9 @@ class KaplanMeier:
         }
 
     def _step(self, values: np.ndarray, t: ArrayLike, *, start: float, extend: bool) -> np.ndarray:
-        wanted = _numbers(t)
-        found = np.concatenate(([start], values))[np.searchsorted(self.times, wanted, side="right")]
-        if extend or self.survival[-1] == 0:
-            return found
-        return np.where(wanted > self.times[-1], np.nan, found)
+        known = extend or self.survival[-1] == 0
+        until = math.inf if known else float(self.times[-1])
+        return step_value(self.times, values, t, start=start, until=until)
 
 
 def fit_kaplan_meier(
@@ -273,13 +271,3 @@ def _time_of(times: np.ndarray, height: np.ndarray, p: float) -> float:
     if abs(p - end) < _FLAT:
         return float(x[lower] + last) / 2
     return float(x[lower] + x[upper]) / 2 if upper < y.size else math.nan
-
-
-def _numbers(t: ArrayLike) -> np.ndarray:
-    try:
-        values = np.asarray(t, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("times must be numbers", source="t") from error
-    if np.isnan(values).any():
-        raise InputError("a time is missing", source="t")
-    return values

@@ -19,6 +19,7 @@ from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.groups import Groups, read_groups
 from hccsurv_core.stats.p_values import chi_squared_p, format_p, normal_p
 from hccsurv_core.stats.plain import plain_number, plain_numbers
+from hccsurv_core.stats.score_test import RANK_TOLERANCE, score_chi_squared
 
 #: How the difference at each event time is weighted (n at risk, S pooled Kaplan-Meier):
 #: ``logrank`` 1; ``gehan-wilcoxon`` n; ``tarone-ware`` √n; ``peto-peto`` Π(1 − d/(n + 1)) up to
@@ -26,9 +27,6 @@ from hccsurv_core.stats.plain import plain_number, plain_numbers
 #: ``fleming-harrington`` S(t−)^ρ·(1 − S(t−))^γ, which for γ = 0 is R's ``survdiff(rho =)`` and
 #: for ρ = 1, γ = 0 what R calls the Peto & Peto modification of the Gehan-Wilcoxon test.
 Weighting = Literal["logrank", "gehan-wilcoxon", "tarone-ware", "peto-peto", "fleming-harrington"]
-
-#: Eigenvalues of the covariance below this share of the largest are zero but for rounding.
-_RANK_TOLERANCE = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +198,7 @@ def log_rank_trend(
     result = _test(outcome, sorted_groups, in_strata, weighting, rho, gamma)
     centered = used - used.mean()
     variance = float(centered @ result.covariance @ centered)
-    if variance <= _RANK_TOLERANCE * np.trace(result.covariance) * np.ptp(used) ** 2:
+    if variance <= RANK_TOLERANCE * np.trace(result.covariance) * np.ptp(used) ** 2:
         raise StatisticsError(
             "groups with different scores never meet at an event", source="groups"
         )
@@ -272,7 +270,7 @@ def _test(
     expected = (weight * d) @ share
     spread = weight**2 * d * (n - d) / np.maximum(n - 1, 1)
     covariance = np.diag(spread @ share) - share.T @ (spread[:, None] * share)
-    statistic, dof = _quadratic_form(observed - expected, covariance)
+    statistic, dof = score_chi_squared(observed - expected, covariance)
     p, log10_p = chi_squared_p(statistic, dof)
     return LogRankResult(
         groups=groups.labels,
@@ -362,21 +360,6 @@ def _product_within(factors: np.ndarray, stratum: np.ndarray) -> tuple[np.ndarra
     first = np.searchsorted(stratum, stratum, side="left")
     before = np.exp(running[:-1] - running[first])
     return before, before * factors
-
-
-def _quadratic_form(difference: np.ndarray, covariance: np.ndarray) -> tuple[float, int]:
-    """u'·V⁻·u with the generalized inverse, and the rank of V."""
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > _RANK_TOLERANCE * max(float(values[-1]), 0.0)
-    if values[-1] <= 0 or not kept.any():
-        raise StatisticsError(
-            "the groups are never under observation together while some have the event and "
-            "others do not",
-            source="groups",
-            remedy="choose groups, strata or a weighting that overlap in time",
-        )
-    projected = vectors[:, kept].T @ difference
-    return float(np.sum(projected**2 / values[kept])), int(kept.sum())
 
 
 def _holm(p: np.ndarray) -> np.ndarray:
