@@ -109,7 +109,8 @@ class CoxModel:
         from scipy.stats import norm
 
         half = norm.ppf(0.5 + level / 2) * self.std_error
-        return np.exp(self.coef - half), np.exp(self.coef + half)
+        with np.errstate(over="ignore"):  # a runaway coefficient: its upper bound is infinite
+            return np.exp(self.coef - half), np.exp(self.coef + half)
 
     def likelihood_ratio_test(self) -> tuple[float, int, float]:
         """Chi-square, degrees of freedom and p-value against the model without covariates."""

@@ -170,8 +170,8 @@ def group_by_search(
         raise StatisticsError("is missing in everybody", source=variable)
     found = optimal_cutpoint(numbers[known], outcome.subset(known), min_share=min_share)
     grouped = group_by_cutoffs(
-        numbers, variable, [found.value], unit=unit,
-        origin=f"cut-off searched among {found.n_cutpoints} (largest log-rank statistic)",
+        numbers, variable, [found.cutpoint.value], unit=unit,
+        origin=f"cut-off searched among {found.n_cuts} (largest {found.statistic_name})",
     )  # fmt: skip
     return Grouping(
         grouped.variable, grouped.labels, grouped.code, grouped.origin, grouped.cutoffs,
