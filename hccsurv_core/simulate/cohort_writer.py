@@ -165,8 +165,8 @@ def write_simulated_cohort(
         info = replace(spec.describe(), seed=seed, versions=_versions(), simulated=True)
         write_cohort(staging, table, info)
         truth.to_csv(staging / TRUTH_TABLE_FILE, index=False, lineterminator="\n")
-        found = {"n": n, "seed": seed, **spec.check(table, truth)}
-        text = json.dumps(_plain(found), ensure_ascii=False, indent=2, allow_nan=False)
+        found = _plain({"n": n, "seed": seed, **spec.check(table, truth)})
+        text = json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False)
         (staging / TRUTH_FILE).write_text(text + "\n", encoding="utf-8")
         _replace_contents(folder, staging)
     finally:
