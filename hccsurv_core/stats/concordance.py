@@ -21,6 +21,7 @@ from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.censoring import censoring_survival
 from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.resampling import (
     bootstrap_p,
     describe,
@@ -46,8 +47,8 @@ def harrell_c(outcome: SurvivalOutcome, risk_score: ArrayLike) -> float:
         InputError: shapes differ or a score is missing.
         StatisticsError: no two patients can be compared.
     """
-    pairs = _Pairs(outcome, _checked_score(outcome, risk_score))
-    return pairs.concordance(np.ones((1, len(outcome)), np.float32), None)[0]
+    pairs, _ = _prepare(outcome, risk_score, "harrell", None, None)
+    return pairs.value(None)
 
 
 def uno_c(
@@ -70,9 +71,8 @@ def uno_c(
         InputError: shapes differ or a score is missing.
         StatisticsError: no two patients can be compared, or G is 0 where it is needed.
     """
-    pairs = _Pairs(outcome, _checked_score(outcome, risk_score), horizon_months)
-    weight = 1.0 / _censoring_before(train or outcome, pairs.event_time) ** 2
-    return pairs.concordance(np.ones((1, len(outcome)), np.float32), weight[None])[0]
+    pairs, weight = _prepare(outcome, risk_score, "uno", train, horizon_months)
+    return pairs.value(weight)
 
 
 def estimate_concordance(
@@ -92,7 +92,8 @@ def estimate_concordance(
     With "uno" the censoring is estimated anew in each resample, unless ``train`` is given.
     ``device`` is "cpu", "cuda" or "auto"; the answer is the same.
     """
-    pairs, value = _prepare(outcome, risk_score, method, train, horizon_months)
+    pairs, weight = _prepare(outcome, risk_score, method, train, horizon_months)
+    value = pairs.value(weight)
     draws = _draw(pairs, outcome, method, train, n_resamples, seed, device)
     low, high = percentile_bounds(draws, level)
     return Estimate(
@@ -116,8 +117,8 @@ def compare_concordance(
     """C of a minus C of b on the same patients, with a paired bootstrap interval and p-value."""
     values, draws = [], []
     for score in (risk_score_a, risk_score_b):
-        pairs, value = _prepare(outcome, score, method, train, horizon_months)
-        values.append(value)
+        pairs, weight = _prepare(outcome, score, method, train, horizon_months)
+        values.append(pairs.value(weight))
         draws.append(_draw(pairs, outcome, method, train, n_resamples, seed, device))
     difference = draws[0] - draws[1]
     low, high = percentile_bounds(difference, level)
@@ -128,12 +129,27 @@ def compare_concordance(
     return estimate, bootstrap_p(difference)
 
 
-def harrell_c_std_error(outcome: SurvivalOutcome, risk_score: ArrayLike) -> float:
-    """Standard error of Harrell's C by the infinitesimal jackknife, as R's survival::concordance.
+def jackknife_concordance(
+    outcome: SurvivalOutcome,
+    risk_score: ArrayLike,
+    *,
+    method: str = "harrell",
+    train: SurvivalOutcome | None = None,
+    horizon_months: float | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """C with the Wald interval of its infinitesimal jackknife, as R's survival::concordance.
 
-    One pass and no resampling: for a first answer on a large cohort.
+    One pass and no resampling: for an answer at once on a large cohort. For "uno" the censoring
+    weights are taken as known.
     """
-    return _Pairs(outcome, _checked_score(outcome, risk_score)).jackknife_error()
+    pairs, weight = _prepare(outcome, risk_score, method, train, horizon_months)
+    value, error = pairs.jackknife(weight)
+    half = normal_quantile(level) * error
+    return Estimate(
+        value, max(0.0, value - half), min(1.0, value + half), level,
+        "infinitesimal jackknife, Wald", len(outcome), outcome.n_events,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,23 +226,28 @@ class _Pairs:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(comparable > 0, concordant / comparable, np.nan)
 
-    def jackknife_error(self) -> float:
-        """Root of the summed squared influence of each patient on C."""
+    def value(self, event_weight: np.ndarray | None) -> float:
+        """C of everybody."""
+        everybody = np.ones((1, self.score.size), np.float32)
+        weight = None if event_weight is None else event_weight[None]
+        return float(self.concordance(everybody, weight)[0])
+
+    def jackknife(self, event_weight: np.ndarray | None) -> tuple[float, float]:
+        """C, and the root of the summed squared influence of each patient on it."""
         n = self.score.size
-        later = self.sorted.first_later
+        later, position = self.sorted.first_later, self.sorted.event_position
+        weight = np.ones(position.size) if event_weight is None else event_weight
         concordant = np.zeros(n)
         comparable = np.zeros(n)
-        comparable[self.sorted.event_position] += n - later
-        comparable += np.searchsorted(np.sort(later), np.arange(n), side="right")
-        total = 0.0
+        comparable[position] += weight * (n - later)
+        comparable += np.cumsum(np.bincount(later, weight, n + 1))[:n]
         for rows, first, agreement in self.blocks():
-            own = agreement.sum(1, dtype=np.float64)
-            total += own.sum()
-            concordant[self.sorted.event_position[rows]] += own
-            concordant[first:] += agreement.sum(0, dtype=np.float64)
-        pairs = float((n - later).sum())
-        influence = (concordant - comparable * total / pairs) / pairs
-        return float(np.sqrt((influence**2).sum()))
+            concordant[position[rows]] += weight[rows] * agreement.sum(1, dtype=np.float64)
+            concordant[first:] += weight[rows] @ agreement
+        # Each pair is in two patients' sums.
+        pairs, good = comparable.sum() / 2, concordant.sum() / 2
+        influence = (concordant - comparable * good / pairs) / pairs
+        return float(good / pairs), float(np.sqrt((influence**2).sum()))
 
 
 def _on_cpu(pairs: _Pairs, counts: np.ndarray, row_weight: np.ndarray) -> np.ndarray:
@@ -263,17 +284,17 @@ def _prepare(
     method: str,
     train: SurvivalOutcome | None,
     horizon_months: float | None,
-) -> tuple[_Pairs, float]:
+) -> tuple[_Pairs, np.ndarray | None]:
+    """The pairs, and the weight of each event's (None is 1)."""
     if method not in METHODS:
         raise InputError(
             f"no concordance is called {method!r}", source="concordance",
             remedy=f"use {' or '.join(METHODS)}",
         )  # fmt: skip
     pairs = _Pairs(outcome, _checked_score(outcome, risk_score), horizon_months)
-    weight = None
-    if method == "uno":
-        weight = 1.0 / _censoring_before(train or outcome, pairs.event_time)[None] ** 2
-    return pairs, float(pairs.concordance(np.ones((1, len(outcome)), np.float32), weight)[0])
+    if method == "harrell":
+        return pairs, None
+    return pairs, 1.0 / _censoring_before(train or outcome, pairs.event_time) ** 2
 
 
 def _draw(

@@ -52,7 +52,7 @@ out <- list(
   concordance = list(
     efron = { c <- concordance(efron); list(c = unname(c$concordance), var = unname(c$var), count = unname(c$count)) },
     tied = { c <- concordance(tied); list(c = unname(c$concordance), var = unname(c$var), count = unname(c$count)) },
-    uno = { c <- concordance(efron, timewt = "n/G2"); list(c = unname(c$concordance)) },
+    uno = { c <- concordance(efron, timewt = "n/G2"); list(c = unname(c$concordance), var = unname(c$var)) },
     uno_tau = { c <- concordance(efron, timewt = "n/G2", ymax = 500); list(c = unname(c$concordance)) },
     karno_tied = { c <- concordance(Surv(time, dead) ~ ph.karno, lung, reverse = FALSE); list(c = unname(c$concordance), var = unname(c$var)) }
   )

@@ -16,7 +16,7 @@ from hccsurv_core.models.proportional_hazards import (
     check_proportional_hazards,
 )
 from hccsurv_core.outcome import SurvivalOutcome
-from hccsurv_core.stats.concordance import estimate_concordance, harrell_c, harrell_c_std_error
+from hccsurv_core.stats.concordance import estimate_concordance, jackknife_concordance
 from hccsurv_core.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -191,14 +191,7 @@ def _concordance(
     score = model.linear_predictor(design.matrix)
     if n_resamples:
         return estimate_concordance(outcome, score, n_resamples=n_resamples, seed=seed, level=level)
-    from scipy.stats import norm
-
-    value, error = harrell_c(outcome, score), harrell_c_std_error(outcome, score)
-    half = float(norm.ppf(0.5 + level / 2)) * error
-    return Estimate(
-        value, max(0.0, value - half), min(1.0, value + half), level,
-        "infinitesimal jackknife", model.n, model.n_events,
-    )  # fmt: skip
+    return jackknife_concordance(outcome, score, level=level)
 
 
 def _notes(model: CoxModel, design: Design, n: int) -> tuple[str, ...]:
