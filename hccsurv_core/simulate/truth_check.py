@@ -158,6 +158,8 @@ def _design(table: DataFrame, covariates: Sequence[str], fitted: NDArray[np.bool
                 parts[f"{name}={level}"] = (column == level).astype(float)
         else:
             values = column.astype(float)
+            if values[fitted].isna().all():
+                continue
             values = values.fillna(values[fitted].median())
             spread = values[fitted].std()
             parts[name] = (values - values[fitted].mean()) / (spread if spread > 0 else 1.0)
