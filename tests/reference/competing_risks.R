@@ -59,12 +59,14 @@ out$gray <- list(
   small_groups = rep(1:3, 4)
 )
 
-# Fine-Gray regression, iterated until nothing moves.
+# Fine-Gray regression. crr stops early by its own rule; started again where it stopped, once
+# more and once more, it arrives where nothing moves.
 fine_gray <- function(time, cause, x, failcode, predict_x = NULL, groups = NULL) {
   arguments <- list(ftime = time, fstatus = cause, cov1 = as.matrix(x), failcode = failcode,
-                    gtol = 1e-14, maxiter = 50)
+                    gtol = 1e-12)
   if (!is.null(groups)) arguments$cengroup <- groups
   fit <- do.call(crr, arguments)
+  for (again in 1:3) fit <- do.call(crr, c(arguments, list(init = fit$coef)))
   result <- list(names = colnames(x), coef = unname(fit$coef), variance = unname(fit$var),
                  std_error = sqrt(diag(fit$var)), log_likelihood = fit$loglik,
                  log_likelihood_null = fit$loglik.null, time = fit$uftime, jump = fit$bfitj,
@@ -80,8 +82,9 @@ m <- mgus2[complete.cases(mgus2[, c("age", "hgb", "creat", "mspike")]), ]
 mx <- cbind(age = m$age, male = as.numeric(m$sex == "M"), hgb = m$hgb, creat = m$creat,
             mspike = m$mspike)
 p <- pbc[complete.cases(pbc[, c("age", "bili", "albumin", "protime", "edema")]), ]
-px <- cbind(age = p$age, log_bili = log(p$bili), albumin = p$albumin, protime = p$protime,
-            edema = p$edema)
+# Nearly centered, for the sake of crr, which does not do so itself.
+px <- cbind(age = p$age - 50, log_bili = log(p$bili), albumin = p$albumin - 3.5,
+            protime = p$protime - 10.5, edema = p$edema)
 someone <- rbind(c(60, 1, 13, 1, 1), c(80, 0, 10, 2, 0.5))
 out$fine_gray <- list(
   mgus2_1 = fine_gray(m$time, m$cause, mx, 1, someone),
