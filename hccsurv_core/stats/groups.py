@@ -45,7 +45,8 @@ def read_groups(
     Args:
         values: (n,) a label for each patient: text, numbers or booleans.
         n: how many patients there are.
-        order: all labels in the order wanted; without it they are sorted.
+        order: all labels in the order wanted (those that nobody has are passed over); without it
+            they are sorted.
         source: what to name in messages.
         at_least: how many groups the question needs.
 
@@ -57,7 +58,8 @@ def read_groups(
     raw = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
     if raw.shape != (n,):
         raise InputError(f"{n} patients but labels of shape {raw.shape}", source=source)
-    items = raw.tolist()
+    # Plain Python values, so that results can be written as JSON.
+    items = [item.item() if isinstance(item, np.generic) else item for item in raw.tolist()]
     missing = [i for i, item in enumerate(items) if _is_missing(item)]
     if missing:
         raise InputError(
