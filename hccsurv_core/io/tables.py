@@ -212,21 +212,27 @@ def read_table(
             "options": options.to_json(),
             "limits": limits.to_dict(),
         }
-        reader = _TableDecoder(limits)
-        try:
-            told = reader.ask(command, progress)
-        except DecoderDiedError as error:
-            raise DecoderFailedError(error.what, source=shown, remedy=_LEAVE_OUT) from error
-        except InputError as error:
-            raise error.with_source(shown) from error
-        finally:
-            reader.kill()
+        told = _ask(command, shown, limits, progress)
         try:
             return load_grid(told, workspace, shown, options, limits)
         except _GARBAGE as error:
             raise DecoderFailedError(
                 "the process that reads tables answered with garbage", source=shown
             ) from error
+
+
+def _ask(
+    command: dict[str, Any], shown: str, limits: TableLimits, progress: Progress
+) -> dict[str, Any]:
+    reader = _TableDecoder(limits)
+    try:
+        return reader.ask(command, progress)
+    except DecoderDiedError as error:
+        raise DecoderFailedError(error.what, source=shown, remedy=_LEAVE_OUT) from error
+    except InputError as error:
+        raise error.with_source(shown) from error
+    finally:
+        reader.kill()
 
 
 _LEAVE_OUT = "save the table again as CSV or XLSX, with fewer rows or columns if it is very large"

@@ -1,0 +1,329 @@
+"""Sensible guesses of what a table's columns mean, for a person to confirm or correct."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hccsurv_core.cohort.cell_values import (
+    FALSE_TEXTS,
+    TRUE_TEXTS,
+    Reading,
+    code_key,
+    decimal_votes,
+    guess_date_order,
+    is_missing_text,
+    plain_code,
+    read_dates,
+    read_numbers,
+)
+from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec
+from hccsurv_core.cohort.endpoint_guess import guess_endpoints
+from hccsurv_core.cohort.quantities import find_quantity, spaced_name, unit_by_median, unit_in_name
+from hccsurv_core.io.tables import BOOLEAN, DATE, RawColumn, RawTable
+
+#: A column is of a kind if this share of its filled cells reads so; the others are then shown.
+_MOST = 0.8
+#: Whole numbers are codes of classes if there are at most so many, none above ``_TOP_CODE``.
+_FEW_CODES, _TOP_CODE = 6, 20
+#: A named quantity (AFP, tumor size) is coded only if it has very few values.
+_FEW_OF_QUANTITY = 3
+#: Below this many rows a few distinct values mean nothing.
+_ENOUGH_ROWS = 15
+_MOST_LEVELS = 50
+#: Rows for each patient, on average, from which a table with dates is one of visits.
+_VISITS_EACH = 1.2
+
+_ID = re.compile(
+    r"(patient|pat|subject|case|record|study|person|hospital|medical record|sample)s? ?(id|no|nr|number|code|key|identifier)s?"
+    r"|pid|id|mrn|identifier|usubjid|subjid|patid|ptid|bcr patient.*|住院号|病历号|患者(编号|id)|登记号"
+)
+_WEAK_ID = re.compile(
+    r"number|no|nr|patients?|subjects?|case|index|row( ?names?)?|编号|序号|column a|unnamed 0|\w+ id"
+)
+_SEX = re.compile(r"sex.*|gender.*|geschlecht|male|female|men|women|性别|sexe|sexo|is (fe)?male")
+_VISIT = re.compile(
+    r".*\b(visit|exam\w*|scan|follow ?up|fu|assessment|imaging|measure\w*|observation|encounter)\b.*|date|datum|time ?point|检查日期|就诊日期"
+)
+_PERSONAL = re.compile(
+    r".*\b(first|last|sur|full|given|family|patient) ?names?\b.*|name|vorname|nachname|姓名|.*\b(phone|telephone|mobile|e ?mail|address|street|ssn|social security|passport)\b.*"
+    r"|.*(电话|地址|身份证).*|(date of birth|dob|birth ?da(te|y)|geburtsdatum|出生日期)"
+)
+_GROUP = re.compile(
+    r"(study )?(arm|group|groups|treatment( (arm|group))?|trt|rx|therapy|cohort|split|set|cent(er|re)|hospital|site|stage|(bclc|tnm|okuda|clip|cnlc)( stage)?|child ?pugh (class|grade|stage)|分组|组别|治疗方式)"
+)
+_MALE = frozenset(["male", "m", "man", "männlich", "maennlich", "homme", "h", "男", "boy"])
+_FEMALE = frozenset(["female", "f", "w", "woman", "weiblich", "femme", "女", "girl"])
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """What a column's cells look like, each share weighted by how often a text occurs."""
+
+    filled: int
+    numbers: float
+    dates: float
+    words: float  # share of yes/no words
+    values: np.ndarray  # distinct numbers
+    median: float
+    keys: tuple[str, ...]  # distinct levels, case and spaces aside, in order of appearance
+    unique: bool
+
+
+def guess_mapping(raw: RawTable) -> ColumnMapping:
+    """Guess what every column means and which outcomes the table holds.
+
+    Args:
+        raw: a table as read.
+
+    Returns:
+        A mapping that passes :func:`~hccsurv_core.cohort.column_mapping.check_mapping`. Nothing
+        in it is certain: names and values were all there was to go by.
+    """
+    votes = np.array([decimal_votes(column) for column in raw.columns]).sum(axis=0)
+    default = "," if votes[1] > votes[0] else "."
+    specs, profiles = [], []
+    for column in raw.columns:
+        decimal = _decimal(column, default)
+        profile = _profile(column, decimal)
+        specs.append(_guess_column(column, profile, decimal))
+        profiles.append(profile)
+    _choose_patient_id(raw, specs, profiles)
+    _keep_one(specs)
+    layout = _choose_visit(raw, specs)
+    mapping = ColumnMapping(tuple(specs), layout=layout)
+    for endpoint in guess_endpoints(raw, mapping):
+        mapping = mapping.with_endpoint(endpoint)
+    return mapping
+
+
+def _decimal(column: RawColumn, default: str) -> str:
+    point, comma = decimal_votes(column)
+    if point == comma:
+        return default
+    return "," if comma > point else "."
+
+
+def _profile(column: RawColumn, decimal: str) -> _Profile:
+    counts = column.counts()
+    known = np.array([not is_missing_text(text) for text in column.texts], dtype=bool)
+    filled = int(counts[known].sum())
+    if filled == 0:
+        return _Profile(0, 0, 0, 0, np.empty(0), float("nan"), (), False)
+    numbers = read_numbers(column, decimal)
+    # "<20" and "45 mm" are numbers that somebody must look at, not another kind of column.
+    as_number = np.isin(numbers.readings, (Reading.FINE, Reading.LIMIT, Reading.WITH_UNIT))
+    number_share = counts[as_number].sum() / filled
+    fine = numbers.readings == Reading.FINE
+    values = numbers.values[fine]
+    median = float(np.median(np.repeat(values, counts[fine]))) if fine.any() else float("nan")
+    date_share = 0.0
+    typed_dates = column.kinds == DATE
+    if typed_dates.any() or number_share < _MOST or _looks_like_compact_dates(values):
+        order, _ = guess_date_order(column.texts)
+        dates = read_dates(column, order)
+        date_share = counts[dates.readings == Reading.FINE].sum() / filled
+    words = [code_key(text) in TRUE_TEXTS | FALSE_TEXTS for text in column.texts]
+    word_share = counts[np.array(words) | (column.kinds == BOOLEAN)].sum() / filled
+    keys = dict.fromkeys(code_key(text) for text, k in zip(column.texts, known, strict=True) if k)
+    unique = counts[known].max() == 1 and filled >= 0.95 * len(column.codes)
+    return _Profile(
+        filled, number_share, date_share, word_share, np.unique(values), median, tuple(keys), unique
+    )  # fmt: skip
+
+
+def _looks_like_compact_dates(values: np.ndarray) -> bool:
+    """True for numbers such as 20150304."""
+    return bool(len(values)) and bool(
+        ((values > 19_000_100) & (values < 21_000_000)).mean() > _MOST
+    )
+
+
+def _guess_column(column: RawColumn, profile: _Profile, decimal: str) -> ColumnSpec:
+    name = spaced_name(column.name)
+    spec = ColumnSpec(column.name, decimal=decimal)
+    if profile.filled == 0:
+        return replace(spec, role="ignored", kind="text")
+    if _PERSONAL.fullmatch(name):
+        kind = "date" if profile.dates >= _MOST else "text"
+        order, _ = guess_date_order(column.texts)
+        return replace(spec, role="personal", kind=kind, date_order=order)
+    if _SEX.fullmatch(name) and len(profile.keys) <= 4:
+        return _guess_sex(column, name, spec)
+    if profile.dates >= _MOST:
+        order, _ = guess_date_order(column.texts)
+        return replace(spec, kind="date", date_order=order)
+    if _is_boolean(profile):
+        return replace(spec, kind="boolean", codes=_boolean_codes(column), role=_role(name))
+    if profile.numbers >= _MOST:
+        return _guess_number(column, name, profile, spec)
+    return _guess_text(column, name, profile, spec)
+
+
+def _role(name: str) -> str:
+    return "group" if _GROUP.fullmatch(name) else "variable"
+
+
+def _is_boolean(profile: _Profile) -> bool:
+    keys = set(profile.keys)
+    if keys <= {"0", "1"}:
+        return True
+    # A column of numbers that happens to hold many 0 and 1 is none.
+    return (
+        profile.words >= _MOST
+        and profile.numbers < _MOST
+        and len(keys & TRUE_TEXTS) <= 1
+        and len(keys & FALSE_TEXTS) <= 1
+    )
+
+
+def _boolean_codes(column: RawColumn) -> dict[str, int]:
+    codes: dict[str, int] = {}
+    for text in column.texts:
+        key = code_key(text)
+        if key in TRUE_TEXTS or key in FALSE_TEXTS:
+            codes.setdefault(plain_code(text), int(key in TRUE_TEXTS))
+    return dict(sorted(codes.items(), key=lambda item: item[1]))
+
+
+def _guess_number(column: RawColumn, name: str, profile: _Profile, spec: ColumnSpec) -> ColumnSpec:
+    quantity = find_quantity(column.name)
+    if _is_coded(profile, quantity is not None, quantity is not None and quantity.counted):
+        return replace(spec, kind="category", levels=_levels(column), role=_role(name))
+    if quantity is None:
+        return replace(spec, kind="number")
+    unit, source = unit_in_name(column.name, quantity), "name"
+    if unit is None:
+        unit, source = unit_by_median(profile.median, quantity), "range"
+    if unit is None:
+        unit, source = quantity.unit, "assumed"
+    role = quantity.key if quantity.key in ("age", "height", "weight") else "variable"
+    only = len(quantity.all_units) == 1
+    return replace(
+        spec,
+        kind="number",
+        quantity=quantity.key,
+        unit=unit or None,
+        unit_from="name" if only else source,
+        role=role,
+    )
+
+
+def _is_coded(profile: _Profile, is_quantity: bool, is_count: bool) -> bool:
+    values = profile.values
+    if profile.filled < _ENOUGH_ROWS or profile.numbers < 1 or not len(values):
+        return False
+    whole = bool((values == np.round(values)).all() and values[0] >= 0 and values[-1] <= _TOP_CODE)
+    few = 2 if is_count else _FEW_OF_QUANTITY if is_quantity else _FEW_CODES
+    return whole and len(values) <= few
+
+
+def _levels(column: RawColumn) -> tuple[str, ...]:
+    """Distinct levels, one spelling each (the most frequent); numbers in order, texts by name."""
+    counts = column.counts()
+    best: dict[str, int] = {}
+    for at in np.argsort(-counts, kind="stable"):
+        text = column.texts[at]
+        if not is_missing_text(text):
+            best.setdefault(code_key(text), int(at))
+    texts = [plain_code(column.texts[at]) for at in best.values()]
+    return tuple(sorted(texts, key=_level_order))
+
+
+def _level_order(text: str) -> tuple[bool, float, str]:
+    try:
+        return False, float(text.replace(",", ".")), text
+    except ValueError:
+        return True, 0.0, text.casefold()
+
+
+def _guess_text(column: RawColumn, name: str, profile: _Profile, spec: ColumnSpec) -> ColumnSpec:
+    n = len(profile.keys)
+    if n <= _MOST_LEVELS and (n <= 0.5 * profile.filled or (n <= 2 and profile.filled <= 4)):
+        return replace(spec, kind="category", levels=_levels(column), role=_role(name))
+    identifier = profile.unique and not any(" " in key for key in profile.keys)
+    return replace(spec, kind="identifier" if identifier else "text")
+
+
+def _guess_sex(column: RawColumn, name: str, spec: ColumnSpec) -> ColumnSpec:
+    levels = _levels(column)
+    labels: dict[str, str] = {}
+    for text in levels:
+        key = code_key(text)
+        if key in _MALE or key in _FEMALE:
+            labels[text] = "male" if key in _MALE else "female"
+    if "male" in name.split() or "men" in name.split() or "is male" in name:
+        labels = {t: "male" if code_key(t) in TRUE_TEXTS else "female" for t in levels}
+    elif {"female", "women"} & set(name.split()):
+        labels = {t: "female" if code_key(t) in TRUE_TEXTS else "male" for t in levels}
+    if len(set(labels.values())) < len(labels) or len(labels) < len(levels):
+        labels = {}  # not all told, or two spellings that are no mere case: a person must say
+    return replace(spec, role="sex", kind="category", levels=levels, level_labels=labels)
+
+
+def _choose_patient_id(raw: RawTable, specs: list[ColumnSpec], profiles: list[_Profile]) -> None:
+    """Give the role to the likeliest column, by its name, else by its values."""
+    best, best_rank = None, 0
+    for at, (spec, profile) in enumerate(zip(specs, profiles, strict=True)):
+        rank = _id_rank(spec, profile, raw.n_rows, first=at == 0)
+        if rank > best_rank:
+            best, best_rank = at, rank
+    if best is not None:
+        specs[best] = replace(
+            specs[best], role="patient_id", kind="identifier", quantity=None, levels=(), codes={}
+        )
+
+
+def _id_rank(spec: ColumnSpec, profile: _Profile, n_rows: int, *, first: bool) -> int:
+    if spec.role in ("personal", "sex") or spec.kind == "date" or profile.filled < 0.9 * n_rows:
+        return 0
+    values, name = profile.values, spaced_name(spec.name)
+    if profile.numbers >= _MOST and (values != np.round(values)).any():
+        return 0
+    many = len(profile.keys) > 0.05 * n_rows or len(profile.keys) > 100
+    if _ID.fullmatch(name) and many:
+        return 5 if profile.unique else 4
+    if _WEAK_ID.fullmatch(name) and profile.unique:
+        return 3
+    if spec.kind == "identifier" and spec.quantity is None:
+        return 2 if first else 1
+    if first and profile.unique and len(values) == n_rows and values[-1] - values[0] == n_rows - 1:
+        return 1
+    return 0
+
+
+def _keep_one(specs: list[ColumnSpec]) -> None:
+    """Each of the roles that only one column may have stays with the first that has it."""
+    taken: set[str] = set()
+    for at, spec in enumerate(specs):
+        if spec.role in ("sex", "age", "height", "weight"):
+            if spec.role in taken:
+                specs[at] = replace(spec, role="variable")
+            taken.add(spec.role)
+
+
+def _choose_visit(raw: RawTable, specs: list[ColumnSpec]) -> str:
+    """The layout; where rows are visits, the column of their dates gets the role."""
+    patient = next((s for s in specs if s.role == "patient_id"), None)
+    if patient is None:
+        return "patients"
+    codes = raw.column(patient.name).codes
+    n_patients = len(np.unique(codes[codes >= 0]))
+    if n_patients == 0 or (codes >= 0).sum() < _VISITS_EACH * n_patients:
+        return "patients"
+    dates = [at for at, spec in enumerate(specs) if spec.kind == "date" and spec.role == "variable"]
+    named = [at for at in dates if _VISIT.fullmatch(spaced_name(specs[at].name))]
+    # A visit's date differs between a patient's rows; a date of surgery does not.
+    varying = [at for at in named or dates if _varies(codes, raw.columns[at].codes, n_patients)]
+    if not varying:
+        return "patients"
+    specs[varying[0]] = replace(specs[varying[0]], role="visit")
+    return "visits"
+
+
+def _varies(patients: np.ndarray, dates: np.ndarray, n_patients: int) -> bool:
+    known = (patients >= 0) & (dates >= 0)
+    pairs = np.unique(np.stack([patients[known], dates[known]]), axis=1).shape[1]
+    return pairs > _VISITS_EACH * n_patients
