@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
-_CAPTION_WIDTH = 108
+#: Characters of a caption line, by the inch.
+_CAPTION_WIDTH = 16.5
 
 
 def draw_for_print(
@@ -31,10 +32,10 @@ def draw_for_print(
     from matplotlib.figure import Figure
 
     table = chart.risk_table
-    words = [w for text in (chart.caption, *captions, RESEARCH_USE) if text
-             for w in textwrap.wrap(text, _CAPTION_WIDTH)]  # fmt: skip
-    table_inches = 0.0 if table is None else 0.19 * (len(table.labels) + 1)
     width = 4.8 if chart.square else WIDTH_INCHES
+    words = [w for text in (chart.caption, *captions, RESEARCH_USE) if text
+             for w in textwrap.wrap(text, int(_CAPTION_WIDTH * width))]  # fmt: skip
+    table_inches = 0.0 if table is None else 0.19 * (len(table.labels) + 1)
     figure = Figure(
         figsize=(width, height_inches + table_inches + 0.13 * len(words)),
         layout="constrained",
@@ -108,6 +109,8 @@ def _style(axes: Axes, chart: Chart) -> None:
         from matplotlib.ticker import PercentFormatter
 
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        if chart.square:
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     if chart.square:
         axes.set_aspect("equal", adjustable="box")
     handles, labels = axes.get_legend_handles_labels()

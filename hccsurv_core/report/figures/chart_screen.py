@@ -52,10 +52,7 @@ def draw_on_screen(chart: Chart, *, height: int = 440) -> Figure:
             "text": chart.title, "x": 0, "xref": "paper", "y": 1, "yref": "container",
             "yanchor": "top", "pad": {"t": 10}, "font": {"size": 15},
         },
-        legend={
-            "orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom",
-            "title": {"text": chart.legend_title}, "bgcolor": "rgba(0,0,0,0)",
-        },
+        legend={**_legend_place(chart), "title": {"text": chart.legend_title}},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
@@ -63,6 +60,15 @@ def draw_on_screen(chart: Chart, *, height: int = 440) -> Figure:
         dragmode="zoom",
     )  # fmt: skip
     return figure
+
+
+def _legend_place(chart: Chart) -> dict[str, Any]:
+    """Above the figure in a row; inside where the figure is square and leaves a corner free."""
+    if chart.square:
+        return {"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom",
+                "bgcolor": "rgba(128,128,128,0.12)"}  # fmt: skip
+    return {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom",
+            "bgcolor": "rgba(0,0,0,0)"}  # fmt: skip
 
 
 def _add(figure: Figure, series: Series, percent: bool) -> None:
@@ -156,6 +162,8 @@ def _axes(figure: Figure, chart: Chart) -> None:
         y["range"] = list(chart.y_range)
     if chart.percent:
         y["tickformat"] = ".0%"
+        if chart.square:
+            x["tickformat"] = ".0%"
     if chart.square:
         y["scaleanchor"] = "x"
         y["constrain"] = x["constrain"] = "domain"

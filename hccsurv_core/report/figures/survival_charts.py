@@ -71,10 +71,10 @@ def kaplan_meier_chart(
 def difference_words(comparison: GroupComparison) -> str:
     """The difference between the groups in words, with the p-value that applies."""
     if comparison.searched_p is not None:
-        return f"p {_equals(comparison.searched_p)} (corrected for the searched cut-off)"
+        return f"{p_words(comparison.searched_p)} (corrected for the searched cut-off)"
     if comparison.log_rank is None:
         return ""
-    return f"log-rank p {_equals(comparison.log_rank.p)}"
+    return f"log-rank {p_words(comparison.log_rank.p)}"
 
 
 def estimate_words(estimate: Estimate, *, percent: bool = False, digits: int = 1) -> str:
@@ -93,9 +93,10 @@ def estimate_words(estimate: Estimate, *, percent: bool = False, digits: int = 1
     return f"{text(estimate.value)}{unit} ({text(estimate.ci_low)}–{text(estimate.ci_high)})"
 
 
-def _equals(p: float) -> str:
+def p_words(p: float) -> str:
+    """ "p = 0.034", "p < 0.0001"."""
     words = format_p(p)
-    return words if words[0] in "<>" else f"= {words}"
+    return f"p {words}" if words[0] in "<>" else f"p = {words}"
 
 
 def _curve(group: GroupCurve, color: str, last: float, show_band: bool) -> Series:
