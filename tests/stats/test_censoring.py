@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError
@@ -72,6 +72,7 @@ def test_what_is_refused():
 rows = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_survival_times_censoring_is_the_share_still_followed(pairs):
     """Because of the tie rule S(t)·G(t) is exactly the share with a time beyond t."""
@@ -82,6 +83,7 @@ def test_survival_times_censoring_is_the_share_still_followed(pairs):
     np.testing.assert_allclose(product, followed, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_weight_of_any_observed_event_is_finite(pairs):
     time, event = (np.array(column) for column in zip(*pairs, strict=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError
@@ -181,6 +181,7 @@ def outcome_of(values) -> CompetingOutcome:
     return CompetingOutcome(time, cause, ("a", "b", "c"))
 
 
+@settings(deadline=None)
 @given(rows)
 def test_everybody_is_somewhere(values):
     """Incidences and the share without any event add up to 1; the latter is Kaplan-Meier's."""
@@ -193,6 +194,7 @@ def test_everybody_is_somewhere(values):
     assert sum(fitted.n_events) == any_cause.n_events
 
 
+@settings(deadline=None)
 @given(rows, st.randoms(use_true_random=False), st.sampled_from([0.5, 8.0]))
 def test_order_of_patients_and_unit_of_time_do_not_matter(values, random, factor):
     outcome = outcome_of(values)
@@ -206,6 +208,7 @@ def test_order_of_patients_and_unit_of_time_do_not_matter(values, random, factor
     np.testing.assert_array_equal(one.std_error, other.std_error)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=40))
 def test_a_single_cause_is_one_minus_kaplan_meier(values):
     time, event = (np.array(column) for column in zip(*values, strict=True))
@@ -218,6 +221,7 @@ def test_a_single_cause_is_one_minus_kaplan_meier(values):
     np.testing.assert_allclose(fitted.std_error[0], km.std_error, atol=1e-7)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_robust_error_is_the_derivative_by_case_weights(values):
     outcome = outcome_of(values[:12])

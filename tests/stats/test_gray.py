@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError, StatisticsError
@@ -114,6 +114,7 @@ def result_or_none(outcome, groups, **options):
         return None
 
 
+@settings(deadline=None)
 @given(rows, st.randoms(use_true_random=False))
 def test_names_of_groups_order_of_patients_and_clock_do_not_matter(values, random):
     time, cause, group = (np.array(column) for column in zip(*values, strict=True))
@@ -130,6 +131,7 @@ def test_names_of_groups_order_of_patients_and_clock_do_not_matter(values, rando
         assert other.statistic == pytest.approx(one.statistic, rel=1e-6, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_scores_add_up_to_nothing(values):
     time, cause, group = (np.array(column) for column in zip(*values, strict=True))

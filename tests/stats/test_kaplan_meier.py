@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError
@@ -223,6 +223,7 @@ outcomes = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, ma
 )
 
 
+@settings(deadline=None)
 @given(outcomes, st.randoms(use_true_random=False))
 def test_order_of_patients_does_not_matter(outcome, random):
     rows = list(range(len(outcome)))
@@ -232,6 +233,7 @@ def test_order_of_patients_does_not_matter(outcome, random):
     np.testing.assert_array_equal(one.ci_low, other.ci_low)
 
 
+@settings(deadline=None)
 @given(outcomes, st.sampled_from([0.5, 2.0, 8.0]))
 def test_another_unit_of_time_only_stretches_the_axis(outcome, factor):
     one = fit_kaplan_meier(outcome)
@@ -241,6 +243,7 @@ def test_another_unit_of_time_only_stretches_the_axis(outcome, factor):
     np.testing.assert_equal(one.median().value * factor, other.median().value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=40))
 def test_without_censoring_it_is_the_share_still_alive(times):
     outcome = SurvivalOutcome(times, np.ones(len(times), dtype=bool))
@@ -253,6 +256,7 @@ def test_without_censoring_it_is_the_share_still_alive(times):
     np.testing.assert_allclose(km.std_error[inside], binomial[inside], atol=1e-14)
 
 
+@settings(deadline=None)
 @given(outcomes)
 def test_shape_of_a_curve(outcome):
     km = fit_kaplan_meier(outcome)
@@ -266,6 +270,7 @@ def test_shape_of_a_curve(outcome):
     assert (km.n_event + km.n_censored).sum() == len(outcome)
 
 
+@settings(deadline=None)
 @given(outcomes)
 def test_robust_variance_is_the_derivative_by_case_weights(outcome):
     """Numerically: nudge each patient's weight and watch the curve."""

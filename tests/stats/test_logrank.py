@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError, StatisticsError
@@ -265,6 +265,7 @@ def test_or_none(outcome, group, **options):
 test_or_none.__test__ = False  # type: ignore[attr-defined]
 
 
+@settings(deadline=None)
 @given(rows)
 def test_names_of_groups_do_not_matter(values):
     outcome, group = outcome_and_groups(values)
@@ -275,6 +276,7 @@ def test_names_of_groups_do_not_matter(values):
     np.testing.assert_allclose(other.observed[::-1], one.observed)
 
 
+@settings(deadline=None)
 @given(rows, st.randoms(use_true_random=False), st.sampled_from([0.25, 2.0]))
 def test_order_of_patients_and_unit_of_time_do_not_matter(values, random, factor):
     outcome, group = outcome_and_groups(values)
@@ -287,6 +289,7 @@ def test_order_of_patients_and_unit_of_time_do_not_matter(values, random, factor
     assert other.statistic == pytest.approx(one.statistic, rel=1e-9, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_what_is_expected_adds_up_to_what_is_observed(values):
     outcome, group = outcome_and_groups(values)
@@ -298,6 +301,7 @@ def test_what_is_expected_adds_up_to_what_is_observed(values):
     assert 0 <= result.p <= 1
 
 
+@settings(deadline=None)
 @given(rows)
 def test_two_groups_trend_and_test_are_one(values):
     outcome, group = outcome_and_groups(values)
@@ -309,6 +313,7 @@ def test_two_groups_trend_and_test_are_one(values):
     assert np.sign(trend.z) == np.sign(np.round(result.observed[1] - result.expected[1], 12))
 
 
+@settings(deadline=None)
 @given(rows)
 def test_strata_add_up(values):
     """Observed, expected and covariance are sums over strata."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError, StatisticsError
@@ -176,6 +176,7 @@ def test_what_is_refused(groups, tau, error, message):
 rows = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(rows, st.floats(0.1, 1.0), st.sampled_from([0.5, 4.0]))
 def test_another_unit_of_time_scales_it(values, share, factor):
     time, event = (np.array(column, dtype=float) for column in zip(*values, strict=True))
@@ -189,6 +190,7 @@ def test_another_unit_of_time_scales_it(values, share, factor):
     assert 0 <= one.value <= tau + 1e-9
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=30), st.floats(0.5, 15))
 def test_without_censoring_it_is_the_mean_of_times_cut_off_at_the_horizon(times, tau):
     result = restricted_mean(SurvivalOutcome(times, np.ones(len(times))), tau)
@@ -198,6 +200,7 @@ def test_without_censoring_it_is_the_mean_of_times_cut_off_at_the_horizon(times,
     assert result.std_error == pytest.approx(cut.std() / np.sqrt(len(times)), abs=1e-7)
 
 
+@settings(deadline=None)
 @given(rows, st.floats(0.2, 1.0))
 def test_robust_error_is_the_derivative_by_case_weights(values, share):
     time, event = (np.array(column, dtype=float) for column in zip(*values, strict=True))
