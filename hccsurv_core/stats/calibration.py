@@ -19,7 +19,8 @@ from hccsurv_core.models.coxph import fit_cox
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.arguments import checked_probability, checked_score, checked_times
 from hccsurv_core.stats.estimate import Estimate
-from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
+from hccsurv_core.stats.horizon_weights import Outcome
+from hccsurv_core.stats.observed_risk import observed_risk, require_follow_up
 from hccsurv_core.stats.offset_regression import fit_poisson
 from hccsurv_core.stats.plain import plain_numbers
 from hccsurv_core.stats.probability_interval import normal_quantile
@@ -84,21 +85,23 @@ class WeakCalibration:
 
 
 def grouped_calibration(
-    outcome: SurvivalOutcome,
+    outcome: Outcome,
     survival_probability: ArrayLike,
     horizon_months: float,
     *,
     n_groups: int = 5,
     level: float = 0.95,
 ) -> GroupedCalibration:
-    """Mean predicted risk against Kaplan-Meier risk in quantile groups of the prediction.
+    """Mean predicted risk against observed risk in quantile groups of the prediction.
 
     Groups are (low, high] intervals between quantiles; where many predictions are equal there are
     fewer groups than asked for.
 
     Args:
-        outcome: n patients.
-        survival_probability: (n,) predicted probability of being free of the event at the horizon.
+        outcome: n patients; with competing causes the observed risk is the cumulative incidence
+            of cause 1 (Aalen-Johansen).
+        survival_probability: (n,) predicted probability of not having had the event (cause 1) by
+            the horizon.
         horizon_months: of the predictions.
         n_groups: 2 or more; 5 to 10 are usual, each with some events.
 
@@ -114,37 +117,35 @@ def grouped_calibration(
     rows = []
     for code in range(int(group.max()) + 1):
         member = group == code
-        part = outcome.subset(member)
-        curve = fit_kaplan_meier(part, level=level)
-        low, high = curve.ci_at(horizon)
-        known = part.event & (part.time_months <= horizon)
-        observed = 1.0 - float(curve.survival_at(horizon))
+        seen = observed_risk(outcome.subset(member), horizon, level=level)
         rows.append(
             (
                 risk[member].mean(),
-                observed,
-                1.0 - float(high),
-                1.0 - float(low),
-                len(part),
-                known.sum(),
+                seen.risk,
+                seen.ci_low,
+                seen.ci_high,
+                seen.n,
+                seen.n_events,
             )
         )
-    predicted, seen, ci_low, ci_high, n, n_events = (np.array(c) for c in zip(*rows, strict=True))
-    return GroupedCalibration(horizon, predicted, seen, ci_low, ci_high, n, n_events, level)
+    predicted, observed, ci_low, ci_high, n, n_events = (
+        np.array(column) for column in zip(*rows, strict=True)
+    )
+    return GroupedCalibration(horizon, predicted, observed, ci_low, ci_high, n, n_events, level)
 
 
 def observed_expected_ratio(
-    outcome: SurvivalOutcome,
+    outcome: Outcome,
     survival_probability: ArrayLike,
     horizon_months: float,
     *,
     level: float = 0.95,
 ) -> Estimate:
-    """Calibration in the large: Kaplan-Meier risk at the horizon / mean predicted risk.
+    """Calibration in the large: observed risk at the horizon / mean predicted risk.
 
     1 is right, above 1 the risk is underestimated. The interval is symmetric for the logarithm,
-    with Greenwood's standard error of Kaplan-Meier; the predictions are taken as given. (McLernon
-    et al. 2023 use 1/√events instead, which is wider.)
+    with Greenwood's (Aalen's) standard error of the observed risk; the predictions are taken as
+    given. (McLernon et al. 2023 use 1/√events instead, which is wider.)
 
     Args:
         As for :func:`grouped_calibration`.
@@ -155,21 +156,18 @@ def observed_expected_ratio(
     """
     z = normal_quantile(level)
     horizon, risk = checked_risk(outcome, survival_probability, horizon_months)
-    curve = fit_kaplan_meier(outcome, level=level)
-    observed = 1.0 - float(curve.survival_at(horizon))
-    n_events = int((outcome.event & (outcome.time_months <= horizon)).sum())
+    seen = observed_risk(outcome, horizon, level=level)
     expected = float(risk.mean())
-    if n_events == 0 or expected == 0:
+    if seen.n_events == 0 or expected == 0:
         raise StatisticsError(
             "no event is observed, or none expected, by the horizon",
             source="observed / expected",
             remedy="choose a later horizon",
         )
-    step = int(np.searchsorted(curve.times, horizon, side="right")) - 1
-    spread = math.exp(z * float(curve.std_error[step]) / observed)
-    ratio = observed / expected
-    method = f"Kaplan-Meier / mean predicted risk at {horizon:g} months, log interval, Greenwood"
-    return Estimate(ratio, ratio / spread, ratio * spread, level, method, len(outcome), n_events)
+    spread = math.exp(z * seen.std_error / seen.risk)
+    ratio = seen.risk / expected
+    method = f"observed / mean predicted risk at {horizon:g} months, log interval"
+    return Estimate(ratio, ratio / spread, ratio * spread, level, method, seen.n, seen.n_events)
 
 
 def calibration_slope(
@@ -292,7 +290,7 @@ def event_count_calibration(
 
 
 def checked_risk(
-    outcome: SurvivalOutcome, survival_probability: ArrayLike, horizon_months: float
+    outcome: Outcome, survival_probability: ArrayLike, horizon_months: float
 ) -> tuple[float, np.ndarray]:
     """The horizon and (n,) predicted risks at it, checked.
 
@@ -304,12 +302,7 @@ def checked_risk(
     survival = checked_probability(
         survival_probability, len(outcome), source="survival_probability"
     )
-    if not np.isfinite(fit_kaplan_meier(outcome).survival_at(horizon)):
-        raise StatisticsError(
-            f"nobody is followed beyond {horizon:g} months",
-            source="horizon_months",
-            remedy="choose an earlier horizon",
-        )
+    require_follow_up(outcome, horizon)
     return horizon, 1.0 - survival
 
 
@@ -321,11 +314,9 @@ def complementary_log_log(risk: np.ndarray) -> np.ndarray:
 
 def quantile_groups(values: np.ndarray, n_groups: int) -> np.ndarray:
     """(n,) group numbers 0, 1, … by quantiles of the values; equal values stay together."""
-    edges = np.quantile(values, np.linspace(0, 1, n_groups + 1)[1:-1])
-    # Rounding in a quantile must not part values that are equal to an edge.
-    edges = np.unique(edges)
-    raw = np.searchsorted(edges, values, side="left")
-    return np.unique(raw, return_inverse=True)[1]
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, n_groups + 1)[1:-1]))
+    # Groups that turn out empty, because of equal values, are not numbered.
+    return np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)[1]
 
 
 def _fit_cloglog(

@@ -22,6 +22,7 @@ from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.offset_regression import fit_logistic
 from hccsurv_core.stats.plain import plain_numbers
 from hccsurv_core.stats.probability_interval import normal_quantile
+from hccsurv_core.stats.proportions import proportion
 from hccsurv_core.stats.splines import spline_basis, spline_knots
 
 
@@ -179,7 +180,6 @@ def binary_groups(
     Raises:
         InputError: shapes or values cannot be used. StatisticsError: events or non-events lack.
     """
-    z = normal_quantile(level)
     case = checked_event(event)
     risk = checked_probability(probability, case.size)
     if n_groups < 2:
@@ -187,14 +187,15 @@ def binary_groups(
     group = quantile_groups(risk, n_groups)
     n = np.bincount(group)
     events = np.bincount(group, case)
-    observed = events / n
-    center = (observed + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(observed * (1 - observed) / n + z**2 / (4 * n**2))
+    wilson = [
+        proportion(int(k), int(size), method="wilson", level=level)
+        for k, size in zip(events, n, strict=True)
+    ]
     return BinaryGroups(
         predicted=np.bincount(group, risk) / n,
-        observed=observed,
-        ci_low=np.maximum(center - half, 0.0),
-        ci_high=np.minimum(center + half, 1.0),
+        observed=events / n,
+        ci_low=np.array([share.ci_low for share in wilson]),
+        ci_high=np.array([share.ci_high for share in wilson]),
         n=n,
         n_events=events.astype(int),
         level=level,

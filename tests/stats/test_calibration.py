@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.models.coxph import fit_cox
-from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.outcome import CompetingOutcome, SurvivalOutcome
 from hccsurv_core.stats.calibration import (
     calibration_slope,
     event_count_calibration,
@@ -27,6 +27,7 @@ from hccsurv_core.stats.calibration import (
 )
 from hccsurv_core.stats.calibration_curve import bootstrap_calibration_error, calibration_curve
 from hccsurv_core.stats.cox_survival import cox_survival_with_error
+from hccsurv_core.stats.cumulative_incidence import fit_cumulative_incidence
 from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
 from hccsurv_core.stats.pseudo_values import risk_pseudo_values
 from hccsurv_core.stats.splines import spline_basis, spline_knots
@@ -235,6 +236,20 @@ def test_few_distinct_predictions_give_few_groups_and_a_straight_curve():
     np.testing.assert_allclose(groups.predicted, [0.3, 0.7])
     curve = calibration_curve(outcome, survival, 24)
     assert np.isfinite(curve.ici) and (np.diff(curve.observed) > 0).all()
+
+
+def test_with_competing_causes_the_observed_risk_is_the_cumulative_incidence():
+    rng = np.random.default_rng(11)
+    outcome = CompetingOutcome(rng.exponential(20, 300).round(1), rng.integers(0, 3, 300))
+    risk = rng.random(300) / 2
+    groups = grouped_calibration(outcome, 1 - risk, 12, n_groups=3)
+    lowest = fit_cumulative_incidence(outcome.subset(risk <= np.quantile(risk, 1 / 3)))
+    assert groups.observed[0] == pytest.approx(float(lowest.incidence_at(12)), rel=1e-12)
+    assert groups.ci_low[0] == pytest.approx(float(lowest.ci_at(12)[0]), rel=1e-12)
+    ratio = observed_expected_ratio(outcome, 1 - risk, 12)
+    everyone = fit_cumulative_incidence(outcome).incidence_at(12)
+    assert ratio.value == pytest.approx(float(everyone) / risk.mean(), rel=1e-12)
+    assert ratio.n_events == ((outcome.cause == 1) & (outcome.time_months <= 12)).sum()
 
 
 def test_predictions_of_exactly_zero_and_one_are_survived():
