@@ -25,6 +25,7 @@ from hccsurv_core.simulate.immunotherapy_liver import (
     Abdomen,
     build_abdomen,
     paint_abdomen,
+    tumor_look,
 )
 from hccsurv_core.simulate.immunotherapy_tumors import (
     LESION_LABEL,
@@ -144,13 +145,14 @@ def full_scan(
     progress(0.5, "chest")
     high = _canvas(patient, acquisition, z[seam:])
     lung = _paint_chest(high, patient, time)
-    risen = _raise_dome(low, high, liver[-1])
+    lung &= ~_below_dome(low, high)
+    risen = _raise_dome(low, high, liver[-1], patient, time)
     canvas = _canvas(patient, acquisition, z)
     canvas.hu = np.concatenate([low.hu, high.hu])
     canvas.labels = np.concatenate([low.labels, high.labels])
     organ = np.concatenate([
         np.where(liver, 1, np.where(low.labels == LABELS["lung"], 2, 0)),
-        np.where(risen, 1, np.where(lung & ~_below_dome(low, high), 2, 0)),
+        np.where(risen, 1, np.where(lung, 2, 0)),
     ]).astype(np.uint8)  # fmt: skip
     progress(0.8, "scanning")
     voxels = _scan(canvas, patient, acquisition, "liver", patient.abdomen.stream(60 + time), "lung")
@@ -318,10 +320,23 @@ def _below_dome(low: Canvas, high: Canvas) -> np.ndarray:
     return _dome(low, high) < 0
 
 
-def _raise_dome(low: Canvas, high: Canvas, liver: np.ndarray) -> np.ndarray:
-    """Draw what lies under the dome into the chest's lungs; returns the liver there."""
+def _raise_dome(
+    low: Canvas, high: Canvas, liver: np.ndarray, patient: Patient, time: int
+) -> np.ndarray:
+    """Draw what lies under the dome into the chest's lungs; returns the liver there.
+
+    The highest slice of the abdomen goes up with the dome, but for its tumors, which are drawn
+    where they are.
+    """
+    top, labels = low.hu[-1].copy(), low.labels[-1].copy()
+    plain = labels == LABELS["liver"]
+    base = float(np.median(top[plain])) if plain.any() else 100.0
+    tumor = labels > LESION_LABEL["liver"]
+    top[tumor], labels[tumor] = base, LABELS["liver"]
     below = _below_dome(low, high) & (high.labels == LABELS["lung"])
     for k in map(int, np.flatnonzero(below.any((1, 2)))):
-        high.hu[k][below[k]] = low.hu[-1][below[k]]
-        high.labels[k][below[k]] = low.labels[-1][below[k]]
+        high.hu[k][below[k]] = top[below[k]]
+        high.labels[k][below[k]] = labels[below[k]]
+    look = replace(tumor_look(patient.abdomen, base), over=(LABELS["liver"], LABELS["vessel"]))
+    paint_lesions(high, patient.causes.of("liver"), patient.abdomen.places, time, look)
     return below & liver[None]

@@ -129,7 +129,13 @@ def paint_abdomen(canvas: Canvas, abdomen: Abdomen, time: int) -> np.ndarray:
     _enlarge_spleen(place, abdomen)
     liver = canvas.labels == LABELS["liver"]
     _paint_background(place, abdomen, liver)
-    paint_lesions(canvas, abdomen.causes.of("liver"), abdomen.places, time, _look(place, abdomen))
+    paint_lesions(
+        canvas,
+        abdomen.causes.of("liver"),
+        abdomen.places,
+        time,
+        tumor_look(abdomen, place.hu["liver"]),
+    )
     vessels.paint_liver_vessels(place)
     if abdomen.causes.pvtt:
         _paint_thrombus(place, abdomen)
@@ -178,11 +184,10 @@ def _paint_background(place: soft_tissue.OrganPlacer, abdomen: Abdomen, liver: n
         canvas.hu[k] += change * liver[k]
 
 
-def _look(place: soft_tissue.OrganPlacer, abdomen: Abdomen) -> TumorLook:
-    """Washed-out tumors: encapsulated and even, or infiltrative and patchy."""
+def tumor_look(abdomen: Abdomen, liver: float) -> TumorLook:
+    """Washed-out tumors in a ``liver`` (HU): encapsulated and even, or infiltrative and patchy."""
     infiltration = abdomen.causes.infiltration
     rng = abdomen.stream(11)
-    liver = place.hu["liver"]
     dark = 26.0 + 5.0 * rng.standard_normal()
     blurred = float(np.clip(infiltration, 0, 2))
     return TumorLook(

@@ -15,6 +15,13 @@ from hccsurv_core.simulate.shapes import Noise, rotated
 LESION_LABEL = {"liver": 100, "lung": 150}
 Point = tuple[float, float, float]
 _GAP_MM = 4.0
+#: A tumor's radius in the units of its own noise, and directions spread over a sphere.
+_UNITS = 20.0
+_TURN = np.arange(400) * np.pi * (3 - 5**0.5)
+_HIGH = np.linspace(-1, 1, 400)
+_DIRECTIONS = np.stack(
+    [np.sqrt(1 - _HIGH**2) * np.cos(_TURN), np.sqrt(1 - _HIGH**2) * np.sin(_TURN), _HIGH]
+).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +158,14 @@ def _paint_lesion(canvas: Canvas, lesion: Lesion, at: Point, time: int, look: Tu
 
 
 def _own_noise(noise: Noise, lesion: Lesion, u: Array, v: Array, w: Array, r: float) -> Array:
-    """Noise at positions relative to the tumor's radius, so that it moves with growth."""
-    s = np.float32(20.0 / r)
-    return noise.smooth(u * s + np.float32(61.0 * lesion.number), v * s, w * s)
+    """Noise at positions relative to the tumor's radius, so that it moves with growth.
+
+    Its mean over the tumor's surface is 0: bumps do not enlarge a tumor.
+    """
+    s, shift = np.float32(_UNITS / r), np.float32(61.0 * lesion.number)
+    x, y, z = _DIRECTIONS
+    level = noise.nearest(_UNITS * x + shift, _UNITS * y, _UNITS * z).mean()
+    return noise.smooth(u * s + shift, v * s, w * s) - level
 
 
 def _tissue(
