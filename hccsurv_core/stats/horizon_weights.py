@@ -10,6 +10,7 @@ horizon in this package uses these weights, and the influence function below for
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +19,18 @@ from hccsurv_core.outcome import CompetingOutcome, SurvivalOutcome
 from hccsurv_core.stats.censoring import censoring_survival
 
 Outcome = SurvivalOutcome | CompetingOutcome
+
+
+@dataclass(frozen=True, eq=False)
+class _CensoringGrid:
+    """Patients sorted by time, and the censoring hazard at the m distinct times."""
+
+    order: np.ndarray
+    starts: np.ndarray
+    index: np.ndarray
+    times: np.ndarray
+    per_at_risk: np.ndarray
+    hazard: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +88,7 @@ class HorizonWeights:
 
         Args:
             contribution: (n, k) n × weight × derivative of the statistic by the mass of that
-                patient; 0 where the weight is 0.
+                patient; 0 where the weight is 0. With a single horizon any number of columns.
 
         Returns:
             (n, k) the same with the part of G added, which has mean 0; the standard error is its
@@ -83,24 +96,33 @@ class HorizonWeights:
         """
         if not self.own_censoring or not self.censored.any():
             return contribution
-        times, index = np.unique(self.time_months, return_inverse=True)
-        order = np.argsort(index, kind="stable")
-        starts = np.searchsorted(index[order], np.arange(times.size))
-        later = _sum_from(np.add.reduceat(contribution[order], starts, axis=0))
+        grid = self._censoring
+        later = _sum_from(np.add.reduceat(contribution[grid.order], grid.starts, axis=0))
         later = np.concatenate([later[1:], np.zeros((1, later.shape[1]))])
-        n_censored = np.bincount(index, self.censored, times.size)
-        everyone = np.bincount(index, minlength=times.size)
-        # An event goes before a censoring at the same time: it is no longer at risk of that.
-        at_risk = (_sum_from(everyone) - everyone + n_censored).astype(float)
-        hazard = np.divide(n_censored, at_risk, out=np.zeros(times.size), where=at_risk > 0)
-        rate = np.divide(
-            later, at_risk[:, None], out=np.zeros_like(later), where=hazard[:, None] > 0
+        rate = np.where(
+            grid.times[:, None] > self.eval_times, 0.0, later * grid.per_at_risk[:, None]
         )
-        rate[times[:, None] > self.eval_times] = 0.0
-        past = np.cumsum(rate * hazard[:, None], axis=0)
+        past = np.cumsum(rate * grid.hazard[:, None], axis=0)
         before = np.concatenate([np.zeros((1, past.shape[1])), past])
-        exposed = np.where(self.censored[:, None], past[index], before[index])
-        return contribution + np.where(self.censored[:, None], rate[index], 0.0) - exposed
+        index, lost = grid.index, self.censored[:, None]
+        exposed = np.where(lost, past[index], before[index])
+        return contribution + np.where(lost, rate[index], 0.0) - exposed
+
+    @cached_property
+    def _censoring(self) -> _CensoringGrid:
+        """The distinct times and the hazard of being censored at them."""
+        order = np.argsort(self.time_months, kind="stable")
+        rising = self.time_months[order]
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(rising)) + 1])
+        times, counts = rising[starts], np.diff(np.append(starts, rising.size))
+        index = np.empty(rising.size, np.int64)
+        index[order] = np.repeat(np.arange(times.size), counts)
+        n_censored = np.add.reduceat(self.censored[order].astype(float), starts)
+        # An event goes before a censoring at the same time: it is no longer at risk of that.
+        at_risk = _sum_from(counts) - counts + n_censored
+        lost = n_censored > 0
+        per_at_risk = np.divide(1.0, at_risk, out=np.zeros(times.size), where=lost)
+        return _CensoringGrid(order, starts, index, times, per_at_risk, n_censored * per_at_risk)
 
     def std_error(self, influence: np.ndarray) -> np.ndarray:
         """(k,) standard errors from influence functions (n, k)."""

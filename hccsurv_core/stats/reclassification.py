@@ -253,16 +253,16 @@ class _Moves:
 
 def _influence_errors(weights: HorizonWeights, moves: _Moves) -> np.ndarray:
     """(count, 3) standard errors of total, events and non-events."""
-    errors = np.empty((moves.count, 3))
-    for row, change in enumerate(moves.changes):
-        parts = []
+    columns = []
+    for change in moves.changes:
         for group, sign in ((weights.case, 1.0), (weights.control, -1.0)):
             mass = (weights.weight * group)[:, 0]
             share = mass / mass.sum()
-            contribution = sign * weights.n * share * (change - change @ share)
-            parts.append(weights.influence(contribution[:, None]))
-        errors[row] = [float(weights.std_error(i)[0]) for i in (parts[0] + parts[1], *parts)]
-    return errors
+            columns.append(sign * weights.n * share * (change - change @ share))
+    parts = weights.influence(np.stack(columns, axis=1))
+    events, nonevents = parts[:, 0::2], parts[:, 1::2]
+    errors = [weights.std_error(part) for part in (events + nonevents, events, nonevents)]
+    return np.stack(errors, axis=1)
 
 
 def _kaplan_meier_nri(outcome: Outcome, direction: np.ndarray, horizon: float) -> np.ndarray:
