@@ -211,7 +211,8 @@ def _paint_thrombus(place: soft_tissue.OrganPlacer, abdomen: Abdomen) -> None:
     root, hilum = (np.array([x, y, float(level(v))]) for x, y, v in _PORTAL)
     index = max(abdomen.causes.of("liver"), key=lambda one: one.baseline_mm)
     tip = np.array(abdomen.places[index.number])
-    bend = hilum + 0.5 * (tip - hilum) + np.array([0.0, -8.0, 0.0])
+    # It climbs beside the hilum, then runs across to the tumor: slices through that show it.
+    bend = np.array([hilum[0] - 14.0, hilum[1] - 4.0, tip[2]])
     over = (LABELS["liver"], LABELS["vessel"])
     path = smooth_path(np.array([root + 0.6 * (hilum - root), hilum, bend, tip]), 14)
     paint_tube(place.canvas, path, np.linspace(8.5, 5.5, 14), _THROMBUS_HU, LABELS["vessel"], over)
