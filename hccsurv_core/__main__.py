@@ -12,10 +12,15 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hccsurv_core import __version__
-from hccsurv_core.commands import definitions, sarcopenia
+from hccsurv_core.commands import definitions, sarcopenia, simulate, survival
 from hccsurv_core.errors import HccsurvError
 
-VERBS = {"sarcopenia": sarcopenia, "definitions": definitions}
+VERBS = {
+    "sarcopenia": sarcopenia,
+    "definitions": definitions,
+    "survival": survival,
+    "simulate": simulate,
+}
 BAD_INPUT = 2
 
 
