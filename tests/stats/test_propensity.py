@@ -86,7 +86,7 @@ def test_overlap_weights_balance_the_means_exactly(seed):
 
 
 def test_weighting_balances_what_was_confounded():
-    x, treated = draw(4000, 3)
+    x, treated = draw(4000, 3, effect=0.7)
     model = fit_propensity(x, treated, names=["age", "male"])
     for target in ("ate", "att", "atc"):
         found = propensity_weights(model.score, treated, target=target)
