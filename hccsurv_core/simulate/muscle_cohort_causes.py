@@ -24,8 +24,8 @@ N_PUBLISHED = sum(SPLIT_SIZES.values())
 #: Spread of the muscle's causes, by which the hazards count them in standard deviations.
 LOG_MUSCLE_SD, LEAN_HU_SD, STREAKS_SD, STREAK_SCALE_SD, ASYMMETRY_SD = 0.125, 5.2, 0.06, 1.2, 0.05
 LEAN_HU_MEAN, STREAKS_MEAN, STREAK_SCALE_MEAN = 50.7, 0.18, 4.2
-_LOG_MUSCLE_MEAN = {"male": 0.172, "female": 0.097}
-_LOG_PSOAS_MEAN = {"male": -0.182, "female": -0.162}
+_LOG_MUSCLE_MEAN = {"male": 0.177, "female": 0.102}
+_LOG_PSOAS_MEAN = {"male": -0.192, "female": -0.172}
 _HEIGHT_M = {"male": (1.69, 0.060), "female": (1.58, 0.055)}
 
 

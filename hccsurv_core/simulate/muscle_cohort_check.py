@@ -43,7 +43,7 @@ def check_cohort(table: DataFrame, truth: DataFrame) -> Mapping[str, Any]:
     scores: list[Concordance | None] = []
     if discovery.any():
         scores += _scores(frame[discovery].reset_index(drop=True), "discovery")
-    for split in ("external", "transplant"):
+    for split in ("internal", "external", "transplant"):
         rows = (table["split"] == split).to_numpy()
         if rows.any():
             outcome = _outcome(frame[rows])

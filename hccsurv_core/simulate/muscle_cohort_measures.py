@@ -1,7 +1,7 @@
 """What would be measured at L3: the causes' closed form, and five published definitions.
 
 `expected_measures` tells, without drawing a picture, what the true masks of the drawn slab will
-measure: regressions on 500 drawn slabs (``benchmarks/calibrate_muscle_cohort.py``) that leave
+measure: regressions on 826 drawn slabs (``benchmarks/calibrate_muscle_cohort.py``) that leave
 3 % of the muscle's area, 5 % of the psoas's, 0.8 HU and 1.1 HU unexplained. It serves checks on
 many thousand patients. The definitions are restated here, because the simulator shares no code
 with what is tested on it.
@@ -36,12 +36,12 @@ MEASURES = ("sma_cm2", "pma_cm2", "smi", "pmi", "pd_hu", "ma_hu")
 # Terms: intercept, log muscle, log height, female, streaks, streaks², log frame, log waist,
 # log psoas, lean HU, contrast, four lumbar vertebrae, six.
 _TERMS = {
-    "log_sma": (4.808, 0.894, 1.946, -0.063, -0.898, -0.693, 0.443, 0.388, 0.109, 0.0006, 0.006,
-                0.034, -0.122),
-    "log_pma": (2.865, 0.977, 2.016, -0.167, -0.185, -1.191, -0.022, 0.046, 1.003, 0.0, -0.015,
-                0.306, -0.473),
-    "ma_hu": (40.85, 2.75, 6.26, 0.06, -32.04, 56.4, -3.33, -0.84, 1.37, 0.894, 9.27, 0.0, -1.32),
-    "pd_hu": (48.74, 1.99, 3.12, -0.04, -16.48, 48.1, -4.39, -0.65, 1.52, 0.952, 9.61, -0.1, -0.3),
+    "log_sma": (4.806, 0.888, 1.917, -0.0635, -0.879, -0.49, 0.4915, 0.376, 0.101, 0.0007, 0.008,
+                0.024, -0.114),
+    "log_pma": (2.862, 1.003, 1.944, -0.159, -0.183, -1.09, -0.011, 0.037, 0.993, 0.0002, -0.01,
+                0.292, -0.474),
+    "ma_hu": (40.98, 2.45, 4.94, -0.06, -32.4, 47.5, -2.51, -0.93, 1.36, 0.886, 9.24, 0.23, -1.37),
+    "pd_hu": (48.71, 1.89, 4.04, 0.0, -17.0, 57.5, -3.18, -0.6, 1.88, 0.942, 9.64, 0.17, -0.22),
 }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from hccsurv_core.simulate.muscle_cohort_causes import (
 DEATH_SHAPE, DEATH_SCALE_MONTHS = 1.15, 118.0
 RECURRENCE_SHAPE, RECURRENCE_SCALE_MONTHS = 0.85, 48.0
 #: Log hazard per standard deviation of each cause of death.
-QUANTITY, ATTENUATION, STREAKS, STREAK_SCALE, ASYMMETRY = 0.17, 0.36, 0.72, 0.48, 0.15
+QUANTITY, ATTENUATION, STREAKS, STREAK_SCALE, ASYMMETRY = 0.17, 0.36, 0.61, 0.62, 0.15
 AGE, BURDEN, LIVER, AFP, MICROVASCULAR, MACROVASCULAR = 0.20, 0.38, 0.28, 0.12, 0.30, 0.55
 #: What centre B adds for reasons nobody recorded.
 CENTER_B = 0.25

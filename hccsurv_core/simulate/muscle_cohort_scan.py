@@ -33,8 +33,8 @@ N_SLICES = 5
 #: What body composition counts as muscle (Mitsiopoulos, Journal of Applied Physiology 1998).
 MUSCLE_HU = (-29, 150)
 #: In-plane wobble of a hand-drawn outline, and how far a reader draws outside (+) or inside, mm.
-WOBBLE_MM = 0.5
-READERS_MM = {"reader_1": 0.0, "reader_2": 0.2, "reader_3": -0.2}
+WOBBLE_MM = 0.35
+READERS_MM = {"reader_1": 0.0, "reader_2": 0.12, "reader_3": -0.12}
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def draw_whole_abdomen(
 
 
 def draw_outline(scan: SimulatedScan, outside_mm: float, rng: np.random.Generator) -> LabelMap:
-    """A reader's outline: the true muscle, off by a wobbling half millimetre, within −29 to 150 HU.
+    """A reader's outline: the true muscle, off by a wobbling third of a millimetre, within −29 to 150 HU.
 
     Args:
         scan: the slab.
