@@ -160,15 +160,9 @@ def horizon_weights(
     other = by_then & (any_event & ~cause_happened)[:, None]
     if not event_free_controls:
         control |= other
-    at_event = known.before(time)
-    if (at_event[(case | (control & other)).any(1)] == 0).any():
-        raise StatisticsError(
-            "some events happened after everybody had left the patients censoring is learned from",
-            source="train",
-            remedy="choose earlier horizons",
-        )
+    # G only falls: where it is positive at the horizon it is positive at every event until then.
     with np.errstate(divide="ignore"):
-        weight = np.where(by_then, 1.0 / at_event[:, None], 1.0 / known.at(eval_times))
+        weight = np.where(by_then, 1.0 / known.before(time)[:, None], 1.0 / known.at(eval_times))
     weight = np.where(case | control, weight, 0.0)
     return HorizonWeights(eval_times, case, control, weight, train is None, time, ~any_event)
 
