@@ -24,6 +24,13 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
         ),
         routes.SCAN: st.Page(routes.SCAN, title="Scan & ROIs", icon=":material/radiology:"),
         routes.MUSCLE: st.Page(routes.MUSCLE, title="Muscle", icon=":material/accessibility_new:"),
+        routes.EXPLORER: st.Page(routes.EXPLORER, title="Explorer", icon=":material/query_stats:"),
+        routes.COHORT_IMPORT: st.Page(
+            routes.COHORT_IMPORT,
+            title="Import a table",
+            icon=":material/table_view:",
+            visibility="hidden",
+        ),
         routes.EVIDENCE: st.Page(
             routes.EVIDENCE, title="Evidence & limits", icon=":material/menu_book:"
         ),
@@ -31,6 +38,7 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
     }
     groups = {
         "Patient": [pages[p] for p in (routes.WORKLIST, routes.UPLOAD, routes.SCAN, routes.MUSCLE)],
+        "Cohort": [pages[p] for p in (routes.EXPLORER, routes.COHORT_IMPORT)],
         "About": [pages[p] for p in (routes.EVIDENCE, routes.SETTINGS)],
     }
     return st.navigation(groups, expanded=True), pages
