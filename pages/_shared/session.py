@@ -54,6 +54,8 @@ class Session:
 
     Args:
         study_id: the study on view; None = no patient is open.
+        cohort_id: the cohort on view in the explorer; None = no cohort is open.
+        editing_cohort_id: the cohort whose mapping the import page changes; None = a new table.
         actor: who edits, for the record of changes.
         backend: which segmentation backend new measurements use.
         draft: an upload being worked on.
@@ -69,6 +71,8 @@ class Session:
     """
 
     study_id: Any = None
+    cohort_id: str | None = None
+    editing_cohort_id: str | None = None
     actor: str = DEFAULT_ACTOR
     backend: str = "classical"
     draft: UploadDraft | None = None
