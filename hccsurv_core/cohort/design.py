@@ -62,7 +62,8 @@ def build_design(
             columns.append(values)
             sources.append(variable)
     x = np.column_stack(columns)
-    return Design(x, tuple(names), tuple(sources), np.isfinite(x).all(axis=1))
+    complete = np.asarray(np.isfinite(x).all(axis=1))
+    return Design(x, tuple(names), tuple(sources), complete)
 
 
 def _coded(

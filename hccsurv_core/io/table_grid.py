@@ -162,7 +162,7 @@ def build_grid(
         width = len(names)
         if texts[at][0] > 1 and header_row is None:
             notes.append(f"The column names were found in row {header}; rows above are left out.")
-        if _has_row_names(width, body):
+        if _has_row_names(width, texts[at + 1 :]):
             names, width = ["", *names], width + 1
             notes.append("The header has one name less than the rows have cells: the first column "
                          "is taken for row names.")  # fmt: skip
@@ -224,9 +224,17 @@ def _header_at(rows: list[tuple[int, list[str]]], wanted: int | None) -> int | N
     return None if 2 * numbers > len(cells) or (2 * numbers == len(cells) > 0) else at
 
 
-def _has_row_names(width: int, body: list[tuple[int, Sequence[Cell]]]) -> bool:
-    """True for what R's write.table makes: every row one cell longer than the header."""
-    return bool(body) and all(len(cells) == width + 1 and cells[width] != "" for _, cells in body)
+def _has_row_names(width: int, body: list[tuple[int, list[str]]]) -> bool:
+    """True for what R's write.table makes: a first column of names or of 1, 2, 3 … without a header.
+
+    Other columns of numbers are not taken for names: a decimal comma makes a row longer, too.
+    """
+    if not body or any(len(cells) != width + 1 or not cells[width] for _, cells in body):
+        return False
+    names = [cells[0] for _, cells in body]
+    counted = names == [str(k) for k in range(1, len(names) + 1)]
+    named = len(set(names)) == len(names) and not any(map(_NUMBER_LIKE.fullmatch, names))
+    return counted or named
 
 
 class _Filler:
@@ -247,7 +255,8 @@ class _Filler:
     def _widen(self, width: int) -> None:
         if width > self.limits.max_columns:
             raise TableError(
-                f"the table has {width:,} columns; at most {self.limits.max_columns:,} are read",
+                f"the table has {width:,} columns, the last is {column_letters(width - 1)}; at most "
+                f"{self.limits.max_columns:,} are read",
                 remedy="leave out columns that are not needed",
             )
         while len(self.coders) < width:

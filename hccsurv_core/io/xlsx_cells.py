@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -23,7 +24,7 @@ from hccsurv_core.io.table_grid import (
     column_letters,
 )
 from hccsurv_core.io.table_limits import ReadOptions, TableLimits
-from hccsurv_core.io.xlsx_package import Sheet, XlsxPackage
+from hccsurv_core.io.xlsx_package import Sheet, XlsxPackage, cell_too_long
 
 _MAX_MERGED = 100_000
 _MAX_EXCEL_COLUMNS = 16_384
@@ -126,10 +127,12 @@ class _SheetWalker:
 
     def _end_cell(self) -> None:
         if not self._value:
-            if self._formula and self._value is None and self._kind != "str":
+            if self._formula and self._kind != "str":
                 row, n = self.not_calculated.get(self._column, (self._row, 0))
                 self.not_calculated[self._column] = (row, n + 1)
             return
+        if len(self._value) > self.limits.max_cell_chars:
+            raise cell_too_long(f"a cell in row {self._row}", self.limits)
         cells = self._cells
         missing = self._column - len(cells)
         if missing:
@@ -176,9 +179,13 @@ def _decoder(shared: list[str], epoch_1904: bool) -> Callable[[Cell], tuple[int,
 
 
 def _decode_number(value: str, is_date: bool, start: datetime.datetime) -> tuple[int, str]:
+    if value.isdecimal() and not is_date:
+        return NUMBER, str(int(value))  # a long identifier keeps all its digits
     try:
         number = float(value)
     except ValueError:
+        return TEXT, value
+    if not math.isfinite(number):
         return TEXT, value
     if is_date and 0 < number < _LAST_DAY:
         return _decode_date(number, start)

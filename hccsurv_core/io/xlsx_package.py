@@ -18,7 +18,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from hccsurv_core.errors import InputError, UnreadableFileError, UnsafeArchiveError
+from hccsurv_core.errors import (
+    InputError,
+    TableError,
+    UnreadableFileError,
+    UnsafeArchiveError,
+)
 from hccsurv_core.io.table_limits import TableLimits
 
 _CHUNK = 1 << 16
@@ -57,6 +62,7 @@ class XlsxPackage:
     """
 
     def __init__(self, path: Path, limits: TableLimits) -> None:
+        self._limits = limits
         try:
             self._zip = zipfile.ZipFile(path)
         except _DAMAGE as error:
@@ -158,6 +164,8 @@ class XlsxPackage:
             name = name.rpartition(":")[2]
             if name == "si":
                 texts.append("".join(pieces))
+                if len(texts[-1]) > self._limits.max_cell_chars:
+                    raise cell_too_long("a cell", self._limits)
             elif name in depth:
                 depth[name] -= 1
 
@@ -263,6 +271,14 @@ def _refuse_doctype(*_: object) -> None:
 
 def _declares_entities() -> InputError:
     return UnsafeArchiveError("declares XML entities, which no spreadsheet needs", remedy=_COPY)
+
+
+def cell_too_long(what: str, limits: TableLimits) -> TableError:
+    """The error for a text that no cell of a table holds."""
+    return TableError(
+        f"{what} holds more than {limits.max_cell_chars:,} characters",
+        remedy="shorten it, or leave out its column",
+    )
 
 
 def _damaged() -> UnreadableFileError:
