@@ -94,7 +94,9 @@ def find_splits(marker: np.ndarray, min_share: float) -> Splits:
     ordered = marker[order]
     if ordered[0] == ordered[-1]:
         raise StatisticsError(
-            f"all {n} values are {ordered[0]:g}", source="marker", remedy="nothing can be cut"
+            f"all {n} values are {ordered[0]:g}, so nothing can be cut",
+            source="marker",
+            remedy="choose another marker",
         )
     n_low = np.flatnonzero(np.diff(ordered) > 0) + 1
     lowest = max(1, math.floor(n * min_share))

@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.stats.estimate import Estimate
-from hccsurv_core.stats.proportions import normal_quantile, proportion
+from hccsurv_core.stats.plain import plain_number
+from hccsurv_core.stats.probability_interval import normal_quantile
+from hccsurv_core.stats.proportions import proportion
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class DiagnosticAccuracy:
         answer: dict[str, object] = {}
         for name, value in self.__dict__.items():
             if isinstance(value, float):
-                answer[name] = value if math.isfinite(value) else None
+                answer[name] = plain_number(value)
             else:
                 answer[name] = value.to_json()
         return answer

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hccsurv_core.stats.exact_table import exact_table_p
+from hccsurv_core.stats.plain import plain_number
 
 #: Pearson's chi-square is kept where every expected count is at least this (our choice; Cochran's
 #: rule lets a fifth of them be smaller).
@@ -28,7 +29,7 @@ class GroupTest:
 
     def to_json(self) -> dict[str, object]:
         """Plain values."""
-        return {"name": self.name, "p": self.p if math.isfinite(self.p) else None}
+        return {"name": self.name, "p": plain_number(self.p)}
 
 
 def compare_numbers(groups: Sequence[np.ndarray], *, normal: bool) -> GroupTest:

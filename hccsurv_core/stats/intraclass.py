@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.stats.plain import plain_number
 from hccsurv_core.stats.proportions import check_level
 
 #: Shrout & Fleiss 1979 -> McGraw & Wong 1996, and what it answers.
@@ -52,7 +53,7 @@ class IntraclassCorrelation:
             "meaning": self.meaning,
             **self.estimate.to_json(),
             "n_raters": self.n_raters,
-            "f": self.f if math.isfinite(self.f) else None,
+            "f": plain_number(self.f),
             "df_between": self.df_between,
             "df_within": self.df_within,
             "p": self.p,

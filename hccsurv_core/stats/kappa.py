@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.stats.estimate import Estimate
-from hccsurv_core.stats.proportions import check_level, normal_quantile, proportion
+from hccsurv_core.stats.plain import plain_number
+from hccsurv_core.stats.probability_interval import normal_quantile
+from hccsurv_core.stats.proportions import check_level, proportion
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,7 @@ class FleissKappa:
             **self.estimate.to_json(),
             "z": self.z,
             "p": self.p,
-            "by_category": {
-                name: value if math.isfinite(value) else None
-                for name, value in self.by_category.items()
-            },
+            "by_category": {name: plain_number(value) for name, value in self.by_category.items()},
             "n_raters": self.n_raters,
         }
 

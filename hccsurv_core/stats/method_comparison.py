@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.stats.estimate import Estimate
-from hccsurv_core.stats.proportions import check_level, normal_quantile
+from hccsurv_core.stats.plain import plain_number
+from hccsurv_core.stats.probability_interval import normal_quantile
+from hccsurv_core.stats.proportions import check_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class LimitsOfAgreement:
             "lower": self.lower.to_json(),
             "upper": self.upper.to_json(),
             "coverage": self.coverage,
-            "slope_p": self.slope_p if math.isfinite(self.slope_p) else None,
+            "slope_p": plain_number(self.slope_p),
             "n": self.differences.size,
         }
 

@@ -6,6 +6,7 @@ import math
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.stats.probability_interval import normal_quantile
 
 #: Interval -> what it is called in a footnote.
 INTERVALS = {"clopper-pearson": "Clopper-Pearson (exact)", "wilson": "Wilson score"}
@@ -39,26 +40,13 @@ def proportion(
     return Estimate(successes / n, low, high, level, INTERVALS[method], n, successes)
 
 
-def normal_quantile(level: float) -> float:
-    """How many standard errors a two-sided interval of ``level`` reaches to each side.
-
-    Raises:
-        InputError: the level is not between 0 and 1.
-    """
-    from scipy.special import ndtri
-
-    check_level(level)
-    return float(ndtri((1.0 + level) / 2.0))
-
-
 def check_level(level: float) -> None:
     """Refuse what is no confidence level.
 
     Raises:
         InputError: it is not between 0 and 1.
     """
-    if not 0.0 < level < 1.0:
-        raise InputError(f"a confidence level must be between 0 and 1, got {level}", source="level")
+    normal_quantile(level)
 
 
 def _exact(successes: int, n: int, level: float) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from hccsurv_core.stats.p_values import format_p
 from hccsurv_core.stats.table_one import (
     ALL,
     CategorySummary,
@@ -86,7 +87,7 @@ def printed_frame(table: TableOne) -> pd.DataFrame:
             row = {"variable": label, **{headings[g]: cells[g] for g in headings}}
             if variable.test is not None:
                 first = i == 0
-                row["p"] = format_p(variable.test.p) if first else ""
+                row["p"] = _format_p(variable.test.p) if first else ""
                 row["test"] = variable.test.name if first else ""
                 row["SMD"] = _format_smd(variable.smd) if first else ""
             row["missing"] = str(variable.summaries[ALL].missing) if i == 0 else ""
@@ -136,11 +137,9 @@ def _category_lines(variable: TableOneVariable) -> list[tuple[str, dict[str, str
     ]
 
 
-def format_p(p: float) -> str:
-    """A p-value as papers print it: three decimals, "<0.001" below; nothing where there is none."""
-    if not math.isfinite(p):
-        return ""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+def _format_p(p: float) -> str:
+    """As everywhere, and nothing where no test could be done."""
+    return "" if math.isnan(p) else format_p(p)
 
 
 def _format_smd(smd: float) -> str:

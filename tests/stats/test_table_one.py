@@ -18,7 +18,6 @@ from hccsurv_core.stats.standardized_difference import (
     difference_of_shares,
 )
 from hccsurv_core.stats.table_one import ALL, build_table_one
-from hccsurv_core.stats.table_one_layout import format_p
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 
@@ -249,15 +248,6 @@ def test_the_order_of_patients_does_not_matter(seed):
     before = build_table_one(frame, groups="group").to_frame()
     after = build_table_one(frame.sample(frac=1, random_state=seed), groups="group").to_frame()
     pd.testing.assert_frame_equal(before, after)
-
-
-def test_p_values_are_printed_with_three_decimals():
-    assert [format_p(p) for p in (0.04999, 0.0004, 1.0, math.nan)] == [
-        "0.050",
-        "<0.001",
-        "1.000",
-        "",
-    ]
 
 
 def test_tests_choose_by_declared_normality_and_expected_counts():
