@@ -159,6 +159,10 @@ def diagnostic_accuracy(
     half = 0.5 if min(tp, fp, fn, tn) == 0 else 0.0
     a, b, c, d = tp + half, fp + half, fn + half, tn + half
     both = tp + fn > 0 and fp + tn > 0
+
+    def ratio(value: float, variance: float, method: str) -> Estimate:
+        return _ratio(value, variance, method, table.n, half, both, level)
+
     return DiagnosticAccuracy(
         table=table,
         sensitivity=sensitivity,
@@ -167,27 +171,13 @@ def diagnostic_accuracy(
         npv=share(tn, tn + fn),
         accuracy=share(tp + tn, table.n),
         prevalence=share(tp + fn, table.n),
-        positive_likelihood_ratio=_ratio(
-            (a / (a + c)) / (b / (b + d)),
-            1 / a - 1 / (a + c) + 1 / b - 1 / (b + d),
-            "Simel 1991",
-            table.n,
-            half,
-            both,
-            level,
+        positive_likelihood_ratio=ratio(
+            (a / (a + c)) / (b / (b + d)), 1 / a - 1 / (a + c) + 1 / b - 1 / (b + d), "Simel 1991"
         ),
-        negative_likelihood_ratio=_ratio(
-            (c / (a + c)) / (d / (b + d)),
-            1 / c - 1 / (a + c) + 1 / d - 1 / (b + d),
-            "Simel 1991",
-            table.n,
-            half,
-            both,
-            level,
+        negative_likelihood_ratio=ratio(
+            (c / (a + c)) / (d / (b + d)), 1 / c - 1 / (a + c) + 1 / d - 1 / (b + d), "Simel 1991"
         ),
-        diagnostic_odds_ratio=_ratio(
-            a * d / (b * c), 1 / a + 1 / b + 1 / c + 1 / d, "Woolf", table.n, half, both, level
-        ),
+        diagnostic_odds_ratio=ratio(a * d / (b * c), 1 / a + 1 / b + 1 / c + 1 / d, "Woolf"),
         youden=sensitivity.value + specificity.value - 1.0,
         f1=2 * tp / (2 * tp + fp + fn) if tp + fp + fn else math.nan,
     )

@@ -122,18 +122,7 @@ def optimism_corrected(
             resamples have no answer.
     """
     check_level(level)
-    if correction not in CORRECTIONS:
-        raise InputError(
-            f"unknown correction {correction!r}",
-            source="correction",
-            remedy=f"one of {', '.join(CORRECTIONS)}",
-        )
-    if correction == "632+" and no_information is None:
-        raise InputError(
-            "the .632+ correction needs the score of a model that knows nothing",
-            source="no_information",
-            remedy="give 0.5 for a C-index or an area under the curve",
-        )
+    _check_correction(correction, no_information)
     rows = _rows(n, n_resamples, seed, strata, resamples)
     everyone = np.arange(n)
     apparent = float(score(fit(everyone), everyone))
@@ -162,6 +151,21 @@ def optimism_corrected(
         int((~np.isfinite(own)).sum()),
         own,
     )
+
+
+def _check_correction(correction: str, no_information: float | None) -> None:
+    if correction not in CORRECTIONS:
+        raise InputError(
+            f"unknown correction {correction!r}",
+            source="correction",
+            remedy=f"one of {', '.join(CORRECTIONS)}",
+        )
+    if correction == "632+" and no_information is None:
+        raise InputError(
+            "the .632+ correction needs the score of a model that knows nothing",
+            source="no_information",
+            remedy="give 0.5 for a C-index or an area under the curve",
+        )
 
 
 def _rows(

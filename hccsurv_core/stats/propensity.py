@@ -113,14 +113,7 @@ def fit_propensity(
     coef, converged = _newton(design, arm.astype(np.float64), firth)
     log_odds = design @ coef
     if not firth and (not converged or np.abs(log_odds).max() > _SUSPICIOUS_LOG_ODDS):
-        culprits = find_separation(design, arm, labels)
-        if culprits is not None:
-            raise StatisticsError(
-                f"{', '.join(culprits)} separates treated from untreated patients",
-                source="propensity",
-                remedy="leave it out, join categories, or restrict to patients who could get "
-                "either treatment (or fit with Firth's penalty)",
-            )
+        _refuse_separation(design, arm, labels)
     if not converged:
         raise StatisticsError(
             f"the propensity model did not converge in {_MAX_ITERATIONS} steps",
@@ -195,6 +188,17 @@ def find_separation(
         return None
     used = np.abs(found.x[1:]) > 1e-6
     return tuple(name for name, is_used in zip(names, used, strict=True) if is_used)
+
+
+def _refuse_separation(design: np.ndarray, arm: np.ndarray, names: tuple[str, ...]) -> None:
+    culprits = find_separation(design, arm, names)
+    if culprits is not None:
+        raise StatisticsError(
+            f"{', '.join(culprits)} separates treated from untreated patients",
+            source="propensity",
+            remedy="leave it out, join categories, or restrict to patients who could get "
+            "either treatment (or fit with Firth's penalty)",
+        )
 
 
 def _newton(design: np.ndarray, y: np.ndarray, firth: bool) -> tuple[np.ndarray, bool]:

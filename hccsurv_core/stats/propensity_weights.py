@@ -93,19 +93,7 @@ def propensity_weights(
         )
     if stabilized and target != "ate":
         raise InputError('only "ate" weights are stabilized', source="stabilized")
-    kept = np.ones(arm.size, dtype=bool)
-    if trim is not None:
-        low, high = trim
-        if not 0.0 <= low < high <= 1.0:
-            raise InputError(f"trimming bounds {trim} are no interval in 0 to 1", source="trim")
-        kept = (e >= low) & (e <= high)
-    for members, name in ((arm & kept, "treated"), (~arm & kept, "untreated")):
-        if not members.any():
-            raise StatisticsError(
-                f"no {name} patient has a score within {trim}",
-                source="trim",
-                remedy="widen the bounds; the arms hardly overlap",
-            )
+    kept = _kept(e, arm, trim)
     weights = np.where(kept, _raw_weights(e, arm, target), 0.0)
     if stabilized:
         share = float((arm & kept).sum() / kept.sum())
@@ -150,6 +138,23 @@ def checked_scores(score: ArrayLike, n: int) -> np.ndarray:
             remedy="patients who can only get one treatment do not belong in the comparison",
         )
     return e
+
+
+def _kept(e: np.ndarray, arm: np.ndarray, trim: tuple[float, float] | None) -> np.ndarray:
+    if trim is None:
+        return np.ones(arm.size, dtype=bool)
+    low, high = trim
+    if not 0.0 <= low < high <= 1.0:
+        raise InputError(f"trimming bounds {trim} are no interval in 0 to 1", source="trim")
+    kept = (e >= low) & (e <= high)
+    for members, name in ((arm & kept, "treated"), (~arm & kept, "untreated")):
+        if not members.any():
+            raise StatisticsError(
+                f"no {name} patient has a score within {trim}",
+                source="trim",
+                remedy="widen the bounds; the arms hardly overlap",
+            )
+    return kept
 
 
 def _raw_weights(e: np.ndarray, arm: np.ndarray, target: str) -> np.ndarray:
