@@ -85,6 +85,19 @@ def group_by_category(values: ArrayLike, variable: str, *, levels: Sequence[str]
     return Grouping(variable, tuple(ordered), code, f"by {variable}")
 
 
+def group_by_levels(code: ArrayLike, levels: Sequence[str], variable: str) -> Grouping:
+    """Groups of a coded category; levels that nobody has are left out.
+
+    Args:
+        code: (n,) position in ``levels``, -1 where missing.
+
+    Raises:
+        StatisticsError: as :func:`group_by_category`.
+    """
+    names = np.array([*levels, None], dtype=object)
+    return group_by_category(names[np.asarray(code)], variable, levels=levels)
+
+
 def group_by_cutoffs(
     values: ArrayLike,
     variable: str,
