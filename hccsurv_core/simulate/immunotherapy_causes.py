@@ -30,7 +30,7 @@ CLN = {
 #: Log hazard per unit of the standardized causes.
 EFFECTS = {
     "cln": 0.8, "burden": 0.42, "lung": 0.30, "infiltration": 0.18, "cirrhosis": 0.22,
-    "growth": 0.65, "necrosis": -0.30, "new_lesions": 0.30, "center": 1.0,
+    "growth": 0.60, "necrosis": -0.30, "new_lesions": 0.30, "center": 1.0,
 }  # fmt: skip
 #: What is known at baseline; the rest shows only between two scans.
 BASELINE_EFFECTS = ("cln", "burden", "lung", "infiltration", "cirrhosis")
@@ -136,6 +136,8 @@ def draw_causes(seed: int, i: int) -> Causes:
         spread=0.02,
         months=interval / DAYS_PER_MONTH,
         necrosis_shift=float(_NECROSIS_MEAN + _NECROSIS_SD * (0.6 * response + 0.8 * z[6])),
+        # A few of the best responders with little tumor lose all of it.
+        complete=bool(response > 1.1 and burden < 0.4 and u[9] < 0.5),
     )
     return Causes(
         center=center,

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from hccsurv_core.simulate.immunotherapy_images import Scan
 
 #: Weibull baseline, set once so that a large cohort has the published median and deaths.
-WEIBULL_SHAPE, WEIBULL_SCALE_MONTHS = 1.15, 21.4
+WEIBULL_SHAPE, WEIBULL_SCALE_MONTHS = 1.15, 20.9
 #: Follow-up ends between these months, or by loss.
 SHORTEST_MONTHS, LONGEST_MONTHS, DROPOUT_PER_MONTH = 14.0, 55.0, 0.004
 #: Every file is padded to a multiple of this, so that its size says nothing.

@@ -62,12 +62,14 @@ class Growth:
         spread: the lesions' own deviation from it, per month.
         months: between the scans.
         necrosis_shift: rise of the logit of the necrotic share.
+        complete: everything vanishes and nothing new appears.
     """
 
     rate: float
     spread: float
     months: float
     necrosis_shift: float
+    complete: bool = False
 
 
 def draw_lesions(
@@ -92,6 +94,7 @@ def draw_lesions(
             if d0
             else (1.7 if organ == "liver" else 1.5) * smallest * np.exp(0.35 * new_size)
         )
+        gone = growth.complete or d1 < smallest
         # Small nodules hardly ever have a core that one could see.
         core = necrosis_logit + 0.5 * necrosis - (2.0 if max(d0, d1) < 20 else 0.0)
         found.append(
@@ -99,7 +102,7 @@ def draw_lesions(
                 number=first_number + k,
                 organ=organ,
                 baseline_mm=d0,
-                followup_mm=float(min(d1, LARGEST_MM[organ])) if d1 >= smallest else 0.0,
+                followup_mm=0.0 if gone else float(min(d1, LARGEST_MM[organ])),
                 flatness=float(np.clip((0.95 if round_ else 0.86) + 0.06 * flat, 0.7, 1.0)),
                 height=float(np.clip((0.95 if round_ else 0.9) + 0.07 * tall, 0.7, 1.05)),
                 turn_deg=float(90 * turn),

@@ -213,3 +213,12 @@ def test_the_reader_is_close_to_the_truth_but_not_exact() -> None:
     ratio = np.log(read / truth["target_sum_baseline_mm"])
     assert abs(ratio.mean()) < 0.01
     assert 0.02 < ratio.std() < 0.08
+
+
+def test_all_recist_categories_occur_and_complete_response_leaves_nothing() -> None:
+    _, truth = cohort()
+    shares = truth["recist"].value_counts(normalize=True)
+    assert 0.005 < shares["complete"] < 0.08
+    assert shares[["partial", "stable", "progressive"]].min() > 0.08
+    complete = truth[truth["recist"] == "complete"]
+    assert (complete[["followup_liver_lesions", "followup_lung_lesions"]] == 0).all().all()
