@@ -65,9 +65,7 @@ class TumorPainter:
         self.arterial_gain = 1 - 0.15 * abs(arterial_delay)
         wall = place.limit + 1.0
         neighbors = place.others("liver", "gallbladder", "liver_lesion") - 1.0
-        # A tumor may bulge out of the liver, but not into its neighbors or the wall.
-        bulge = place.placed["liver"] - 14.0
-        self.bound = np.maximum(np.maximum(wall, -neighbors), bulge)
+        self.walls = np.maximum(wall, -neighbors)
 
     def paint(self, tumor: Tumor) -> Array:
         """Paint one tumor.
@@ -87,9 +85,11 @@ class TumorPainter:
         shift = self.rng.uniform(0, 60, 3)
         layers = [self._geometry(tumor, px, py, k, shift) for k in range(box[0].start, box[0].stop)]
         distance, rho, around = (np.stack(parts) for parts in zip(*layers, strict=True))
-        bound = np.stack([canvas.upsample(self.bound, k, *box[1:])
-                          for k in range(box[0].start, box[0].stop)])  # fmt: skip
-        distance = np.maximum(distance, bound)
+        # A tumor may bulge out of the liver, but not into its neighbors or the wall.
+        bulge = self.place.placed["liver"][box[0]] - np.float32(4 + 0.08 * tumor.diameter_mm)
+        bound = np.maximum(self.walls[box[0]], bulge)
+        fine = [canvas.upsample(bound, k, *box[1:]) for k in range(len(bound))]
+        distance = np.maximum(distance, np.stack(fine))
         liver = np.isin(canvas.labels[box], (LABELS["liver"], LABELS["liver_lesion"]))
         self._paint_corona(tumor, box, distance, around, liver)
         softness = max(1.2 * canvas.pixel_mm, 1.0 + 9.0 * tumor.infiltration**2)
@@ -130,7 +130,7 @@ class TumorPainter:
         fade = np.clip(1 - distance / (2.2 * width), 0, 1) * (distance > -3)
         strength = 48.0 * tumor.corona * self.arterial_gain * patchy * fade * liver
         self.place.canvas.hu[box] += strength.astype(np.float32)
-        self.place.canvas.portal_hu[box] += (0.12 * strength).astype(np.float32)
+        self.place.two_phases.portal_hu[box] += (0.12 * strength).astype(np.float32)
 
     def _tissue(
         self, tumor: Tumor, x: Array, y: Array, z: Array, distance: Array, rho: Array,

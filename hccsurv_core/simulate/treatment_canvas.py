@@ -8,6 +8,7 @@ same in both. Geometry, which is what costs time, is computed once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,8 @@ class TwoPhasePlacer(OrganPlacer):
         tissue: Mapping[str, Callable[[TwoPhasePlacer], Callable]],
     ):
         super().__init__(canvas, anatomy, spine, body, rng)
-        self.hu = dict(hu)  # type: ignore[arg-type]
+        self.two_phases = canvas
+        self.hu: dict[str, Any] = dict(hu)
         self._reshape, self._tissue = reshape, tissue
         #: Signed distances of what was placed.
         self.placed: dict[str, Array] = {}

@@ -184,9 +184,7 @@ def _tumor(
     capsule = -0.35 * infiltration + 0.94 * z[2]
     necrosis = 0.40 * burden + 0.15 * infiltration + 0.90 * z[3]
     vascularity = -0.20 * infiltration - 0.15 * necrosis + 0.96 * z[4]
-    diameter = float(
-        np.clip(math.exp(math.log(58) + 0.40 * burden + 0.34 * z[5]), 14.0, 150.0)
-    )
+    diameter = float(np.clip(math.exp(math.log(58) + 0.40 * burden + 0.34 * z[5]), 14.0, 150.0))
     more = rng.poisson(math.exp(-0.95 + 0.45 * burden + 0.25 * infiltration))
     invasion = 0.6 * burden + 0.45 * infiltration + z[6]
     afp = math.exp(4.0 + 0.7 * burden + 0.6 * infiltration + 2.0 * z[7])

@@ -60,7 +60,7 @@ class TreatmentCohort:
             "event": bool(event),
             "treatment": treatment,
             "split": split,
-            **_recorded(causes),
+            **recorded(causes),
         }
         missing = _missing(causes, patient_rng(self.name, seed, i, _MISSING))
         flat = {k: v for k, v in truth.items() if not isinstance(v, dict)}
@@ -162,7 +162,7 @@ def _follow_up(treatment: str, u: np.ndarray) -> float:
     )  # fmt: skip
 
 
-def _recorded(causes: TreatmentCauses) -> dict[str, Any]:
+def recorded(causes: TreatmentCauses) -> dict[str, Any]:
     """What the clinic writes down of a patient, nothing missing yet."""
     same = (
         "center", "age_years", "sex", "height_m", "weight_kg", "ecog", "hepatitis_b", "cirrhosis",

@@ -45,6 +45,8 @@ LESION, LIVER = {1: "lesion"}, {1: "liver"}
 _ASCITES_MM = {"none": 0.0, "slight": 8.0, "moderate": 17.0}
 #: Colon and renal vessels come into slices below these chain levels.
 _COLON_LEVEL, _RENAL_LEVEL = 2.6, 2.1
+#: What a reader's line about a tumor may cover.
+_OUTLINED = [LABELS[name] for name in ("liver", "liver_lesion", "vessel", "visceral_fat")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +87,19 @@ def simulate_liver_scan(
     reader = _reader_outline(canvas, outline, rng)
     liver = np.isin(canvas.labels, (LABELS["liver"], LABELS["liver_lesion"])) | reader
     labels = canvas.labels
-    volumes, lesions, livers = {}, {}, {}
+    volumes: dict[str, Volume] = {}
+    lesions: dict[str, LabelMap] = {}
+    livers: dict[str, LabelMap] = {}
     affine = np.diag([canvas.pixel_mm, canvas.pixel_mm, acquisition.slice_mm, 1.0])
     affine[:3, 3] = (
         canvas.scanner_x[0], canvas.scanner_y[0], float(canvas.z[0]) + acquisition.scanner_z_mm,
     )  # fmt: skip
     for phase, image in zip(PHASES, (canvas.hu, canvas.portal_hu), strict=True):
-        shift = settings.breath_pixels if phase == "portal_venous" else (0, 0)
-        noise = acquisition.noise_hu * (settings.portal_noise if any(shift) else 1.0)
-        canvas.hu, canvas.labels = (np.roll(a, shift, axis=(1, 2)) for a in (image, labels))
+        portal = phase == "portal_venous"
+        shift = settings.breath_pixels if portal else (0, 0)
+        noise = acquisition.noise_hu * (settings.portal_noise if portal else 1.0)
+        canvas.hu = np.roll(image, shift, axis=(1, 2))
+        canvas.labels = np.roll(labels, shift, axis=(1, 2))
         _scan(canvas, anatomy, spine, acquisition, noise, width, rng)
         volumes[phase] = Volume(scanner.to_int16(canvas, acquisition), affine)
         for masks, mask, names in ((lesions, reader, LESION), (livers, liver, LIVER)):
@@ -162,9 +168,7 @@ def _paint_organs(
     soft_tissue.paint_solid_organs(place)
     center = place_index_tumor(place, causes, rng)
     sizes = [(center, causes.diameter_mm)]
-    sizes += place_other_tumors(
-        place, center, causes.diameter_mm, causes.lesion_count - 1, rng
-    )
+    sizes += place_other_tumors(place, center, causes.diameter_mm, causes.lesion_count - 1, rng)
     painter = TumorPainter(place, rng, arterial_delay)
     outlines = [painter.paint(_tumor(causes, c, size, rng)) for c, size in sizes]
     tumor = place.hu["liver"] + complex(20 + 20 * causes.vascularity, -30)
@@ -207,7 +211,7 @@ def _reader_outline(
         off = bias + 0.7 * wander.smooth(canvas.x, canvas.y, float(canvas.z[k]))
         smooth = gaussian_filter(np.clip(distance[k], -12, 12), 1.4 / canvas.pixel_mm)
         mask[k] = smooth < off
-    return mask
+    return mask & np.isin(canvas.labels, _OUTLINED)
 
 
 def _scan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from hccsurv_core.simulate.treatment_canvas import BOTH, TwoPhasePlacer
 from hccsurv_core.simulate.treatment_causes import TreatmentCauses
 from hccsurv_core.simulate.tubes import paint_tube, smooth_path
 
-#: Segment to the chain level of its middle (3 is L1 less one …) and to x, y in mm of an average man.
+#: Segment to the chain level of its middle (0 is the third vertebra above the sacrum) and to x, y in
+#: mm of an average man.
 _SEGMENT_PLACE = {
     "1": (2.9, -12, -22), "2": (3.6, 22, -72), "3": (2.9, 20, -78), "4": (3.1, -20, -72),
     "5": (2.5, -72, -58), "6": (2.4, -92, 4), "7": (3.5, -88, 14), "8": (3.6, -66, -42),
@@ -44,7 +46,7 @@ def reshaped_liver(causes: TreatmentCauses) -> Callable[[TwoPhasePlacer, Array],
         grown = smooth_min(smooth_min(liver, left, 12.0), caudate, 6.0)
         right = np.clip((-place.body.x - 45) / 40, 0, 1)
         grown = grown + (0.4 + 1.9 * scarred) * place.lobules + 9.0 * scarred * right
-        return np.maximum(grown, np.maximum(place.limit + 0.8, 2.0 - hilum * 0 - 60))
+        return np.maximum(grown, place.limit + 0.8)
 
     return reshape
 
@@ -90,11 +92,8 @@ def place_index_tumor(
     _, x0, y0 = _SEGMENT_PLACE[causes.segment]
     target = np.array([x0 * place.wide, y0 * (place.deep if y0 < -40 else 1.0)])
     hilum = np.array(_HILUM[1:])
-    if causes.central:
-        target = hilum + 0.45 * (target - hilum)
-    else:
-        target = hilum + 1.12 * (target - hilum)
-    target = target + 6 * rng.standard_normal(2)
+    reach = 0.45 if causes.central else 1.12
+    target = hilum + reach * (target - hilum) + 6 * rng.standard_normal(2)
     i, j = np.nonzero(liver[k] < -2)
     if not len(i):
         i, j = np.nonzero(liver[k] <= liver[k].min())
@@ -133,7 +132,7 @@ def place_other_tumors(
 
 
 def paint_thrombus(
-    place: TwoPhasePlacer, center: tuple[float, float, float], tumor_hu: complex
+    place: TwoPhasePlacer, center: tuple[float, float, float], tumor_hu: Any
 ) -> None:
     """Tumor in the portal branch between hilum and index tumor: it widens the vein and fills it."""
     hilum = np.array([_HILUM[1], _HILUM[2], float(place.spine.level_to_z(_HILUM[0]))])
