@@ -36,6 +36,9 @@ ALL_CLINICAL = (
     "bclc_stage", "cirrhosis", "albi", "log_diameter", "log_count", "tumor_location",
     "vascular_invasion", "log_afp", "ecog", "age_years", "platelets_10e9_l", "child_pugh_score",
 )  # fmt: skip
+#: What images show, as columns of the truth: with the clinical ones, what a perfect reader knows.
+IMAGE_CAUSES = ("cause_infiltration", "cause_corona", "cause_capsule", "cause_necrosis",
+                "cause_vascularity")  # fmt: skip
 #: Propensities between these bounds count as overlap.
 OVERLAP = (0.1, 0.9)
 
@@ -73,6 +76,7 @@ def _arm_concordances(table: DataFrame, truth: DataFrame, arm: str) -> list[Conc
     mine, known = with_derived(table[rows].reset_index(drop=True)), truth[rows]
     outcome = SurvivalOutcome(mine["time_months"].to_numpy(), mine["event"].to_numpy())
     train = (mine["split"] == "train").to_numpy()
+    mine = mine.join(known[list(IMAGE_CAUSES)].reset_index(drop=True))
     oracle = concordance(
         outcome, known[f"lp_{arm}"].to_numpy(), f"{arm}: true linear predictor", kind="oracle",
         published=PUBLISHED_COMBINED[arm],
@@ -91,6 +95,7 @@ def _arm_concordances(table: DataFrame, truth: DataFrame, arm: str) -> list[Conc
         for columns, words in (
             (CLINICAL_MODEL[arm], "Cox on the paper's clinical variables"),
             (ALL_CLINICAL, "Cox on all clinical variables"),
+            ((*ALL_CLINICAL, *IMAGE_CAUSES), "Cox that also knows the true image causes"),
         )
     ]
     return [oracle, *single, *fitted]

@@ -90,6 +90,8 @@ def test_the_oracle_is_as_good_as_the_paper_and_the_clinic_is_not(checked: dict)
         assert rivals[f"{arm}: Cox on all clinical variables"] < oracle[arm] - 0.08
         assert rivals[f"{arm}: Cox on all clinical variables"] > 0.62
         assert 0.55 < rivals[f"{arm}: BCLC stage"] < 0.66
+        # Reading the causes off the images is what is to be gained.
+        assert rivals[f"{arm}: Cox that also knows the true image causes"] > oracle[arm] - 0.04
 
 
 def test_confounding_is_visible_and_adjusting_mends_it(checked: dict) -> None:
