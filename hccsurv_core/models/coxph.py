@@ -26,9 +26,13 @@ from hccsurv_core.models.risk_sets import (
 )
 from hccsurv_core.outcome import SurvivalOutcome
 
-_MAX_STEPS = 40
-#: A coefficient per standard deviation beyond this, still growing, has no finite estimate.
-_RUNAWAY = 12.0
+_MAX_STEPS = 60
+#: No step moves a coefficient further than this, in standard deviations of its covariate.
+_LONGEST_STEP = 5.0
+#: Where the likelihood has settled, a finite estimate is reached in a step or two more. What still
+#: moves after these has none: a group without events, or a combination of covariates with the
+#: same effect (as R's "beta may be infinite").
+_STEPS_AFTER_SETTLING = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,19 +249,20 @@ def _newton(sets: RiskSets, z: np.ndarray, names: tuple[str, ...]) -> _Fit:
     value = null = log_likelihood(sets, eta, sums)
     score_test = 0.0
     runaway: tuple[str, ...] = ()
+    n_settled = 0
     for step_number in range(_MAX_STEPS):
         gradient = z.T @ (sets.weight * sets.event - expected_events(sets, sums, ones))
         step = _solve(information(sets, z, sums, slot_means(sets, z, sums), ones), gradient)
         if step_number == 0:
             score_test = float(gradient @ step)
+        step *= min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
         previous, coef, eta, sums, value = value, *_ascend(sets, z, coef, step, value)
+        n_settled += value - previous <= 1e-9 * (abs(value) + 1e-3)
         # Convergence is quadratic: after a step of 1e-6 the error is about 1e-12.
-        settled = value - previous <= 1e-9 * (abs(value) + 1e-3)
-        if settled and np.abs(step).max() < 1e-6 * (1 + np.abs(coef).max()):
+        if n_settled and np.abs(step).max() < 1e-6 * (1 + np.abs(coef).max()):
             break
-        growing = (np.abs(coef) > _RUNAWAY) & (np.abs(step) > 0.2)
-        if settled and growing.any():
-            runaway = tuple(np.asarray(names)[growing])
+        if n_settled > _STEPS_AFTER_SETTLING:
+            runaway = tuple(np.asarray(names)[np.abs(step) > 1e-3 * np.abs(step).max()])
             break
     else:
         raise StatisticsError(
@@ -280,7 +285,7 @@ def _ascend(
         sums = sum_risks(sets, eta)
         reached = log_likelihood(sets, eta, sums)
         # Rounding alone moves the likelihood by a few units in its last place.
-        if reached >= value - 1e-11 * (abs(value) + 1):
+        if np.isfinite(reached) and reached >= value - 1e-11 * (abs(value) + 1):
             return tried, eta, sums, reached
     eta = z @ coef
     return coef, eta, sum_risks(sets, eta), value

@@ -318,7 +318,7 @@ def _draw(
         weight = None
         if method == "uno" and train is None:
             weight = _resampled_weights(outcome, counts, pairs)
-        elif method == "uno":
+        elif method == "uno" and train is not None:
             weight = 1.0 / _censoring_before(train, pairs.event_time)[None] ** 2
         draws.append(pairs.concordance(counts, weight, device))
     return np.concatenate(draws)

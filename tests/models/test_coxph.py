@@ -133,6 +133,21 @@ def test_a_group_without_events_is_named_not_estimated():
     assert model.infinite == ("cirrhosis",)
 
 
+def test_a_combination_without_a_finite_effect_is_named():
+    # Stage C or D is invasion, and nobody in D had an event: C and invasion cannot be told apart.
+    rng = np.random.default_rng(2)
+    stage = rng.choice(3, 200, p=[0.7, 0.25, 0.05])
+    x = np.column_stack([stage == 1, stage == 2, stage > 0, rng.normal(size=200)]).astype(float)
+    x[:, 2][np.flatnonzero(stage == 2)[0]] = 0
+    outcome = SurvivalOutcome(rng.exponential(10, 200), (rng.random(200) < 0.7) & (stage != 2))
+    model = fit_cox(x, outcome, names=["C", "D", "invasion", "age"])
+    assert "age" not in model.infinite
+    assert {"D"} <= set(model.infinite)
+    alone = fit_cox(x[:, [0, 3]], outcome, names=["C", "age"])
+    assert model.coef[3] == pytest.approx(alone.coef[1], abs=0.1)
+    assert np.isfinite(model.log_likelihood)
+
+
 @pytest.mark.parametrize(
     ("x", "event", "error", "message"),
     [

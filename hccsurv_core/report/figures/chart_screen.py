@@ -52,7 +52,7 @@ def draw_on_screen(chart: Chart, *, height: int = 440) -> Figure:
             "text": chart.title, "x": 0, "xref": "paper", "y": 1, "yref": "container",
             "yanchor": "top", "pad": {"t": 10}, "font": {"size": 15},
         },
-        legend={**_legend_place(chart), "title": {"text": chart.legend_title}},
+        legend={**_legend_place(chart), "title": {"text": chart.legend_title, "side": "left"}},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
@@ -152,7 +152,8 @@ def _bars(series: Series) -> dict[str, Any] | None:
 def _axes(figure: Figure, chart: Chart) -> None:
     x: dict[str, Any] = {"title": {"text": chart.x_title, "standoff": 6}, "zeroline": False}
     if chart.x_range is not None:
-        figure.update_xaxes(range=list(chart.x_range))  # of the risk table as well
+        # Of the risk table as well, whose texts must not widen it.
+        figure.update_xaxes(range=list(chart.x_range), autorange=False)
     if chart.x_ticks is not None:
         x["tickvals"] = list(chart.x_ticks)
         labels = chart.x_tick_labels or [f"{t:g}" for t in chart.x_ticks]
@@ -167,8 +168,11 @@ def _axes(figure: Figure, chart: Chart) -> None:
     if chart.square:
         y["scaleanchor"] = "x"
         y["constrain"] = x["constrain"] = "domain"
-    figure.update_xaxes(**x, showticklabels=True, ticks="outside", showline=True, row=1, col=1)
-    figure.update_yaxes(**y, showline=True, ticks="outside", row=1, col=1)
+    grid = {"gridcolor": "rgba(128, 142, 156, 0.18)"}
+    figure.update_xaxes(
+        **x, **grid, showticklabels=True, ticks="outside", showline=True, row=1, col=1
+    )
+    figure.update_yaxes(**y, **grid, showline=True, ticks="outside", row=1, col=1)
 
 
 def _add_table(figure: Figure, table: RiskTable) -> None:

@@ -100,7 +100,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [t for t in (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20) if low <= t <= high]
 
 
-def draw_forest_on_screen(forest: Forest) -> Figure:
+def draw_forest_on_screen(forest: Forest, *, titled: bool = True) -> Figure:
     """The forest on the page, text columns on both sides of the axis."""
     import plotly.graph_objects as go
 
@@ -143,8 +143,13 @@ def draw_forest_on_screen(forest: Forest) -> Figure:
     figure.update_yaxes(visible=False, range=[-0.7, len(rows) + 0.4], fixedrange=True)
     figure.update_layout(
         height=_ROW_PIXELS * (len(rows) + 1) + 96,
-        margin={"l": 4, "r": 4, "t": 40, "b": 46},
-        title={"text": forest.title, "x": 0, "xref": "paper", "font": {"size": 15}},
+        margin={"l": 4, "r": 4, "t": 40 if titled else 8, "b": 46},
+        title={
+            "text": forest.title if titled else "",
+            "x": 0,
+            "xref": "paper",
+            "font": {"size": 15},
+        },
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         dragmode=False,

@@ -32,6 +32,7 @@ def kaplan_meier_chart(
     last_months: float | None = None,
     show_bands: bool = True,
     show_medians: bool = True,
+    highlight: str | None = None,
 ) -> Chart:
     """Curves with bands, censoring marks, medians, and the numbers at risk.
 
@@ -40,18 +41,24 @@ def kaplan_meier_chart(
         endpoint: what the curve is the probability of.
         variable: what the groups are made by, for the legend.
         last_months: end of the time axis; default the longest follow-up.
+        highlight: the only group that keeps its color and its band (a patient's own).
     """
     groups = comparison.groups
     last = last_months or max(float(g.curve.times[-1]) for g in groups)
     places, labels = month_ticks(last)
     colors = GROUP_COLORS[: len(groups)] if len(groups) > 1 else GROUP_COLORS[:1]
+    if highlight is not None:
+        colors = tuple(
+            c if g.label == highlight else NEUTRAL for g, c in zip(groups, colors, strict=True)
+        )
     series = [
-        _curve(group, color, last, show_bands) for group, color in zip(groups, colors, strict=True)
+        _curve(group, color, last, show_bands or group.label == highlight)
+        for group, color in zip(groups, colors, strict=True)
     ]
     return Chart(
         title=f"{endpoint} · {comparison.n} patients, {comparison.n_events} events",
         x_title="Time (months)",
-        y_title=endpoint,
+        y_title=endpoint if "survival" in endpoint.lower() else f"{endpoint}: free of it",
         series=tuple(series),
         caption=_caption(comparison),
         x_range=(0.0, last * 1.015),
@@ -83,14 +90,17 @@ def estimate_words(estimate: Estimate, *, percent: bool = False, digits: int = 1
     def text(value: float) -> str:
         if math.isnan(value):
             return "not reached"
-        return f"{100 * value:.{digits}f}" if percent else f"{value:.{digits}f}"
+        shown = f"{100 * value:.{digits}f}" if percent else f"{value:.{digits}f}"
+        return shown.replace("-", "−")
 
     if math.isnan(estimate.value):
         return "not reached" if not percent else "not known"
     unit = " %" if percent else ""
     if math.isnan(estimate.ci_low) and math.isnan(estimate.ci_high):
         return f"{text(estimate.value)}{unit}"
-    return f"{text(estimate.value)}{unit} ({text(estimate.ci_low)}–{text(estimate.ci_high)})"
+    # A dash between negative numbers reads as another sign.
+    to = " to " if min(estimate.ci_low, estimate.value) < 0 else "–"
+    return f"{text(estimate.value)}{unit} ({text(estimate.ci_low)}{to}{text(estimate.ci_high)})"
 
 
 def p_words(p: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hccsurv_core.cohort.column_guess import guess_mapping
@@ -57,6 +58,9 @@ def add_demo_cohort(
         progress(0.8, "reading the table")
         raw = read_table(path)
     mapping = guess_mapping(raw)
+    # The virtual cohorts' main outcome is death from any cause.
+    main = replace(mapping.endpoints[0], label="Overall survival")
+    mapping = mapping.with_endpoint(main)
     for column in mapping.columns:
         mapping = mapping.with_column(column.name, label=plain_label(column.name))
     return library.add(

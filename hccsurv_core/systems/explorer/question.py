@@ -54,6 +54,7 @@ class Question:
         filters: which patients.
         landmark_months: time counts from there; who is gone by then is left out.
         horizons_months: where survival is read off.
+        restricted_months: up to where restricted means count; 0 is the shortest follow-up.
         group: how they are compared.
     """
 
@@ -62,6 +63,7 @@ class Question:
     landmark_months: float = 0.0
     horizons_months: tuple[float, ...] = (12.0, 36.0, 60.0)
     group: GroupRule = field(default_factory=GroupRule)
+    restricted_months: float = 0.0
 
     def settings(self) -> dict[str, Any]:
         """For a manifest and a caption."""
@@ -72,6 +74,7 @@ class Question:
             "cutoffs": ", ".join(f"{c:g}" for c in rule.cutoffs),
             "filters": "; ".join(f.describe() for f in self.filters),
             "landmark_months": self.landmark_months or "",
+            "restricted_mean_to_months": self.restricted_months or "",
             "horizons_months": ", ".join(f"{h:g}" for h in self.horizons_months),
         }
 

@@ -175,7 +175,7 @@ def _rows(model: CoxModel, design: Design, outcome: SurvivalOutcome, level: floa
 def _without_estimate(row: CoxRow) -> CoxRow:
     nan = float("nan")
     return replace(
-        row, coef=nan, std_error=nan, p=nan, reason="no finite estimate: a level without events",
+        row, coef=nan, std_error=nan, p=nan, reason="no finite estimate (no events, or follows from others)",
         hazard_ratio=replace(row.hazard_ratio, value=nan, ci_low=nan, ci_high=nan),
     )  # fmt: skip
 
