@@ -65,7 +65,8 @@ if chosen is not None:
             ("info", "This table has no outcome yet. Add one under Manage → Columns and decisions.")
         )
     else:
-        controls, results = st.columns([1, 3.4], gap="medium")
+        with st.container(key="explorer_body"):
+            controls, results = st.columns([1, 3.4], gap="medium")
         with controls:
             asked = ask_question(cohort.id, clinical_table)
         with results:

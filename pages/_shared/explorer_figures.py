@@ -42,7 +42,8 @@ def show_chart(
             key, manifest, _drawer(chart, manifest),
             {"Points of the curves": chart.to_frame(), **(tables or {})},
         )  # fmt: skip
-    st.plotly_chart(draw_on_screen(chart, height=height), key=f"chart_{key}", config=_TOOLBAR)
+    figure = draw_on_screen(chart, height=height, ink=_ink())
+    st.plotly_chart(figure, key=f"chart_{key}", config=_TOOLBAR)
     _caption(chart.caption)
 
 
@@ -57,8 +58,15 @@ def show_forest(forest: Forest, manifest: Manifest, key: str) -> None:
         st.html(f'<div class="hcc-headline">{html(forest.title)}</div>', width="stretch")
         _downloads(key, manifest, draw, {"Table": forest.to_frame()})
     config = {**_TOOLBAR, "displayModeBar": False}
-    st.plotly_chart(draw_forest_on_screen(forest, titled=False), key=f"chart_{key}", config=config)
+    st.plotly_chart(
+        draw_forest_on_screen(forest, titled=False, ink=_ink()), key=f"chart_{key}", config=config
+    )
     _caption(forest.caption)
+
+
+def _ink() -> str:
+    """Color of text on the theme on view."""
+    return "#17212B" if st.context.theme.type == "light" else "#E3E8EE"
 
 
 def _caption(text: str) -> None:
@@ -67,11 +75,13 @@ def _caption(text: str) -> None:
 
 
 def show_table(
-    frame: DataFrame, manifest: Manifest, key: str, *, title: str = "Table", raw: DataFrame | None = None
-) -> None:  # fmt: skip
+    table_html: str, raw: DataFrame, manifest: Manifest, key: str, *, title: str
+) -> None:
     """A table with its download; ``raw`` is what the CSV holds (numbers as numbers)."""
-    st.dataframe(frame, hide_index=True, width="stretch", key=f"table_{key}")
-    _downloads(key, manifest, None, {title: frame if raw is None else raw})
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<div class="hcc-headline">{html(title)}</div>', width="stretch")
+        _downloads(key, manifest, None, {"Table": raw})
+    st.html(table_html)
 
 
 def _drawer(chart: Chart, manifest: Manifest) -> Callable[[str], bytes]:

@@ -9,9 +9,12 @@ import streamlit as st
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components
 from pages._shared.explorer_figures import show_chart, show_forest, show_table
+from pages._shared.explorer_survival import html_table
 from pages._shared.formats import html
+from pages._shared.session import session
 
 if TYPE_CHECKING:
+    from hccsurv_core.cohort.clinical_table import ClinicalTable
     from hccsurv_core.report.manifest import Manifest
     from hccsurv_core.systems.explorer.grouping import Grouping
     from hccsurv_core.systems.explorer.performance import Score
@@ -151,8 +154,7 @@ def _discrimination(score: Score, horizons: tuple[float, ...], manifest: Manifes
     uno = "not known" if found.uno is None else estimate_words(found.uno, digits=3)
     headline = (
         f'<div class="hcc-headline" data-testid="concordance">Harrell\'s C '
-        f"{html(estimate_words(found.harrell, digits=3))}<small>Uno's C {html(uno)}; "
-        f"{html(found.harrell.method)}</small></div>"
+        f"{html(estimate_words(found.harrell, digits=3))}<small>Uno's C {html(uno)}</small></div>"
     )
     show_chart(roc_chart(found, score.name), manifest, "roc", height=460, headline=headline)
 
@@ -195,25 +197,11 @@ def show_competing(
     from hccsurv_core.systems.explorer.grouping import Grouping as Groups
     from hccsurv_core.systems.explorer.question import competing_selection
 
-    table = selection.table
-    own = table.endpoint(question.endpoint)
-    others = [e for e in table.endpoints if e.name != question.endpoint]
-    if not own.competing and not others:
-        st.info(
-            "Competing risks need a second outcome (recurrence and death), or an outcome with "
-            "more than one kind of event. Add it under Manage → Columns and decisions.",
-            icon=":material/info:",
-        )
+    pair = _ask_competing(selection.table)
+    if pair is None:
         return
-    choices: list[str | None] = [None] if own.competing else []
-    choices += [e.name for e in others]
-    labels = {e.name: e.label for e in others}
-    death = st.selectbox(
-        "What may come first", choices,
-        format_func=lambda n: "the outcome's own causes" if n is None else labels[n],
-        key="competing_with", width=320,
-    )  # fmt: skip
-    outcome, positions, notes = competing_selection(selection, death)
+    event, death = pair
+    outcome, positions, notes = competing_selection(selection, event, death)
     part = Groups(
         grouping.variable, grouping.labels, np.asarray(grouping.code)[positions], grouping.origin,
         grouping.cutoffs, grouping.searched_p,
@@ -221,11 +209,44 @@ def show_competing(
     comparison = compare_competing(outcome, part, horizons_months=question.horizons_months)
     for text in notes:
         st.caption(text)
-    manifest = _asking(manifest, "Cumulative incidence", competing=death or "own causes")
+    manifest = _asking(
+        manifest, "Cumulative incidence", endpoint=event, competing=death or "own causes"
+    )
     for cause in range(1, len(comparison.cause_names) + 1):
         if comparison.n_events(cause):
-            chart = incidence_chart(comparison, cause, variable=grouping.variable)
+            chart = incidence_chart(
+                comparison, cause, variable=grouping.variable,
+                show_bands=len(grouping.labels) <= 3,
+            )  # fmt: skip
             show_chart(chart, manifest, f"incidence_{cause}", height=380)
+
+
+def _ask_competing(table: ClinicalTable) -> tuple[str, str | None] | None:
+    """Which outcome is of interest and which may come first (None: its own other causes)."""
+    endpoints = {e.name: e for e in table.endpoints}
+    own = [e.name for e in table.endpoints if e.competing]
+    if len(endpoints) < 2 and not own:
+        st.info(
+            "Competing risks need a second outcome (recurrence and death), or an outcome with "
+            "more than one kind of event. Add it under Manage → Columns and decisions.",
+            icon=":material/info:",
+        )
+        return None
+    deaths = [name for name, e in endpoints.items() if e.event_label == "death"]
+    names = sorted(endpoints, key=lambda n: n in deaths)  # what death may prevent comes first
+    with st.container(horizontal=True, gap="small"):
+        event = st.selectbox(
+            "Event", names, format_func=lambda n: f"{endpoints[n].label} ({endpoints[n].event_label})",
+            key="competing_event", width=330,
+        )  # fmt: skip
+        first: list[str | None] = [None] if event in own else []
+        first += [n for n in (*deaths, *names) if n != event]
+        death = st.selectbox(
+            "What may come first", list(dict.fromkeys(first)),
+            format_func=lambda n: "its own other causes" if n is None else endpoints[n].label,
+            key=f"competing_with_{event}", width=330,
+        )  # fmt: skip
+    return event, death
 
 
 def show_table_one(selection: Selection, grouping: Grouping, manifest: Manifest) -> None:
@@ -242,12 +263,18 @@ def show_table_one(selection: Selection, grouping: Grouping, manifest: Manifest)
         name = "Group" if "Group" not in frame else "Group (compared)"
         frame[name] = [grouping.labels[k] if k >= 0 else None for k in grouping.code]
         kinds[name] = "category"
-    table = build_table_one(frame, groups=name, kinds=kinds)
+    state = session()
+    key = ("table_one", manifest.to_text())
+    if key not in state.cache:
+        state.remember(key, build_table_one(frame, groups=name, kinds=kinds))
+    table = state.cache[key]
+    shown = table.formatted().drop(columns="test", errors="ignore")
+    heading = f"Table 1 · {len(frame)} patients"
     show_table(
-        table.formatted(), _asking(manifest, "Table 1"), "table_one", title="Table 1",
-        raw=table.to_frame(),
+        html_table([str(c) for c in shown.columns], shown.astype(str).to_numpy().tolist(), "table_one"),
+        table.to_frame(), _asking(manifest, "Table 1"), "table_one", title=heading,
     )  # fmt: skip
     st.caption(
         "Numbers: mean ± SD and median [quartiles]. SMD: standardized difference (0.1 is small). "
-        "p-values are not corrected for their number."
+        "p-values (named in the CSV) are not corrected for their number."
     )

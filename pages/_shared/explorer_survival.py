@@ -82,7 +82,7 @@ def _survival_table(comparison: GroupComparison) -> str:
         ]
         for group in comparison.groups
     ]  # fmt: skip
-    return _html_table(heads, rows, "groups")
+    return html_table(heads, rows, "groups")
 
 
 def _effect_table(comparison: GroupComparison) -> str:
@@ -114,10 +114,11 @@ def _effect_table(comparison: GroupComparison) -> str:
             else:
                 row.append(f"{estimate_words(ratio.ratio, digits=2)}, {p_words(ratio.p)}")
         rows.append(row)
-    return _html_table(heads, rows, "effects")
+    return html_table(heads, rows, "effects")
 
 
-def _html_table(heads: list[str], rows: list[list[str]], name: str) -> str:
+def html_table(heads: list[str], rows: list[list[str]], name: str) -> str:
+    """A table of texts, the first column left and bold, the others right (HTML)."""
     head = "".join(f'<th class="{"num" if i else ""}">{html(h)}</th>' for i, h in enumerate(heads))
     body = "".join(
         f"<tr><td><b>{html(row[0])}</b></td>"

@@ -19,8 +19,12 @@ _LEFT = 64
 _TABLE_GAP = 26
 
 
-def draw_on_screen(chart: Chart, *, height: int = 440) -> Figure:
-    """Draw a chart; a risk table is added below ``height``."""
+def draw_on_screen(chart: Chart, *, height: int = 440, ink: str | None = None) -> Figure:
+    """Draw a chart; a risk table is added below ``height``.
+
+    Args:
+        ink: color of the risk table's text; default the theme's.
+    """
     from plotly.subplots import make_subplots
 
     table = chart.risk_table
@@ -43,7 +47,7 @@ def draw_on_screen(chart: Chart, *, height: int = 440) -> Figure:
         )  # fmt: skip
     _axes(figure, chart)
     if table is not None:
-        _add_table(figure, table)
+        _add_table(figure, table, ink)
     left = _LEFT if table is None else _label_pixels(table)
     figure.update_layout(
         height=total,
@@ -168,6 +172,7 @@ def _axes(figure: Figure, chart: Chart) -> None:
     if chart.square:
         y["scaleanchor"] = "x"
         y["constrain"] = x["constrain"] = "domain"
+        x["constraintoward"] = "left"  # the legend stands on the right
     grid = {"gridcolor": "rgba(128, 142, 156, 0.18)"}
     figure.update_xaxes(
         **x, **grid, showticklabels=True, ticks="outside", showline=True, row=1, col=1
@@ -175,7 +180,7 @@ def _axes(figure: Figure, chart: Chart) -> None:
     figure.update_yaxes(**y, **grid, showline=True, ticks="outside", row=1, col=1)
 
 
-def _add_table(figure: Figure, table: RiskTable) -> None:
+def _add_table(figure: Figure, table: RiskTable, ink: str | None) -> None:
     rows = np.arange(len(table.labels))[::-1]
     for row, label, counts, color in zip(
         rows, table.labels, table.counts, table.colors, strict=True
@@ -183,12 +188,13 @@ def _add_table(figure: Figure, table: RiskTable) -> None:
         texts = [count_text(c, table.few) for c in counts]
         figure.add_scatter(
             x=table.times, y=np.full(len(table.times), row), mode="text", text=texts,
-            textfont={"size": 12, "color": color}, showlegend=False, hoverinfo="skip",
+            textfont={"size": 12, "color": ink}, showlegend=False, hoverinfo="skip",
             cliponaxis=False, row=2, col=1,
         )  # fmt: skip
         figure.add_annotation(
-            x=0, xref="paper", xshift=-_TABLE_GAP, y=row, yref="y2", text=label, showarrow=False,
-            xanchor="right", font={"size": 12, "color": color},
+            x=0, xref="paper", xshift=-_TABLE_GAP, y=row, yref="y2", showarrow=False,
+            text=f'<span style="color:{color}"><b>━</b></span> {label}', xanchor="right",
+            font={"size": 12, "color": ink},
         )  # fmt: skip
     figure.add_annotation(
         x=0, xref="paper", xshift=-_TABLE_GAP, y=len(rows) - 0.05, yref="y2", text=table.title,
@@ -206,4 +212,4 @@ def count_text(count: float, few: int) -> str:
 
 def _label_pixels(table: RiskTable) -> int:
     longest = max(len(text) for text in (*table.labels, table.title))
-    return min(260, max(_LEFT, _TABLE_GAP + 8 + round(6.9 * longest)))
+    return min(260, max(_LEFT, _TABLE_GAP + 8 + 14 + round(6.9 * longest)))

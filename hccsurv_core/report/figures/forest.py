@@ -68,9 +68,16 @@ def cox_forest(table: CoxTable, *, multivariable: bool = True) -> Forest:
     rows = table.multivariable if multivariable else table.univariable
     kind = "Multivariable" if multivariable else "Univariable"
     counts = f" · {table.n} patients, {table.n_events} events" if multivariable else ""
-    caption = (
-        " ".join(table.notes) if multivariable else "Each variable alone, on all its patients."
-    )
+    notes = ["Each variable alone, on all patients who have it."]
+    if multivariable:
+        notes = [f"Harrell's C {estimate_words(table.concordance, digits=3)}.", *table.notes]
+    without = [r.name for r in rows if r.reason]
+    if without:
+        notes.append(
+            f"No finite estimate for {', '.join(without)}: a level without events, or an effect "
+            "that cannot be told from the others'."
+        )
+    caption = " ".join(notes)
     return Forest(f"{kind} Cox regression{counts}", tuple(_row(r) for r in rows), caption)
 
 
@@ -82,7 +89,7 @@ def _row(row: CoxRow) -> ForestRow:
         color = VERMILION
     elif ratio.ci_high < 1:
         color = BLUE
-    words = row.reason or estimate_words(ratio, digits=2)
+    words = "no finite estimate" if row.reason else estimate_words(ratio, digits=2)
     return ForestRow(
         row.name, f"{events} / {n}", (ratio.value, ratio.ci_low, ratio.ci_high), words,
         "" if math.isnan(row.p) else format_p(row.p), color,
@@ -100,8 +107,8 @@ def _ticks(low: float, high: float) -> list[float]:
     return [t for t in (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20) if low <= t <= high]
 
 
-def draw_forest_on_screen(forest: Forest, *, titled: bool = True) -> Figure:
-    """The forest on the page, text columns on both sides of the axis."""
+def draw_forest_on_screen(forest: Forest, *, titled: bool = True, ink: str | None = None) -> Figure:
+    """The forest on the page, text columns on both sides of the axis; ``ink`` colors the text."""
     import plotly.graph_objects as go
 
     rows = forest.rows
@@ -141,6 +148,8 @@ def draw_forest_on_screen(forest: Forest, *, titled: bool = True) -> Figure:
         title={"text": "Hazard ratio", "standoff": 4},
     )  # fmt: skip
     figure.update_yaxes(visible=False, range=[-0.7, len(rows) + 0.4], fixedrange=True)
+    if ink is not None:
+        figure.update_annotations(font_color=ink)
     figure.update_layout(
         height=_ROW_PIXELS * (len(rows) + 1) + 96,
         margin={"l": 4, "r": 4, "t": 40 if titled else 8, "b": 46},

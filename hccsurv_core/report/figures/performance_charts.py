@@ -43,7 +43,7 @@ def roc_chart(discrimination: Discrimination, name: str) -> Chart:
         y_title="Sensitivity",
         series=tuple(series),
         caption=f"Cumulative cases, dynamic controls, weighted for censoring. Harrell's C "
-        f"{estimate_words(discrimination.harrell, digits=3)}.",
+        f"{estimate_words(discrimination.harrell, digits=3)} ({discrimination.harrell.method}).",
         x_range=(0.0, 1.0),
         y_range=(0.0, 1.01),
         guides=(_CHANCE,),

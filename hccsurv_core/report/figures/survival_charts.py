@@ -60,7 +60,7 @@ def kaplan_meier_chart(
         x_title="Time (months)",
         y_title=endpoint if "survival" in endpoint.lower() else f"{endpoint}: free of it",
         series=tuple(series),
-        caption=_caption(comparison),
+        caption=_caption(comparison, show_bands),
         x_range=(0.0, last * 1.015),
         y_range=(0.0, 1.02),
         x_ticks=places,
@@ -158,7 +158,7 @@ def _median_guides(
     return (Guide((0.0, furthest), (0.5, 0.5), color=NEUTRAL), *down)
 
 
-def _caption(comparison: GroupComparison) -> str:
+def _caption(comparison: GroupComparison, bands: bool) -> str:
     parts = []
     if words := difference_words(comparison):
         parts.append(words[0].upper() + words[1:] + ".")
@@ -169,8 +169,9 @@ def _caption(comparison: GroupComparison) -> str:
                 f"{estimate_words(ratio.ratio, digits=2)}."
             )
     parts.append(f"Median follow-up {estimate_words(comparison.follow_up)} months.")
+    if bands:
+        parts.append("Bands: 95 % pointwise intervals (log-log).")
     parts.append(
-        "Bands: 95 % pointwise intervals (log-log). Marks: end of follow-up. Dotted, and numbers "
-        f"with *: fewer than {FEW_AT_RISK} at risk."
+        f"Marks: end of follow-up. Dotted, and numbers with *: fewer than {FEW_AT_RISK} at risk."
     )
     return " ".join([*parts, *comparison.notes])

@@ -59,7 +59,7 @@ def add_demo_cohort(
         raw = read_table(path)
     mapping = guess_mapping(raw)
     # The virtual cohorts' main outcome is death from any cause.
-    main = replace(mapping.endpoints[0], label="Overall survival")
+    main = replace(mapping.endpoints[0], label="Overall survival", event_label="death")
     mapping = mapping.with_endpoint(main)
     for column in mapping.columns:
         mapping = mapping.with_column(column.name, label=plain_label(column.name))

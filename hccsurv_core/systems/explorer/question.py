@@ -150,12 +150,13 @@ def make_groups(selection: Selection, rule: GroupRule) -> Grouping:
 
 
 def competing_selection(
-    selection: Selection, death: str | None
+    selection: Selection, event: str, death: str | None
 ) -> tuple[CompetingOutcome, np.ndarray, tuple[str, ...]]:
     """The selection's patients with what may come first.
 
     Args:
-        death: the endpoint of death; None uses the endpoint's own competing causes.
+        event: the endpoint of interest.
+        death: the endpoint of death; None uses the event's own competing causes.
 
     Returns:
         the outcome, (m,) positions in the selection, and what had to be assumed.
@@ -168,11 +169,11 @@ def competing_selection(
         raise InputError(
             "competing risks are counted from the start", source="landmark", remedy="set it to 0"
         )
-    outcome, rows, notes = selection.table.competing(selection.endpoint, death)
+    outcome, rows, notes = selection.table.competing(event, death)
     place = {int(row): i for i, row in enumerate(selection.rows)}
     both = [(k, place[int(row)]) for k, row in enumerate(rows) if int(row) in place]
     if not both:
-        raise StatisticsError("nobody has both outcomes", source=selection.endpoint)
+        raise StatisticsError("nobody has both outcomes", source=event)
     kept, positions = np.array(both).T
     return outcome.subset(kept), positions, notes
 
