@@ -57,7 +57,7 @@ class Numbers:
 
 _NUM = r"[-+−]?(?:\d+(?:[.,\s'’\u202f]\d{3})*(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d+)?"
 _LIMIT = re.compile(rf"(<=?|>=?|≤|≥|~|≈|ca\.?)\s*({_NUM})")
-_WITH_UNIT = re.compile(rf"({_NUM})\s*([^\W\d_%][^\s]{{0,11}}|%)")
+_WITH_UNIT = re.compile(rf"({_NUM})\s*([^\W\d_]{{1,9}}(?:[/·.^]\w{{1,6}}){{0,3}}|%)")
 _DOT_GROUPS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _COMMA_GROUPS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SPACE_GROUPS = re.compile(r"[-+]?\d{1,3}(?:[\s'’\u202f]\d{3})+(?:[.,]\d+)?")
@@ -162,7 +162,7 @@ def _slow_number(text: str, decimal: str) -> tuple[float, Reading, str | None]:
 def decimal_votes(column: RawColumn) -> tuple[int, int]:
     """How many distinct texts can only be read with a decimal point, and with a decimal comma.
 
-    "1,234" may be either; "1,5" and "0,123" have a decimal comma.
+    "1,234" and "1.234" may be either and do not vote; "1,5" and "0,123" have a decimal comma.
     """
     point = comma = 0
     for text, kind in zip(column.texts, column.kinds, strict=True):

@@ -52,6 +52,7 @@ class NumberReader:
         Raises:
             TableError: a value put in by hand is no number.
         """
+        self._tell_thousands()
         self._settle_faults()
         self._settle_limits()
         self._settle_units()
@@ -107,6 +108,20 @@ class NumberReader:
                     remedy="enter a number as the column has them",
                 )
             self.values[at[position]] = value
+
+    def _tell_thousands(self) -> None:
+        """ "1,234" is 1234 or 1.234: which of them is told where nothing else shows."""
+        sign = "," if self.spec.decimal == "." else "."
+        texts = [at for at, text in enumerate(self.column.texts) if sign in text]
+        read = [at for at in texts if self.numbers.readings[at] == Reading.FINE]
+        at = np.flatnonzero(np.isin(self.codes, np.array(read, dtype=np.int64)))
+        if len(at):
+            example = self.column.texts[int(self.codes[at[0]])]
+            self.ledger.settle_column(
+                "thousands", self.spec.name, "info",
+                f"{len(at):,} values of {self.spec.shown}, such as {example!r}, are read with a "
+                f"thousands separator ({self.values[at[0]]:g}).", ("keep",),
+            )  # fmt: skip
 
     def _settle_faults(self) -> None:
         at = self._at(Reading.FAULT)

@@ -15,6 +15,7 @@ from hccsurv_core.cohort.cell_values import (
     code_key,
     guess_date_order,
     is_missing_text,
+    plain_code,
     read_date,
     read_dates,
 )
@@ -117,7 +118,7 @@ class ColumnReader:
             else:
                 found.append(level)
                 # "2.0" for "2" is no spelling of its own.
-                if level.casefold() == text.casefold() != text and level != text:
+                if level != text and plain_code(text) != level:
                     other.append(at)
         values = np.array([*found, None], dtype=object)[self._codes(column)]
         added = self._settle_levels(column, spec, values, unknown)

@@ -74,7 +74,7 @@ def _settle_ragged(raw: RawTable, ledger: Ledger) -> None:
     at = np.searchsorted(raw.row_numbers, numbers)
     there = (at < raw.n_rows) & (raw.row_numbers[np.minimum(at, raw.n_rows - 1)] == numbers)
     at, sizes = at[there], sizes[there]
-    width = len(raw.columns)
+    width = raw.width or len(raw.columns)
     for longer, kind, severity, actions in (
         (True, "row_too_long", "error", ("exclude_row", "keep")),
         (False, "row_too_short", "warning", ("keep", "exclude_row")),

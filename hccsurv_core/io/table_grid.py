@@ -45,6 +45,7 @@ class Grid:
         texts, kinds: per column, its distinct texts and what each is (:data:`TEXT` …).
         row_numbers: (n_rows,) row as a spreadsheet counts it, first row 1.
         header_row: row of the names; 0 where there are none.
+        width: cells that a row should have.
         sheet_columns: position in the file to position here (columns without name and values
             are left out).
         ragged: (row number, its number of cells) of rows whose length is not the header's.
@@ -58,6 +59,7 @@ class Grid:
     kinds: list[list[int]]
     row_numbers: np.ndarray
     header_row: int
+    width: int
     sheet_columns: dict[int, int]
     ragged: list[tuple[int, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -79,6 +81,7 @@ class Grid:
             "names": self.names,
             "n_distinct": [len(column) for column in self.texts],
             "header_row": self.header_row,
+            "width": self.width,
             "ragged": self.ragged[:_MAX_RAGGED],
             "notes": self.notes,
             **self.told,
@@ -329,6 +332,7 @@ class _Filler:
             kinds=[done[i][2] for i in keep],
             row_numbers=np.frombuffer(self.numbers, dtype=np.int64)[kept_rows],
             header_row=header,
+            width=self.width,
             sheet_columns={int(i): at for at, i in enumerate(keep)},
             ragged=self.ragged,
             notes=[*notes, *(t for i, t in enumerate(told) if used[i] and t)],

@@ -102,6 +102,7 @@ class RawTable:
         ragged: (row number, number of cells) of rows longer or shorter than the header.
         notes: sentences about what was found out, assumed or renamed.
         options: as the user gave them.
+        width: cells that each row should have; columns without name and values are not kept.
     """
 
     columns: tuple[RawColumn, ...]
@@ -117,6 +118,7 @@ class RawTable:
     ragged: tuple[tuple[int, int], ...]
     notes: tuple[str, ...]
     options: ReadOptions
+    width: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -332,6 +334,7 @@ def load_grid(
         ragged=tuple((int(row), int(n)) for row, n in told["ragged"]),
         notes=tuple(str(note) for note in told["notes"]),
         options=options,
+        width=int(told["width"]),
     )
 
 
