@@ -125,23 +125,28 @@ def read_numbers(column: RawColumn, decimal: str = ".", missing: Sequence[str] =
 
 
 def _quick_numbers(column: RawColumn, decimal: str) -> NDArray[np.float64]:
-    """What is plainly a number, by pandas' parser; all else NaN."""
-    import pandas as pd
-
-    texts = np.array(column.texts, dtype=object)
-    typed = column.kinds == NUMBER
+    """What is plainly a number, to the last bit (pandas' own parser is off by some); else NaN."""
+    texts = list(column.texts)
     if decimal == ",":
-        texts = np.array(
-            [
-                t if number else ("" if "." in t else t.replace(",", "."))
-                for t, number in zip(texts, typed, strict=True)
-            ],
-            dtype=object,
-        )
-    # A date is no number, even where it is written like one (20150304).
-    texts[column.kinds == DATE] = ""
-    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
-    return np.asarray(numbers, dtype=np.float64)
+        texts = [
+            text if number else ("" if "." in text else text.replace(",", "."))
+            for text, number in zip(texts, column.kinds == NUMBER, strict=True)
+        ]
+    try:
+        values = np.array(texts, dtype=object).astype(np.float64)
+    except ValueError:
+        values = np.array([_float_or_nan(text) for text in texts])
+    # Python reads 1_000 as a number; and a date is none, even where it is written like one.
+    unfit = np.array(["_" in text for text in texts], dtype=bool) | (column.kinds == DATE)
+    values[unfit] = np.nan
+    return values
+
+
+def _float_or_nan(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _slow_number(text: str, decimal: str) -> tuple[float, Reading, str | None]:

@@ -30,8 +30,6 @@ _MAX_MERGED = 100_000
 _MAX_EXCEL_COLUMNS = 16_384
 _LAST_DAY = 2_958_465  # 31 December 9999
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})")
-#: Excel keeps 15 digits; a number that was computed shows the same in 15 as it does there.
-_DIGITS = 15
 
 
 class _SheetWalker:
@@ -191,8 +189,7 @@ def _decode_number(value: str, is_date: bool, start: datetime.datetime) -> tuple
         return _decode_date(number, start)
     if number.is_integer() and abs(number) < 1e15:
         return NUMBER, str(int(number))
-    rounded = float(f"{number:.{_DIGITS}g}")
-    return NUMBER, repr(rounded)
+    return NUMBER, repr(number)
 
 
 def _decode_date(serial: float, start: datetime.datetime) -> tuple[int, str]:

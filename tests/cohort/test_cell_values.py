@@ -22,8 +22,16 @@ from hccsurv_core.cohort.cell_values import (
     read_number,
     read_numbers,
 )
+from hccsurv_core.io.tables import RawColumn
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def column_of(*texts: str) -> RawColumn:
+    """A column with one row for each text."""
+    return RawColumn(
+        "x", texts, np.zeros(len(texts), np.uint8), np.arange(len(texts), dtype=np.int32)
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,6 +66,8 @@ def test_what_is_no_number(text, decimal):
 def test_any_number_reads_back(value, decimal):
     text = repr(value).replace(".", decimal)
     assert read_number(text, decimal) == value
+    assert read_numbers(column_of(text, "no number"), decimal).values[0] == value
+    assert read_numbers(column_of(text), decimal).values.tolist() == [value]
 
 
 @given(st.integers(-(10**12), 10**12), st.sampled_from([".", ","]))

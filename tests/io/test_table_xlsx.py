@@ -130,8 +130,8 @@ def test_cells_know_what_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "text"), [("0.1", "0.1"), ("57", "57"), ("57.0", "57"),
-    ("0.30000000000000004", "0.3"), ("12345678901234567", "12345678901234567"), ("1E3", "1000"), ("1e-7", "1e-07"), ("nan", "nan")])  # fmt: skip
-def test_numbers_are_shown_as_excel_shows_them(tmp_path, number, text):
+    ("0.30000000000000004", "0.30000000000000004"), ("113.94723820000001", "113.94723820000001"), ("0.10000000000000001", "0.1"), ("12345678901234567", "12345678901234567"), ("1E3", "1000"), ("1e-7", "1e-07"), ("nan", "nan")])  # fmt: skip
+def test_numbers_keep_every_bit_in_the_fewest_digits(tmp_path, number, text):
     path = workbook(tmp_path / "t.xlsx", [["id", "x"], ["a", 12345]])
     raw = read_here(patched(path, SHEET, "<v>12345</v>", f"<v>{number}</v>"))
     assert cells(raw)["x"] == [text]
