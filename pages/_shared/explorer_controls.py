@@ -158,5 +158,5 @@ def _filters(
                     **_kept(cohort_id, f"levels_{name}"),
                 )  # fmt: skip
                 if set(levels) != set(column.levels):
-                    found.append(Filter(name, levels=tuple(levels) or ("(none)",)))
+                    found.append(Filter(name, levels=tuple(levels) or ("none of its values",)))
     return tuple(found)
