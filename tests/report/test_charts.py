@@ -130,12 +130,11 @@ def test_a_searched_cut_off_shows_the_corrected_p_value():
 
 def test_few_at_risk_are_marked():
     assert [count_text(n, 5) for n in (0, 1, 4, 5, 12.5)] == ["0", "1*", "4*", "5", "12.5"]
-    series = survival_chart().series[0]
-    assert series.faint_from is not None
-    traces = [
-        t for t in draw_on_screen(survival_chart()).data if t.name == "A" and t.mode == "lines"
-    ]
-    assert any(t.line.dash == "dot" for t in traces)
+    outcome = SurvivalOutcome(np.arange(1.0, 21.0), np.ones(20))
+    chart = kaplan_meier_chart(compare_groups(outcome, everybody(20)))
+    assert chart.series[0].faint_from == 16  # five are at risk then, four at 17
+    dotted = [t for t in draw_on_screen(chart).data if t.line.dash == "dot" and t.opacity]
+    assert [t.x.min() for t in dotted] == [16]
 
 
 def test_months_have_years_under_them():
