@@ -221,8 +221,10 @@ class _Pairs:
         behind = np.cumsum(counts[:, ::-1], axis=1, dtype=np.float64)[:, ::-1]
         behind = np.concatenate([behind, np.zeros((len(counts), 1))], axis=1)
         comparable = np.einsum("re,re->r", row_weight, behind[:, self.sorted.first_later])
-        multiply = _on_gpu if device == "cuda" else _on_cpu
-        concordant = multiply(self, counts, row_weight)
+        if device == "cuda":
+            concordant = count_with_torch(self, counts, row_weight, device)
+        else:
+            concordant = _count_with_numpy(self, counts, row_weight)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(comparable > 0, concordant / comparable, np.nan)
 
@@ -250,7 +252,7 @@ class _Pairs:
         return float(good / pairs), float(np.sqrt((influence**2).sum()))
 
 
-def _on_cpu(pairs: _Pairs, counts: np.ndarray, row_weight: np.ndarray) -> np.ndarray:
+def _count_with_numpy(pairs: _Pairs, counts: np.ndarray, row_weight: np.ndarray) -> np.ndarray:
     """Concordant pairs of each resample. Products of counts stay below 2^24: exact in float32."""
     total = np.zeros(len(counts))
     for rows, first, agreement in pairs.blocks():
@@ -258,17 +260,19 @@ def _on_cpu(pairs: _Pairs, counts: np.ndarray, row_weight: np.ndarray) -> np.nda
     return total
 
 
-def _on_gpu(pairs: _Pairs, counts: np.ndarray, row_weight: np.ndarray) -> np.ndarray:
-    """The same on the GPU, pairs compared there too."""
+def count_with_torch(
+    pairs: _Pairs, counts: np.ndarray, row_weight: np.ndarray, device: str
+) -> np.ndarray:
+    """The same on ``device``, pairs compared there too."""
     import torch
 
     def put(values: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to("cuda")
+        return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 
     drawn, weight, score = put(counts), put(row_weight), put(pairs.score)
     position, later = put(pairs.sorted.event_position), put(pairs.sorted.first_later)
-    places = torch.arange(score.numel(), device="cuda")
-    total = torch.zeros(len(counts), dtype=torch.float64, device="cuda")
+    places = torch.arange(score.numel(), device=device)
+    total = torch.zeros(len(counts), dtype=torch.float64, device=device)
     for start in range(0, position.numel(), 8 * _BLOCK):
         rows = slice(start, min(start + 8 * _BLOCK, position.numel()))
         own = score[position[rows], None]

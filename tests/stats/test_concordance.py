@@ -19,7 +19,7 @@ from hccsurv_core.stats.concordance import (
     jackknife_concordance,
     uno_c,
 )
-from hccsurv_core.stats.resampling import resample_indices
+from hccsurv_core.stats.resampling import resample_counts, resample_indices
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 R = json.loads((REFERENCE / "cox.json").read_text())["concordance"]
@@ -125,6 +125,19 @@ def test_the_bootstrap_is_the_plain_one_only_faster(method):
     assert estimate.value == pytest.approx(plain(outcome, score))
     assert (estimate.n, estimate.n_events) == (150, outcome.n_events)
     assert estimate.method == "percentile bootstrap, 60 resamples, seed 9"
+
+
+def test_the_code_for_the_gpu_gives_the_same_counts():
+    # It runs on any device that torch knows; here on the CPU.
+    from hccsurv_core.stats.concordance import _count_with_numpy, _Pairs, count_with_torch
+
+    outcome, score = drawn(700, 8, ties=True)
+    pairs = _Pairs(outcome, score)
+    counts = resample_counts(resample_indices(700, 9, 0))[:, pairs.sorted.order]
+    weight = counts[:, pairs.sorted.event_position].astype(float)
+    np.testing.assert_array_equal(
+        count_with_torch(pairs, counts, weight, "cpu"), _count_with_numpy(pairs, counts, weight)
+    )
 
 
 def test_blocks_do_not_change_the_answer():

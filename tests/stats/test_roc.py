@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.stats.roc import (
+    bootstrap_area_difference,
     compare_paired_areas,
     compare_unpaired_areas,
     roc_area,
@@ -163,3 +164,16 @@ def test_what_cannot_be_answered_is_refused(event, score, error, message):
 def test_an_unknown_interval_is_refused():
     with pytest.raises(InputError, match="wald or logit"):
         roc_area([0, 1], [1, 2], ci="exact")
+
+
+def test_a_paired_bootstrap_agrees_with_delong():
+    rng = np.random.default_rng(5)
+    event = rng.random(200) < 0.4
+    good, weak = event + rng.normal(0, 1, 200), event + rng.normal(0, 2.5, 200)
+    difference, p = bootstrap_area_difference(event, good, weak, n_resamples=2000)
+    delong = compare_paired_areas(event, good, weak)
+    assert difference.value == pytest.approx(delong.difference.value)
+    assert difference.ci_low == pytest.approx(delong.difference.ci_low, abs=0.02)
+    assert difference.ci_high == pytest.approx(delong.difference.ci_high, abs=0.02)
+    assert p < 0.01
+    assert bootstrap_area_difference(event, good, good, n_resamples=50)[1] == 1
