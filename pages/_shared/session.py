@@ -59,6 +59,7 @@ class Session:
         actor: who edits, for the record of changes.
         backend: which segmentation backend new measurements use.
         draft: an upload being worked on.
+        table_drafts: clinical tables being imported (key None) or changed (key: their cohort).
         job: long work under way, or ended and not yet taken up.
         notice: one message to show at the next run: (kind, text).
         uploader_round: counts up to reset the upload widget.
@@ -76,6 +77,7 @@ class Session:
     actor: str = DEFAULT_ACTOR
     backend: str = "classical"
     draft: UploadDraft | None = None
+    table_drafts: dict[str | None, Any] = field(default_factory=dict)
     job: Job | None = None
     notice: tuple[str, str] | None = None
     uploader_round: int = 0

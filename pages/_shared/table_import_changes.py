@@ -1,0 +1,395 @@
+"""Changes of a mapping as a person asks for them, with everything that follows from each.
+
+Choosing another kind brings the levels, codes or unit that it needs; a role that only one column
+may have is taken from the column that had it. Pure functions from mapping to mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hccsurv_core.cohort.cell_values import (
+    FALSE_TEXTS,
+    TRUE_TEXTS,
+    code_key,
+    guess_date_order,
+    is_missing_text,
+    plain_code,
+    read_number,
+)
+from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec, EndpointSpec
+from hccsurv_core.cohort.endpoint_guess import FAMILIES, guess_event_codes, guess_time_unit
+from hccsurv_core.cohort.quantities import BY_KEY, find_quantity, spaced_name, unit_in_name
+from hccsurv_core.errors import TableError
+from hccsurv_core.io.tables import RawColumn, RawTable
+
+#: A category with more levels than this is a mistake (ours; the guess stops there too).
+MOST_LEVELS = 50
+#: An event column has few values: what each means is said by hand.
+MOST_EVENT_TEXTS = 12
+_ONE_COLUMN = ("patient_id", "visit", "sex", "age", "height", "weight")
+_MEASURED = ("age", "height", "weight")
+
+
+# --- columns -----------------------------------------------------------------------------------
+
+
+def change_column(mapping: ColumnMapping, raw: RawTable, name: str, **wish: Any) -> ColumnMapping:
+    """Change what a column means.
+
+    Args:
+        mapping: what is in force.
+        raw: the table.
+        name: the column.
+        wish: fields of :class:`ColumnSpec` to change.
+
+    Raises:
+        TableError: it cannot mean that.
+    """
+    spec, column = mapping.column(name), raw.column(name)
+    role = wish.pop("role", None)
+    if role is not None and role != spec.role:
+        mapping = _with_role(mapping, column, name, role)
+        spec = mapping.column(name)
+    kind = wish.pop("kind", None)
+    if kind is not None and kind != spec.kind:
+        spec = as_kind(column, spec, kind)
+        if spec.role == "sex" and kind not in ("category", "boolean"):
+            spec = replace(spec, role="variable")
+    if "quantity" in wish and wish["quantity"] != spec.quantity:
+        spec = _with_quantity(spec, wish.pop("quantity"))
+    if "unit" in wish and wish["unit"] != spec.unit:
+        spec = replace(spec, unit=wish["unit"] or None, unit_from="user")
+    wish.pop("unit", None)
+    if wish.get("target_unit") == spec.unit:
+        wish["target_unit"] = None
+    spec = replace(spec, **wish)
+    _check_unit(spec)
+    columns = tuple(spec if c.name == name else c for c in mapping.columns)
+    return settle_roles(replace(mapping, columns=columns))
+
+
+def _with_role(mapping: ColumnMapping, column: RawColumn, name: str, role: str) -> ColumnMapping:
+    if role == "outcome":
+        raise TableError(
+            "what belongs to an outcome is chosen under “Outcomes”",
+            source=name,
+            remedy="choose the column there, or add an outcome",
+        )
+    if role in _ONE_COLUMN:
+        before = mapping.with_role(role)
+        if before is not None:
+            mapping = mapping.with_column(before.name, role="variable")
+    spec = replace(mapping.column(name), role=role)
+    if role == "sex" and spec.kind not in ("category", "boolean"):
+        spec = as_kind(column, spec, "category")
+    elif role in _MEASURED:
+        spec = _with_quantity(as_kind(column, spec, "number"), role)
+    elif role == "patient_id":
+        spec = as_kind(column, spec, "identifier")
+    elif role == "visit" and spec.kind not in ("date", "number"):
+        spec = as_kind(column, spec, "date")
+    columns = tuple(spec if c.name == name else c for c in mapping.columns)
+    layout = mapping.layout
+    if role != "visit" and mapping.column(name).role == "visit":
+        layout = "patients"
+    return replace(mapping, columns=columns, layout=layout)
+
+
+def as_kind(column: RawColumn, spec: ColumnSpec, kind: str) -> ColumnSpec:
+    """The column read as another kind, with the levels, codes, unit or date order it needs.
+
+    Raises:
+        TableError: its values cannot be that.
+    """
+    plain = replace(
+        spec, kind=kind, quantity=None, unit=None, unit_from=None, target_unit=None,
+        levels=(), level_labels={}, codes={},
+    )  # fmt: skip
+    if kind == "category":
+        return replace(plain, levels=levels_of(column, spec), level_labels=spec.level_labels)
+    if kind == "boolean":
+        return replace(plain, codes=yes_no_codes(column, spec))
+    if kind == "date":
+        return replace(plain, date_order=guess_date_order(column.texts)[0])
+    if kind == "number":
+        quantity = find_quantity(spec.name)
+        return plain if quantity is None else _with_quantity(plain, quantity.key)
+    return plain
+
+
+def levels_of(column: RawColumn, spec: ColumnSpec) -> tuple[str, ...]:
+    """The distinct values of a column, one spelling each, numbers in order, texts by name.
+
+    Raises:
+        TableError: there are too many for a category.
+    """
+    best: dict[str, tuple[int, str]] = {}
+    for text, count in zip(column.texts, column.counts().tolist(), strict=True):
+        if is_missing_text(text, spec.missing):
+            continue
+        key = code_key(text)
+        if key not in best or count > best[key][0]:
+            best[key] = (count, plain_code(text))
+    if len(best) > MOST_LEVELS:
+        raise TableError(
+            f"it has {len(best):,} different values, too many for a category",
+            source=spec.name,
+            remedy="keep it as a number; the explorer groups numbers by a cut-off",
+        )
+    texts = [text for _, text in best.values()]
+    return tuple(sorted(texts, key=lambda t: _level_order(t, spec.decimal)))
+
+
+def _level_order(text: str, decimal: str) -> tuple[bool, float, str]:
+    value = read_number(text, decimal)
+    return (True, 0.0, text.casefold()) if value != value else (False, value, text)
+
+
+def yes_no_codes(column: RawColumn, spec: ColumnSpec) -> dict[str, int]:
+    """Which values of a column are yes (1) and no (0); of two unknown ones the first is no.
+
+    Raises:
+        TableError: it has more than two values, and nothing tells which are which.
+    """
+    texts = [plain_code(text) for text in column.texts if not is_missing_text(text, spec.missing)]
+    distinct = list({code_key(text): text for text in texts}.values())
+    codes = {
+        text: int(code_key(text) in TRUE_TEXTS)
+        for text in distinct
+        if code_key(text) in TRUE_TEXTS | FALSE_TEXTS
+    }
+    if codes:
+        return dict(sorted(codes.items(), key=lambda item: item[1]))
+    if len(distinct) > 2:
+        raise TableError(
+            f"it has {len(distinct):,} different values, not two",
+            source=spec.name,
+            remedy="make it a category, or say under its details which value is yes",
+        )
+    ordered = sorted(distinct, key=lambda t: _level_order(t, spec.decimal))
+    return {text: code for code, text in enumerate(ordered)}
+
+
+def _with_quantity(spec: ColumnSpec, key: str | None) -> ColumnSpec:
+    if key is None:
+        return replace(spec, quantity=None, target_unit=None)
+    quantity = BY_KEY[key]
+    unit = unit_in_name(spec.name, quantity)
+    if unit is None and spec.unit in quantity.all_units:
+        unit = spec.unit
+    source = "name" if unit or len(quantity.all_units) == 1 else "assumed"
+    return replace(
+        spec, quantity=key, unit=(unit or quantity.unit) or None, unit_from=source,
+        target_unit=None,
+    )  # fmt: skip
+
+
+def _check_unit(spec: ColumnSpec) -> None:
+    quantity = spec.known_quantity
+    if quantity is None:
+        if spec.target_unit is not None:
+            raise TableError(
+                f"it cannot be converted to {spec.target_unit}: what it measures is not known",
+                source=spec.name,
+                remedy="say under its details what it measures",
+            )
+        return
+    for unit in (spec.unit, spec.target_unit):
+        if unit is not None and unit not in quantity.all_units:
+            known = ", ".join(u for u in quantity.all_units if u) or "no unit"
+            raise TableError(
+                f"{quantity.label} is not measured in {unit}",
+                source=spec.name,
+                remedy=f"choose {known}, or say under its details what it measures",
+            )
+
+
+def settle_roles(mapping: ColumnMapping) -> ColumnMapping:
+    """Columns of outcomes have that role, and no others."""
+    used = {name for endpoint in mapping.endpoints for name in endpoint.columns}
+    columns = tuple(
+        replace(c, role="outcome")
+        if c.name in used and c.role == "variable"
+        else replace(c, role="variable")
+        if c.name not in used and c.role == "outcome"
+        else c
+        for c in mapping.columns
+    )
+    return replace(mapping, columns=columns)
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def change_layout(mapping: ColumnMapping, raw: RawTable, layout: str) -> ColumnMapping:
+    """Say whether rows are patients or visits; what says whose and when is found where possible.
+
+    Raises:
+        TableError: nothing says whose a visit was, or when.
+    """
+    if layout != "visits":
+        return replace(mapping, layout=layout)
+    if mapping.with_role("patient_id") is None:
+        raise TableError(
+            "no column says whose a visit was",
+            source="Rows",
+            remedy="use a column as “Patient ID” first",
+        )
+    if mapping.with_role("visit") is None:
+        dates = [c.name for c in mapping.columns if c.kind == "date" and c.role == "variable"]
+        if not dates:
+            raise TableError(
+                "no column says when a visit was",
+                source="Rows",
+                remedy="use a column of dates or visit numbers as “Visit date” first",
+            )
+        mapping = change_column(mapping, raw, dates[0], role="visit")
+    return replace(mapping, layout=layout)
+
+
+# --- outcomes ----------------------------------------------------------------------------------
+
+
+def change_endpoint(mapping: ColumnMapping, raw: RawTable, name: str, **wish: Any) -> ColumnMapping:
+    """Change one outcome; another column brings a guess of its unit or of what its values mean.
+
+    Raises:
+        TableError: there is no such outcome, or its new name is taken.
+    """
+    old = endpoint_called(mapping, name)
+    if "time" in wish and wish["time"] is not None and wish["time"] != old.time:
+        column = raw.column(wish["time"])
+        unit, source = guess_time_unit(column, mapping.column(column.name).decimal)
+        wish = {"time_unit": unit, "time_unit_from": source, **wish}
+    elif "time_unit" in wish:
+        wish = {"time_unit_from": "user", **wish}
+    if "event" in wish and wish["event"] != old.event:
+        wish = {**event_meaning(raw, wish["event"]), **wish}
+    new = replace(old, **wish)
+    if new.name != name and any(e.name == new.name for e in mapping.endpoints):
+        raise TableError(
+            f"another outcome is called {new.name!r}", source=name, remedy="choose another name"
+        )
+    endpoints = tuple(new if e.name == name else e for e in mapping.endpoints)
+    return settle_roles(replace(mapping, endpoints=endpoints))
+
+
+def event_meaning(raw: RawTable, event: str | None) -> dict[str, Any]:
+    """``event_codes`` and ``competing`` as guessed; where nothing tells, all count as censored."""
+    if event is None:
+        return {"event_codes": {}, "competing": ()}
+    column = raw.column(event)
+    codes, competing = guess_event_codes(column)
+    if not codes:
+        codes = {
+            plain_code(t): 0 for t in column.texts[:MOST_EVENT_TEXTS] if not is_missing_text(t)
+        }
+    return {"event_codes": codes, "competing": competing}
+
+
+def change_meaning(endpoint: EndpointSpec, text: str, code: int | None) -> EndpointSpec:
+    """Say what a text of the event column means: 0 censored, 1 event, 2 … competing; None nothing."""
+    codes = {
+        known: value
+        for known, value in endpoint.event_codes.items()
+        if code_key(known) != code_key(text)
+    }
+    if code is not None:
+        codes[plain_code(text)] = code
+    most = max(codes.values(), default=0)
+    names = list(endpoint.competing[: max(most - 1, 0)])
+    while len(names) < most - 1:
+        names.append("competing event" if not names else f"competing event {len(names) + 1}")
+    ordered = dict(sorted(codes.items(), key=lambda item: (item[1], item[0])))
+    return replace(endpoint, event_codes=ordered, competing=tuple(names))
+
+
+def add_endpoint(mapping: ColumnMapping, endpoint: EndpointSpec) -> ColumnMapping:
+    """Add an outcome under a name of its own."""
+    taken = {e.name for e in mapping.endpoints}
+    name, n = endpoint.name, 2
+    while name in taken:
+        name, n = f"{endpoint.name} {n}", n + 1
+    return settle_roles(mapping.with_endpoint(replace(endpoint, name=name)))
+
+
+def remove_endpoint(mapping: ColumnMapping, name: str) -> ColumnMapping:
+    """Take an outcome away; its columns become variables."""
+    rest = tuple(e for e in mapping.endpoints if e.name != name)
+    return settle_roles(replace(mapping, endpoints=rest))
+
+
+def make_main(mapping: ColumnMapping, name: str) -> ColumnMapping:
+    """Put an outcome first."""
+    ordered = sorted(mapping.endpoints, key=lambda e: e.name != name)
+    return replace(mapping, endpoints=tuple(ordered))
+
+
+def endpoint_called(mapping: ColumnMapping, name: str) -> EndpointSpec:
+    """The outcome of this name.
+
+    Raises:
+        TableError: there is none.
+    """
+    for endpoint in mapping.endpoints:
+        if endpoint.name == name:
+            return endpoint
+    raise TableError("there is no such outcome any more", source=name)
+
+
+def usual_outcomes() -> dict[str, EndpointSpec]:
+    """Outcomes that a person may choose from, by label, without columns."""
+    return {
+        family.label: EndpointSpec(family.name, family.label, family.happens) for family in FAMILIES
+    }
+
+
+def likely_columns(
+    mapping: ColumnMapping, raw: RawTable, label: str | None
+) -> tuple[str | None, str | None]:
+    """The columns of time and event whose names speak of this outcome and that are still free."""
+    family = next((f for f in FAMILIES if f.label == label), None)
+    if family is None:
+        return None, None
+    used = {name for e in mapping.endpoints for name in e.columns}
+    free = [name for name in time_columns(mapping) if name not in used]
+    time = next((name for name in free if family.time.fullmatch(spaced_name(name))), None)
+    others = [name for name in event_columns(raw) if name not in used and name != time]
+    event = next((name for name in others if family.event.fullmatch(spaced_name(name))), None)
+    return time, event
+
+
+def time_columns(mapping: ColumnMapping) -> list[str]:
+    """Columns that may hold a time, numbers first."""
+    likely = [c.name for c in mapping.columns if c.kind == "number" and c.quantity is None]
+    rest = [
+        c.name for c in mapping.columns if c.kind in ("number", "text", "identifier", "category")
+    ]
+    return list(dict.fromkeys([*likely, *rest]))
+
+
+def date_columns(mapping: ColumnMapping) -> list[str]:
+    """Columns of dates."""
+    return [c.name for c in mapping.columns if c.kind == "date" and c.role != "personal"]
+
+
+def event_columns(raw: RawTable) -> list[str]:
+    """Columns with few enough values to say what each means."""
+    return [
+        column.name for column in raw.columns if 1 <= len(event_texts(column)) <= MOST_EVENT_TEXTS
+    ]
+
+
+def event_texts(column: RawColumn) -> Mapping[str, list[int]]:
+    """Distinct values of a column, spellings of one together: how it is shown → its codes."""
+    found: dict[str, tuple[str, list[int]]] = {}
+    for at, text in enumerate(column.texts):
+        if len(found) > MOST_EVENT_TEXTS:
+            break
+        if not is_missing_text(text):
+            found.setdefault(code_key(text), (plain_code(text), []))[1].append(at)
+    ordered = sorted(found.values(), key=lambda item: _level_order(item[0], "."))
+    return dict(ordered)
