@@ -104,7 +104,7 @@ def draw_causes(seed: int, i: int) -> MuscleCauses:
     burden = float(z["d"]) - 0.3 * transplant
     liver = float(z["e"]) + 1.3 * transplant
     older, heavier = age - 55.9, bmi - 22.9
-    # Men's tumours are not larger, but a failing liver and a large tumour waste muscle.
+    # A failing liver and a large tumour waste muscle.
     wasting = 0.35 * liver + 0.25 * burden
     return MuscleCauses(
         split=split,

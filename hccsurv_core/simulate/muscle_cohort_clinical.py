@@ -20,7 +20,7 @@ from hccsurv_core.simulate.muscle_cohort_causes import (
     MuscleCauses,
 )
 
-#: Chance that a value is not in the record, by centre; completely at random but for the last two.
+#: Chance that a value is not in the record, by centre; at random within a centre.
 _MISSING = {
     "center_a": {"height_m": 0.06, "weight_kg": 0.03, "afp_ng_ml": 0.03, "inr": 0.03},
     "center_b": {"height_m": 0.18, "weight_kg": 0.08, "afp_ng_ml": 0.04, "inr": 0.10},
@@ -57,10 +57,10 @@ def draw_clinical(causes: MuscleCauses, seed: int, i: int) -> dict[str, Any]:
 
 
 def as_recorded(row: dict[str, Any], causes: MuscleCauses, seed: int, i: int) -> dict[str, Any]:
-    """The row with values missing as in life: at random, by centre, and by what was done.
+    """The row with values missing as in life: by centre at random, and not at random.
 
-    Not at random: pathology says less of small tumours' vessels, and nothing where the explanted
-    liver was not sampled for it; nobody measures AFP again in those who are followed elsewhere.
+    Pathology says less of small tumours' vessels and of explanted livers. Without an INR there is
+    no Child-Pugh score.
     """
     rng = patient_rng(SYSTEM, seed, i, MISSING)
     recorded = dict(row)
