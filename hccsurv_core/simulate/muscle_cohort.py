@@ -2,10 +2,10 @@
 
 Published (doi:10.1631/jzus.B2300363): 345 + 147 hepatectomies of one centre, 161 of another, 173
 transplantations; 85 % men, age 55.9 ± 11.1, BMI 22.9 ± 2.9, five prevalences of low muscle in the
-492; plain CT at L3, outlined by hand; death predicted by muscle's texture better than by any
-definition. The sizes and the plain CT are in its abstract; margins and prevalences are those of
-the project's specification, which took them from it. Everything else (survival, follow-up, laboratory values, scanners, coefficients) is
-ours: plausible, fixed, and written down in the modules named ``muscle_cohort_*``.
+492; plain CT at L3, outlined by hand. We read the sizes and the plain CT in its abstract; margins
+and prevalences are the project's specification's, which took them from the paper. Everything else
+(survival, follow-up, laboratory values, scanners, coefficients) is ours: plausible, fixed, and
+written down in the modules named ``muscle_cohort_*``.
 
 Columns of ``cohort.csv`` are described in :data:`COLUMNS`; the images are ``l3_slab`` (five
 slices) with the outline ``l3_slab_muscle`` (1 muscle without psoas, 2 psoas).
