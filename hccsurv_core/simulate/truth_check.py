@@ -163,7 +163,8 @@ def _design(table: DataFrame, covariates: Sequence[str], fitted: NDArray[np.bool
             values = values.fillna(values[fitted].median())
             spread = values[fitted].std()
             parts[name] = (values - values[fitted].mean()) / (spread if spread > 0 else 1.0)
-    design = pd.DataFrame(parts)
+    # The index keeps the rows where no covariate is left.
+    design = pd.DataFrame(parts, index=table.index)
     return design.loc[:, design[fitted].nunique() > 1]
 
 
