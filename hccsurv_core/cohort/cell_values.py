@@ -24,6 +24,8 @@ TRUE_TEXTS = frozenset(
 FALSE_TEXTS = frozenset(
     ["0", "no", "n", "false", "f", "negative", "neg", "-", "–", "absent", "nein", "non", "否", "无", "阴性"]
 )  # fmt: skip
+#: A number beyond measures nothing; its square would overflow.
+LARGEST = 1e100
 #: Dates outside are slips of the keyboard; the bounds are ours.
 FIRST_DATE = np.datetime64("1900-01-01")
 LAST_DATE = np.datetime64("2099-12-31")
@@ -89,7 +91,7 @@ def read_number(text: str, decimal: str = ".") -> float:
         if not _PLAIN[decimal].fullmatch(text):
             return math.nan
     value = float(text.replace(",", "."))
-    return value if math.isfinite(value) else math.nan
+    return value if abs(value) < LARGEST else math.nan
 
 
 def read_numbers(column: RawColumn, decimal: str = ".", missing: Sequence[str] = ()) -> Numbers:
@@ -104,11 +106,11 @@ def read_numbers(column: RawColumn, decimal: str = ".", missing: Sequence[str] =
     n = len(column.texts)
     values, readings = np.full(n, np.nan), np.full(n, Reading.UNREADABLE, dtype=np.uint8)
     quick = _quick_numbers(column, decimal)
-    fine = np.isfinite(quick)
+    fine = np.abs(quick) < LARGEST
     values[fine] = quick[fine]
     readings[fine] = Reading.FINE
     units: dict[int, str] = {}
-    for at in np.flatnonzero(~fine):
+    for at in np.flatnonzero(~fine).tolist():
         text = column.texts[at]
         if is_missing_text(text, missing):
             readings[at] = Reading.MISSING

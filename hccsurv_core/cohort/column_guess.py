@@ -33,6 +33,8 @@ _FEW_OF_QUANTITY = 3
 #: Below this many rows a few distinct values mean nothing.
 _ENOUGH_ROWS = 15
 _MOST_LEVELS = 50
+#: Spellings of more texts than this are not compared.
+_MANY_TEXTS = 500
 #: Rows for each patient, on average, from which a table with dates is one of visits.
 _VISITS_EACH = 1.2
 
@@ -82,11 +84,12 @@ def guess_mapping(raw: RawTable) -> ColumnMapping:
         A mapping that passes :func:`~hccsurv_core.cohort.column_mapping.check_mapping`. Nothing
         in it is certain: names and values were all there was to go by.
     """
-    votes = np.array([decimal_votes(column) for column in raw.columns]).sum(axis=0)
-    default = "," if votes[1] > votes[0] else "."
+    votes = [decimal_votes(column) for column in raw.columns]
+    point, comma = np.array(votes).sum(axis=0)
+    default = "," if comma > point else "."
     specs, profiles = [], []
-    for column in raw.columns:
-        decimal = _decimal(column, default)
+    for column, (point, comma) in zip(raw.columns, votes, strict=True):
+        decimal = default if point == comma else "," if comma > point else "."
         profile = _profile(column, decimal)
         specs.append(_guess_column(column, profile, decimal))
         profiles.append(profile)
@@ -99,20 +102,13 @@ def guess_mapping(raw: RawTable) -> ColumnMapping:
     return mapping
 
 
-def _decimal(column: RawColumn, default: str) -> str:
-    point, comma = decimal_votes(column)
-    if point == comma:
-        return default
-    return "," if comma > point else "."
-
-
 def _profile(column: RawColumn, decimal: str) -> _Profile:
     counts = column.counts()
-    known = np.array([not is_missing_text(text) for text in column.texts], dtype=bool)
+    numbers = read_numbers(column, decimal)
+    known = numbers.readings != Reading.MISSING
     filled = int(counts[known].sum())
     if filled == 0:
         return _Profile(0, 0, 0, 0, np.empty(0), float("nan"), (), False)
-    numbers = read_numbers(column, decimal)
     # "<20" and "45 mm" are numbers that somebody must look at, not another kind of column.
     as_number = np.isin(numbers.readings, (Reading.FINE, Reading.LIMIT, Reading.WITH_UNIT))
     number_share = counts[as_number].sum() / filled
@@ -125,13 +121,21 @@ def _profile(column: RawColumn, decimal: str) -> _Profile:
         order, _ = guess_date_order(column.texts)
         dates = read_dates(column, order)
         date_share = counts[dates.readings == Reading.FINE].sum() / filled
-    words = [code_key(text) in TRUE_TEXTS | FALSE_TEXTS for text in column.texts]
-    word_share = counts[np.array(words) | (column.kinds == BOOLEAN)].sum() / filled
-    keys = dict.fromkeys(code_key(text) for text, k in zip(column.texts, known, strict=True) if k)
+    keys, word_share = _levels_of(column, known)
     unique = counts[known].max() == 1 and filled >= 0.95 * len(column.codes)
     return _Profile(
-        filled, number_share, date_share, word_share, np.unique(values), median, tuple(keys), unique
+        filled, number_share, date_share, word_share / filled, np.unique(values), median, keys, unique
     )  # fmt: skip
+
+
+def _levels_of(column: RawColumn, known: np.ndarray) -> tuple[tuple[str, ...], int]:
+    """Distinct levels whatever their spelling, and how many cells hold a word for yes or no."""
+    texts = [text for text, k in zip(column.texts, known, strict=True) if k]
+    if len(texts) > _MANY_TEXTS:
+        return tuple(texts), 0  # no levels: what their spellings have in common does not matter
+    words = np.array([code_key(text) in TRUE_TEXTS | FALSE_TEXTS for text in column.texts])
+    n_words = int(column.counts()[words | (column.kinds == BOOLEAN)].sum())
+    return tuple(dict.fromkeys(code_key(text) for text in texts)), n_words
 
 
 def _looks_like_compact_dates(values: np.ndarray) -> bool:

@@ -94,7 +94,8 @@ class EndpointSpec:
         time: column of durations, in ``time_unit`` (months, days, weeks, years).
         time_unit_from: "name", "range" or "assumed" where guessed, "user" where given.
         event: column that says whether the event happened.
-        event_codes: its texts to 0 (censored), 1 (event), 2, 3 … (competing events).
+        event_codes: its texts to 0 (censored), 1 (event), 2, 3 … (competing events). Texts that
+            are not among them are shown as unknown.
         competing: names of competing events 2, 3 …
         start: column of dates from which time counts.
         end: column of dates of last follow-up (or of the event, where there was one).
@@ -311,12 +312,6 @@ def _check_endpoints(mapping: ColumnMapping, names: Sequence[str]) -> None:
                 "no column says whether the event happened",
                 source=endpoint.name,
                 remedy="choose the column of the event, or of its date",
-            )
-        if endpoint.event is not None and not endpoint.event_codes:
-            raise TableError(
-                f"nothing says what the values of {endpoint.event!r} mean",
-                source=endpoint.name,
-                remedy="say which value is the event and which is not",
             )
         if any(not isinstance(code, int) or code < 0 for code in endpoint.event_codes.values()):
             raise TableError(

@@ -26,6 +26,7 @@ from hccsurv_core.cohort.quantities import (
 from hccsurv_core.io.tables import RawColumn, RawTable
 
 _MOST_EVENT_LEVELS = 6
+_MOST_EVENT_TEXTS = 40  # other spellings included
 #: A median follow-up below this, in fractions, is one in years; in whole numbers it is in months.
 _LONGEST_YEARS = 25.0
 
@@ -103,7 +104,7 @@ def guess_endpoints(raw: RawTable, mapping: ColumnMapping) -> list[EndpointSpec]
     """
     free = [spec for spec in mapping.columns if spec.role in ("variable", "group")]
     times = [spec for spec in free if _may_be_time(raw, spec)]
-    events = [spec for spec in free if _may_be_event(raw.column(spec.name))]
+    events = [spec for spec in free if _may_be_event(raw.column(spec.name), spec)]
     found = _named_pairs(raw, times, events)
     found += _general_pair(raw, times, events, found)
     if not found:
@@ -120,7 +121,9 @@ def _may_be_time(raw: RawTable, spec: ColumnSpec) -> bool:
     return bool(_ANY_TIME.fullmatch(name)) or any(f.time.fullmatch(name) for f in FAMILIES)
 
 
-def _may_be_event(column: RawColumn) -> bool:
+def _may_be_event(column: RawColumn, spec: ColumnSpec) -> bool:
+    if spec.kind == "date" or len(column.texts) > _MOST_EVENT_TEXTS:
+        return False
     keys = {code_key(text) for text in column.texts if not is_missing_text(text)}
     return 1 <= len(keys) <= _MOST_EVENT_LEVELS
 

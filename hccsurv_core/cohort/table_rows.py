@@ -58,7 +58,7 @@ def choose_rows(raw: RawTable, mapping: ColumnMapping, ledger: Ledger) -> RowCho
         rows = _staying(ledger)
         _tell_same_data(raw, spec, rows, ledger)
     if not len(rows):
-        raise TableError("no row of the table stays", source=raw.source)
+        raise TableError("every row was left out", source=raw.source, remedy="change the decisions")
     return RowChoice(rows, _distinct(names[rows], raw.row_numbers[rows]), patients, n_later)
 
 

@@ -24,7 +24,7 @@ from hccsurv_core.cohort.cell_values import (
 )
 from hccsurv_core.io.tables import RawColumn
 
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+FINITE = st.floats(-1e99, 1e99)
 
 
 def column_of(*texts: str) -> RawColumn:
@@ -51,7 +51,7 @@ def test_numbers_with_either_decimal_sign(text, decimal, value):
 
 @pytest.mark.parametrize(
     ("text", "decimal"),
-    [("1,5", "."), ("1.5", ","), ("1,23,4", "."), ("abc", "."), ("1e999", "."), ("inf", "."), ("1 2", "."),
+    [("1,5", "."), ("1.5", ","), ("1,23,4", "."), ("abc", "."), ("1e999", "."), ("1e100", "."), ("inf", "."), ("1 2", "."),
      ("2015-03-04", "."), ("5 5 5", ","), ("0x1F", "."), ("1_000", "."), ("--5", "."), ("", ".")],
 )  # fmt: skip
 def test_what_is_no_number(text, decimal):

@@ -17,6 +17,7 @@ from hccsurv_core.cohort.column_mapping import (
     check_mapping,
 )
 from hccsurv_core.cohort.endpoint_guess import guess_event_codes, guess_time_unit
+from hccsurv_core.cohort.table_checks import check_table
 from hccsurv_core.errors import TableError
 
 DATASETS = Path(__file__).resolve().parents[1] / "reference" / "data"
@@ -340,7 +341,6 @@ def test_a_mapping_that_makes_no_sense_names_the_column(changes, message):
     [
         (EndpointSpec("OS", event="x", event_codes={"1": 1}), "OS: it has neither a time nor a start"),
         (EndpointSpec("OS", time="x"), "OS: no column says whether the event happened"),
-        (EndpointSpec("OS", time="x", event="x"), "OS: nothing says what the values of 'x' mean"),
         (EndpointSpec("OS", time="y", event="x", event_codes={"1": 1}), "OS: there is no column called 'y'"),
         (EndpointSpec("OS", time="x", event="x", event_codes={"1": -1}), "OS: an event is coded 0"),
         (EndpointSpec("OS", time="x", time_unit="eons", event="x", event_codes={"1": 1}), "OS: 'eons' is no unit of time"),
@@ -366,8 +366,14 @@ def test_a_mapping_of_another_table_is_refused():
         check_mapping(raw, ColumnMapping(guess_mapping(raw).columns, layout="visits"))
 
 
-def test_any_table_can_be_guessed():
-    """Whatever a table holds, the guess fits it."""
+def test_an_event_whose_values_say_nothing_is_left_to_a_person():
+    raw = raw_from_columns(id=IDS, OS=MONTHS, death=["green", "blue"] * (N // 2))
+    mapping = guess_mapping(raw)
+    assert dict(mapping.endpoints[0].event_codes) == {}
+    assert check_table(raw, mapping).group("unknown_event:OS").count == N
+
+
+def test_any_table_can_be_guessed_and_no_row_vanishes():
     generator = np.random.default_rng(4)
     pool = ["", "NA", "1", "0", "2.5", "1,5", "x", "2015-01-01", "<3", "yes", "#N/A", "男", "1e9"]
     for _ in range(60):
@@ -376,4 +382,8 @@ def test_any_table_can_be_guessed():
         rows = [";".join(generator.choice(pool, width)) for _ in range(height)]
         text = "\n".join([";".join(names), "k" + ";k" * (width - 1), *rows])
         raw = raw_from_text(text, delimiter=";", header_row=1)
-        check_mapping(raw, guess_mapping(raw))
+        mapping = guess_mapping(raw)
+        check_mapping(raw, mapping)
+        counts = check_table(raw, mapping).counts
+        accounted = counts["patients"] + counts["rows_left_out"] + counts["visits_left_out"]
+        assert accounted == raw.n_rows

@@ -42,6 +42,17 @@ def test_resected_patients(resected):
     assert resected.column("CD8T").n_missing == 126
 
 
+def test_resected_patients_saved_as_a_workbook_are_the_same(resected, shared_data, tmp_path):
+    import pandas as pd
+
+    table = pd.read_csv(shared_data / "cohorts" / "hepatocellular_resected_227.csv")
+    table.to_excel(tmp_path / "cohort.xlsx", index=False)
+    raw = read_table(tmp_path / "cohort.xlsx")
+    again = build_cohort_table(raw, guess_mapping(raw))
+    assert again.frame.equals(resected.frame)
+    assert again.mapping == resected.mapping
+
+
 def test_resected_survival_is_the_published_one(resected):
     outcome, rows = resected.outcome("OS")
     assert rows.tolist() == list(range(227))
