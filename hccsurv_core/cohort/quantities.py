@@ -66,8 +66,8 @@ class Quantity:
 
 
 _Q = Quantity
-#: Conversion factors: molar masses of bilirubin (584.66 g/mol) and creatinine (113.12 g/mol);
-#: AFP: 1 IU/mL is 1.21 ng/mL (WHO standard 72/225).
+#: Conversion factors: molar masses of bilirubin (584.66 g/mol) and creatinine (113.12 g/mol). For
+#: AFP 1 IU/mL is taken for 1.21 ng/mL, as most laboratories do; assays differ, so ask yours.
 QUANTITIES: tuple[Quantity, ...] = (
     _Q("age", "age", r"age|age (at|in) .*|alter|年龄|.* age|age years?|ageyears?", "years", 0, 110, low_open=True),
     _Q("height", "height", r"(body ?)?height.*|stature|größe|groesse|身高.*", "m", *HEIGHT_RANGE_M,
