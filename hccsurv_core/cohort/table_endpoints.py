@@ -85,7 +85,7 @@ class EndpointReader:
         cause = np.zeros(n, dtype=np.int64)
         if spec.event is not None:
             cause = self._events(spec, spec.event)
-        happened = np.full(n, np.datetime64("NaT", "D"))
+        happened: NDArray[np.datetime64] = np.full(n, np.datetime64("NaT", "D"))
         if spec.event_date is not None:
             happened = self._dates(spec.event_date)
             cause = self._with_dates(spec, cause, happened)
