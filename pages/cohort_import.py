@@ -14,7 +14,7 @@ from pages._shared.table_import_issues import show_issues
 from pages._shared.table_import_left_out import show_left_out
 from pages._shared.table_import_model import TableDraft, undo
 from pages._shared.table_import_outcomes import show_outcomes
-from pages._shared.table_import_reading import draft_from_cohort, drop_table, library_base
+from pages._shared.table_import_reading import KIND, draft_from_cohort, drop_table, library_base
 from pages._shared.table_import_summary import save_button, show_summary
 from pages._shared.table_import_upload import show_how_read, show_upload
 
@@ -50,6 +50,8 @@ def busy() -> bool:
 
 def leave() -> None:
     """Drop what was changed here and go back to the explorer."""
+    if state.job is not None and state.job.kind == KIND:
+        state.job.cancel()
     drop_table(state, state.editing_cohort_id)
     state.cohort_id, state.editing_cohort_id = state.editing_cohort_id or state.cohort_id, None
     st.switch_page(routes.EXPLORER)
@@ -72,7 +74,7 @@ def undo_saved(draft: TableDraft) -> None:
 def buttons(draft: TableDraft) -> None:
     """Undo, start over, back."""
     editing = draft.cohort_id is not None
-    if draft.changed or not editing:
+    if draft.changed or (not editing and draft.raw is not None):
         last = draft.state.change if draft.changed else "nothing was changed yet"
         st.button(
             "Undo", icon=":material/undo:", key="import_undo", disabled=not draft.changed,
@@ -85,7 +87,7 @@ def buttons(draft: TableDraft) -> None:
         )  # fmt: skip
     if draft.changed or not editing:
         st.button(
-            "Discard changes" if editing else "Start over", icon=":material/restart_alt:",
+            "Discard changes" if editing else "Start over" if draft.raw else "Another file", icon=":material/restart_alt:",
             key="import_start_over", on_click=start_over, args=(draft,),
         )  # fmt: skip
     if st.button("Back", icon=":material/arrow_back:", key="import_back"):
@@ -115,7 +117,7 @@ def page() -> None:
             title = "Import a table" if state.editing_cohort_id is None else "Change a cohort"
             components.page_title(title)
         st.space("stretch")
-        if current is not None:
+        if current is not None and (current.built or current.error):
             buttons(current)
     if current is None:
         show_upload()

@@ -36,7 +36,9 @@ _MEASURED = ("age", "height", "weight")
 # --- columns -----------------------------------------------------------------------------------
 
 
-def change_column(mapping: ColumnMapping, raw: RawTable, name: str, **wish: Any) -> ColumnMapping:
+def change_column(
+    mapping: ColumnMapping, raw: RawTable, name: str, /, **wish: Any
+) -> ColumnMapping:
     """Change what a column means.
 
     Args:
@@ -253,7 +255,9 @@ def change_layout(mapping: ColumnMapping, raw: RawTable, layout: str) -> ColumnM
 # --- outcomes ----------------------------------------------------------------------------------
 
 
-def change_endpoint(mapping: ColumnMapping, raw: RawTable, name: str, **wish: Any) -> ColumnMapping:
+def change_endpoint(
+    mapping: ColumnMapping, raw: RawTable, name: str, /, **wish: Any
+) -> ColumnMapping:
     """Change one outcome; another column brings a guess of its unit or of what its values mean.
 
     Raises:

@@ -78,7 +78,8 @@ def _config(draft: TableDraft) -> dict[str, Any]:
         ),
         grid.MISSING: column.TextColumn(disabled=True, width=80, alignment="right"),
         grid.MORE: column.ButtonColumn(
-            "", type="tertiary", width=85, key=f"{_editor_key(draft)}_detail",
+            "More", type="tertiary", width=52, pinned=True,
+            help="Levels and their labels, what is measured, codes for missing", key=f"{_editor_key(draft)}_detail",
             on_click=_open_detail, args=(draft, f"{_editor_key(draft)}_detail"),
         ),
     }  # fmt: skip

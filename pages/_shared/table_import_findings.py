@@ -105,7 +105,7 @@ def whole_actions(finding: Finding) -> list[str]:
 
 def action_words(action: str) -> str:
     """An action as a button says it."""
-    text = ACTIONS.get(action, "differs from row to row")
+    text = ACTIONS.get(action, "differs by row")
     return text[:1].upper() + text[1:]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAME, EXAMPLES, ROLE, KIND = "Column", "In the table", "Used as", "Kind"
 UNIT, TARGET, LABEL, MISSING, MORE = "Unit", "Convert to", "Shown as", "Missing", "Details"
 EDITABLE = (ROLE, KIND, UNIT, TARGET, LABEL)
-DETAILS = ":material/tune: Details"
+DETAILS = ":material/tune:"
 
 
 def column_frame(draft: TableDraft) -> pd.DataFrame:
@@ -38,6 +38,7 @@ def column_frame(draft: TableDraft) -> pd.DataFrame:
         lines.append(
             (
                 spec.name,
+                DETAILS,
                 words.examples(column),
                 words.ROLES[spec.role],
                 words.KINDS[spec.kind],
@@ -45,10 +46,9 @@ def column_frame(draft: TableDraft) -> pd.DataFrame:
                 spec.target_unit or "",
                 spec.label,
                 words.missing(n, of),
-                DETAILS,
             )
         )
-    names = (NAME, EXAMPLES, ROLE, KIND, UNIT, TARGET, LABEL, MISSING, MORE)
+    names = (NAME, MORE, EXAMPLES, ROLE, KIND, UNIT, TARGET, LABEL, MISSING)
     # One type whatever the cells hold: another would make another editor, and lose one's place.
     return pd.DataFrame(lines, columns=list(names), dtype="string")
 

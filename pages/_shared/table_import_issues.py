@@ -38,11 +38,8 @@ ABOUT, PROBLEM = "About", "Problem"
 def show_issues(draft: TableDraft) -> None:
     """Everything odd, the gravest first, with the counts that follow each decision."""
     built = draft.now
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Things to look at", anchor=ANCHOR, width="content")
-        st.html(
-            f"<span class='hcc-counts'>{html(words.counts_line(draft))}</span>", width="content"
-        )
         st.space("stretch")
         if built.findings:
             st.download_button(
@@ -50,6 +47,7 @@ def show_issues(draft: TableDraft) -> None:
                 "text/csv", icon=":material/download:", type="tertiary", on_click="ignore",
                 key="findings_csv",
             )  # fmt: skip
+    st.html(f"<div class='hcc-counts'>{html(words.counts_line(draft))}</div>")
     show_refusal(draft, WHERE)
     if not built.to_look_at:
         st.html("<p class='hcc-lead'>✓ Nothing odd was found.</p>")

@@ -23,9 +23,9 @@ _NAME_LENGTH = 30
 
 def show_outcomes(draft: TableDraft) -> None:
     """All outcomes, two side by side, and the button that adds one."""
-    title, button = st.columns([4, 1], vertical_alignment="bottom")
-    title.subheader("Outcomes", anchor=False)
-    with button, st.container(horizontal=True, horizontal_alignment="right"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Outcomes", anchor=False, width="content")
+        st.space("stretch")
         if st.button("Add an outcome", icon=":material/add:", key="add_outcome"):
             _ask_new(draft)
     show_refusal(draft, WHERE)
@@ -334,16 +334,19 @@ def _ask_new(draft: TableDraft) -> None:
         complete = wish["time"] is not None
     else:
         wish["start"] = _ask_column("From", dates, set(), None, "start")
-        wish["end"] = _ask_column("Until (last seen, or the event)", dates, used, None, "end")
+        wish["end"] = _ask_column("Last seen", dates, used, None, "end")
+        wish["event_date"] = _ask_column(
+            "Date of the event", dates, used, None, "event_date",
+            help="Where there is one: empty for patients who did not have the event.",
+        )  # fmt: skip
         wish["time_unit"] = "days"
-        complete = None not in (wish["start"], wish["end"])
+        complete = wish["start"] is not None and (wish["end"] or wish["event_date"]) is not None
     event = _ask_column(
         "Event", changes.event_columns(raw), used, likely_event, "event",
         help="The column that says whether it happened; what each value means comes next.",
     )  # fmt: skip
-    if st.button(
-        "Add", type="primary", key="new_outcome_add", disabled=not (label and event and complete)
-    ):
+    complete = complete and (event or wish.get("event_date")) is not None
+    if st.button("Add", type="primary", key="new_outcome_add", disabled=not (label and complete)):
 
         def change() -> None:
             new = changes.add_endpoint(mapping, spec)

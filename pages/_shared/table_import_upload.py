@@ -40,7 +40,7 @@ _WAIT_S = 1.5
 def show_upload() -> None:
     """The empty state: one sentence, and where to drop the table."""
     state = session()
-    with st.container(key="card_upload"):
+    with st.container(key="card_table"):
         st.subheader(":material/table_view: Drop a clinical table", anchor=False)
         st.caption(
             "CSV, TSV or Excel (.xlsx), one row a patient or one row a visit, with any column "
@@ -91,10 +91,10 @@ def start_reading(draft: TableDraft, options: ReadOptions) -> None:
 def show_how_read(draft: TableDraft) -> None:
     """How the file was read, quietly; options to read it differently."""
     raw = draft.raw
-    line = words.how_read(raw) if raw is not None else "How it is read"
+    line = words.how_read(raw) if raw is not None else "Read it differently"
     label = f"{draft.source} · {line}" if raw is not None else line
     label = "".join(f"\\{c}" if c in "\\`*_[]<>$#:~|" else c for c in label)
-    with st.expander(label, type="compact", expanded=raw is None, key=f"{draft.token}_how_read"):
+    with st.expander(label, type="compact", key=f"{draft.token}_how_read"):
         if raw is not None:
             notes = [*raw.notes, *draft.now.table.report.notes]
             for note in dict.fromkeys(notes):
