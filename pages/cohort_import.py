@@ -80,15 +80,16 @@ def buttons(draft: TableDraft) -> None:
             "Undo", icon=":material/undo:", key="import_undo", disabled=not draft.changed,
             on_click=undo, args=(draft,), help=f"Last change: {formats.plain(last)}",
         )  # fmt: skip
-    elif open_library().entry(str(draft.cohort_id)).can_undo:
+    elif editing and open_library().entry(str(draft.cohort_id)).can_undo:
         st.button(
             "Undo last saved change", icon=":material/undo:", key="import_undo_saved",
             on_click=undo_saved, args=(draft,),
         )  # fmt: skip
     if draft.changed or not editing:
+        label = "Discard changes" if editing else "Start over" if draft.raw else "Another file"
         st.button(
-            "Discard changes" if editing else "Start over" if draft.raw else "Another file", icon=":material/restart_alt:",
-            key="import_start_over", on_click=start_over, args=(draft,),
+            label, icon=":material/restart_alt:", key="import_start_over",
+            on_click=start_over, args=(draft,),
         )  # fmt: skip
     if st.button("Back", icon=":material/arrow_back:", key="import_back"):
         leave()

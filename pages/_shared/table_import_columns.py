@@ -98,7 +98,7 @@ def _edited(draft: TableDraft, key: str) -> None:
 def _open_detail(draft: TableDraft, key: str) -> None:
     click = st.session_state[key]
     if click is not None:
-        draft.detail = draft.mapping.columns[click["row"]].name
+        draft.detail, draft.adding = draft.mapping.columns[click["row"]].name, False
 
 
 # --- rows --------------------------------------------------------------------------------------

@@ -98,6 +98,7 @@ class TableDraft:
         refusal: where on the page a change was refused, and why, as Markdown.
         revision: counts changes, undone ones too.
         detail: the column whose details are open.
+        adding: whether the question for another outcome is open.
         rounds: how often each table of cells had to be drawn anew.
         token: keeps the widgets of two drafts apart.
     """
@@ -117,6 +118,7 @@ class TableDraft:
     refusal: tuple[str, str] | None = None
     revision: int = 0
     detail: str | None = None
+    adding: bool = False
     rounds: dict[str, int] = field(default_factory=dict)
     token: str = field(default_factory=lambda: secrets.token_hex(3))
 
@@ -178,7 +180,8 @@ def take_raw(draft: TableDraft, raw: RawTable, state: DraftState | None = None) 
     first = state or DraftState(guess_mapping(raw))
     built = build(raw, first)
     draft.raw, draft.states, draft.built = raw, [first], built
-    draft.error, draft.note, draft.detail = None, None, None
+    draft.error, draft.note, draft.refusal = None, None, None
+    draft.detail, draft.adding = None, False
     draft.revision += 1
 
 

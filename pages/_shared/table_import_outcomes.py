@@ -26,8 +26,14 @@ def show_outcomes(draft: TableDraft) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Outcomes", anchor=False, width="content")
         st.space("stretch")
-        if st.button("Add an outcome", icon=":material/add:", key="add_outcome"):
-            _ask_new(draft)
+        st.button(
+            "Add an outcome", icon=":material/add:", key="add_outcome",
+            on_click=_set_adding, args=(draft, True),
+        )  # fmt: skip
+    if draft.adding:
+        st.dialog(
+            "Add an outcome", icon=":material/add:", on_dismiss=lambda: _set_adding(draft, False)
+        )(_ask_new)(draft)
     show_refusal(draft, WHERE)
     endpoints = draft.mapping.endpoints
     if not endpoints:
@@ -308,7 +314,11 @@ def _reorder(draft: TableDraft, name: str) -> None:
     )  # fmt: skip
 
 
-@st.dialog("Add an outcome", icon=":material/add:")
+def _set_adding(draft: TableDraft, now: bool) -> None:
+    # A page shows one dialog at a time.
+    draft.adding, draft.detail = now, None
+
+
 def _ask_new(draft: TableDraft) -> None:
     """Which outcome, and which columns; the first guess is what no other outcome uses."""
     mapping, raw = draft.mapping, read(draft)
@@ -355,6 +365,7 @@ def _ask_new(draft: TableDraft) -> None:
             propose(draft, f"adding {name}", mapping=new)
 
         attempt(draft, WHERE, change)
+        draft.adding = False
         st.rerun()
 
 

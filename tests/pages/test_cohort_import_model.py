@@ -114,16 +114,16 @@ def test_nobody_may_be_left():
     assert len(draft.now.table) == N_PATIENTS
 
 
-def test_a_decision_that_no_longer_fits_goes_with_the_column_it_was_about():
-    text = patients_csv().replace("P000,", "P000,", 1).replace(",10,A,", ",<10,A,", 1)
+def test_a_decision_whose_problem_is_gone_does_no_harm():
+    text = patients_csv().replace(",10,A,", ",<10,A,", 1)
     draft = draft_of(text)
     limit = group(draft, "limit:AFP (ng/mL)")
     decide_rows(draft, limit, {limit.rows[0]: ("fix", "9")})
     decide(draft, [group(draft, ZERO)], "exclude")
-    # With a decimal comma "9" still reads, but as a category nothing of it is left to decide.
     mapping = change_column(draft.mapping, read(draft), "AFP (ng/mL)", kind="text")
     propose(draft, "kind of AFP", mapping=mapping)
-    assert len(draft.now.table) == N_PATIENTS - 1, "the other decision stays"
+    assert len(draft.now.table) == N_PATIENTS - 1, "the other decision stays in force"
+    assert draft.now.table.report.unused == ("limit:AFP (ng/mL)",)
 
 
 def test_an_impossible_decision_of_a_changed_column_is_dropped_and_told():
