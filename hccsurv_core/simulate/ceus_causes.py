@@ -45,8 +45,8 @@ MEDIAN_DIAMETER_MM, SIZE_SPREAD = 24.0, 0.60
 
 #: Correlation of each cause with the aggressiveness.
 LOADINGS = {
-    "size": 0.05, "heterogeneity": 0.45, "vascularity": -0.30, "wash_in": 0.10, "wash_out": 0.35,
-    "mosaic": 0.40, "irregularity": 0.40, "capsule": -0.20, "satellite": 0.40, "necrosis": 0.30,
+    "size": 0.05, "heterogeneity": 0.62, "vascularity": -0.48, "wash_in": 0.10, "wash_out": 0.35,
+    "mosaic": 0.58, "irregularity": 0.58, "capsule": -0.20, "satellite": 0.40, "necrosis": 0.30,
     "invasion": 0.12, "afp": 0.08,
 }  # fmt: skip
 _PLAIN = (
@@ -104,7 +104,7 @@ class Causes:
         wash_in: z; higher is a faster rise.
         wash_out: z; higher is a darker tumor in the late phase.
         heterogeneity: z; patchiness of the enhancement.
-        grain_mm: correlation length of that patchiness.
+        grain_mm: standard deviation of the blur that makes that patchiness.
         mosaic: z; patchiness of the picture without contrast.
         irregularity: z; lobulation of the outline.
         capsule: True where an enhancing rim is there.
@@ -181,7 +181,7 @@ def causes_of(draws: Draws) -> Causes:
         wash_in=cause("wash_in"),
         wash_out=cause("wash_out"),
         heterogeneity=cause("heterogeneity"),
-        grain_mm=np.exp(np.log(3.2) + 0.18 * z["grain"]),
+        grain_mm=np.exp(np.log(1.5) + 0.10 * z["grain"]),
         mosaic=cause("mosaic"),
         irregularity=cause("irregularity"),
         capsule=cause("capsule") > 1.20,

@@ -59,9 +59,9 @@ DEMO_CLIPS: tuple[CeusDemo, ...] = (
     CeusDemo(
         "retreatment_helps",
         "High risk of recurrence, low risk of death",
-        "A bright, smooth nodule of 39 mm. Class 1 of four: recurrence is likely, and treating "
+        "A bright, smooth nodule of 27 mm. Class 1 of four: recurrence is likely, and treating "
         "it again helps.",
-        362,
+        660,
     ),
 )
 

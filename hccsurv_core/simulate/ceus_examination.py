@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.simulate.ceus_causes import (
-    CLIP_STREAM,
     OUTLINE_STREAM,
     SCENE_STREAM,
-    STILL_STREAM,
     Causes,
     causes_of,
     draw,
@@ -81,9 +79,6 @@ def examine(seed: int, i: int) -> Examination:
         seed, i, causes, kinetics_of(causes), settings, scene, tissue,
         Speckle.of(machine, tissue.grid), PatientFacts(sex=sex, age_years=age),
     )  # fmt: skip
-
-
-STREAMS = {"still": STILL_STREAM, "clip": CLIP_STREAM, "outline": OUTLINE_STREAM}
 
 
 def reader_outlines(exam: Examination) -> tuple[Blob, Blob]:

@@ -38,8 +38,8 @@ EARLY_MONTHS, ORACLE_MONTHS = 12.0, 36.0
 
 #: Log hazard ratio per unit of each cause.
 DEATH_EFFECTS = {
-    "heterogeneity": 0.48, "mosaic": 0.36, "irregularity": 0.36, "vascularity": -0.38,
-    "wash_out": 0.08, "capsule": -0.30, "satellites": 0.20, "necrosis": 1.4, "fibrosis": 0.14,
+    "heterogeneity": 0.42, "mosaic": 0.34, "irregularity": 0.34, "vascularity": -0.36,
+    "wash_out": 0.06, "capsule": -0.25, "satellites": 0.15, "necrosis": 1.2, "fibrosis": 0.08,
     "size": 0.02, "age": 0.08, "albumin": -0.05, "bilirubin": 0.05, "afp": 0.04, "invasion": 0.04,
 }  # fmt: skip
 RECURRENCE_EFFECTS = {
@@ -145,7 +145,7 @@ def futures_of(causes: Causes, draws: Draws) -> Futures:
     benefit = CLASS_BENEFIT[true_class - 1]
     # Fitter patients, and those whose tumor looks tame, are retreated more often.
     chance = 1 / (
-        1 + np.exp(-(1.46 + 0.4 * causes.albumin - 0.3 * causes.bilirubin - 0.35 * death))
+        1 + np.exp(-(1.40 + 0.4 * causes.albumin - 0.3 * causes.bilirubin - 0.35 * death))
     )
     u = draws.uniform
     would_recur = draw_event_times(

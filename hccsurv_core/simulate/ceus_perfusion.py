@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 #: When a reader looks for the degree of enhancement in each phase, s after injection; the
 #: arterial phase is judged at the tumor's own peak.
-PORTAL_S, LATE_S = 90.0, 240.0
+PORTAL_S, LATE_S = 85.0, 240.0
 #: What the liver's arterial part is of its portal part.
 LIVER_ARTERIAL = 0.22
 _LIVER_ARTERIAL_SPREAD, _LIVER_PORTAL_SPREAD = 0.90, 1.22
@@ -79,13 +79,14 @@ class Kinetics:
 
 def kinetics_of(causes: Causes) -> Kinetics:
     """The curves that follow from the causes."""
-    rise = np.clip(10.5 * np.exp(-0.20 * causes.wash_in), 4.5, 24.0)
-    peak_db = 2.6 + 1.7 * causes.vascularity - 10.0 * causes.hypovascular
+    rise = np.clip(10.5 * np.exp(-0.15 * causes.wash_in), 4.5, 24.0)
     unit = Kinetics(
         causes.arrival_s, rise, np.ones(len(causes)), np.ones(len(causes)),
         causes.liver_delay_s, causes.liver_rise_s,
     )  # fmt: skip
-    late_db = -4.0 - 2.1 * causes.wash_out
+    arterial_db = 7.5 + 2.0 * causes.vascularity - 10.0 * causes.hypovascular
+    peak_db = _DB * np.log(unit.liver(unit.peak_s)) + arterial_db
+    late_db = -4.1 - 2.0 * causes.wash_out
     fall_db = peak_db - _DB * np.log(unit.liver(LATE_S)) - late_db
     x = np.log((LATE_S - causes.arrival_s) / rise)
     spread = np.sqrt(_DB * x**2 / (2 * np.maximum(fall_db, 2.5)))

@@ -270,6 +270,6 @@ def _reference(
     # 17 degrees: inside the narrow fan of the two-panel view, whatever the probe.
     room = np.minimum(room, (y + 50.0) * np.tan(np.radians(17.0)) - np.abs(x))
     radius = np.clip(room, 0, 8.0)
-    score = 2.0 * radius - 0.16 * np.abs(y - lesion.y) - 0.02 * np.hypot(x - lesion.x, y - lesion.y)
+    score = 2.0 * radius - 0.3 * np.abs(y - lesion.y) - 0.02 * np.hypot(x - lesion.x, y - lesion.y)
     best = np.unravel_index(int(score.argmax()), score.shape)
     return Blob(float(x[best]), float(y[best]), np.full(60, max(float(radius[best]), 3.0)))

@@ -26,7 +26,7 @@ _ECHO = ("hypoechoic", "isoechoic", "hyperechoic")
 _ENHANCEMENT = ("hypoenhancement", "isoenhancement", "hyperenhancement")
 _CHILD_PUGH = ("A5", "A6", "B7", "B8", "B9")
 #: A reader calls a difference that is larger than this, dB.
-_SEEN_DB = 2.0
+_SEEN_DB = 2.3
 #: Standard deviation of the recurrence predictor in the population.
 RECURRENCE_SPREAD = 0.61
 
@@ -52,7 +52,7 @@ def rows_of(draws: Draws, causes: Causes, futures: Futures) -> list[dict[str, An
     seen = {**_outcomes(futures), **_laboratory(draws, causes), **_signs(draws, causes)}
     seen |= reader_calls(futures.recurrence_predictor, RECURRENCE_SPREAD, draws.readers)
     _lose(seen, draws, causes)
-    rows = []
+    names, rows = list(columns()), []
     for k, i in enumerate(draws.index):
         machine = MACHINES[causes.machine[k]]
         row: dict[str, Any] = {
@@ -63,7 +63,7 @@ def rows_of(draws: Draws, causes: Causes, futures: Futures) -> list[dict[str, An
             "contrast_dynamic_range_db": machine.contrast_range_db,
         }
         row |= {name: _plain(values[k]) for name, values in seen.items()}
-        rows.append({name: row[name] for name in columns()})
+        rows.append({name: row[name] for name in names})
     return rows
 
 
@@ -125,9 +125,9 @@ def _signs(draws: Draws, causes: Causes) -> dict[str, NDArray]:
     }
     longest = causes.diameter_mm * np.exp(0.05 * error[:, 3])
     shortest = np.minimum(causes.diameter_mm * causes.aspect * np.exp(0.05 * error[:, 4]), longest)
-    found = np.round(causes.satellites * (error[:, 5] > -0.7))
+    found = np.round(causes.satellites * (error[:, 5] > -0.4))
     # Published: enhancing capsule 10.9 %, unsmooth margin 23.4 %.
-    capsule = np.where(causes.capsule, error[:, 6] > -0.9, error[:, 6] > 2.0)
+    capsule = np.where(causes.capsule, error[:, 6] > -0.25, error[:, 6] > 1.62)
     return {
         "tumor_diameter_mm": np.round(longest),
         "tumor_width_mm": np.round(shortest),
@@ -135,7 +135,7 @@ def _signs(draws: Draws, causes: Causes) -> dict[str, NDArray]:
         "echogenicity": _three(causes.echo_db + 0.4 * error[:, 7], _ECHO, 0.25),
         **degree,
         "enhancing_capsule": capsule.astype(float),
-        "unsmooth_margin": (causes.irregularity + 0.7 * error[:, 8] > 0.90).astype(float),
+        "unsmooth_margin": (causes.irregularity + 1.6 * error[:, 8] > 1.37).astype(float),
     }
 
 

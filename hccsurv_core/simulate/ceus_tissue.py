@@ -263,8 +263,8 @@ def _paint_nodules(
     scene: Scene, causes: Causes, x: Array, y: Array, echo_db: Array, rng: np.random.Generator
 ) -> Array:
     """Tumor with mosaic pattern and halo, and satellites."""
-    spread = 1.1 * np.exp(0.42 * float(np.clip(causes.mosaic[0], -2.5, 2.5)))
-    pattern = SmoothField(rng, 2.9)
+    spread = 1.5 * np.exp(0.56 * float(np.clip(causes.mosaic[0], -2.5, 2.5)))
+    pattern = SmoothField(rng, 1.6, 160)
     # Irregular tumors have a blurred edge as well.
     edge = float(np.clip(0.8 + 0.5 * causes.irregularity[0], 0.5, 2.4))
     flat = echo_db.reshape(-1)
@@ -272,11 +272,20 @@ def _paint_nodules(
         near, px, py, depth = _near(blob, x, y, 4.0)
         is_tumor = blob is scene.lesion
         share = ramp(depth, edge if is_tumor else 0.8)
-        texture = np.float32(spread if is_tumor else 1.0) * pattern.at(px, py)
+        texture = np.float32(spread if is_tumor else 1.0) * _within(pattern.at(px, py), depth)
         flat[near] = flat[near] * (1 - share) + (np.float32(causes.echo_db[0]) + texture) * share
         if is_tumor and causes.capsule[0]:
             flat[near] -= 6 * _shell(depth, -0.6, 0.9)
     return echo_db
+
+
+def _within(field: Array, depth: Array) -> Array:
+    """A field with mean 0 and variance 1 inside this very nodule.
+
+    A tumor holds few patches: without this, chance and not the cause would set its texture.
+    """
+    inside = field[depth > 0]
+    return (field - inside.mean()) / max(float(inside.std()), 0.2)
 
 
 def _near(
@@ -295,20 +304,19 @@ def _near(
 
 def texture_db(causes: Causes) -> float:
     """Standard deviation, dB, of the uptake in the tumor that the heterogeneity brings."""
-    return float(1.9 * np.exp(0.42 * np.clip(causes.heterogeneity[0], -2.5, 2.5)))
+    return float(2.0 * np.exp(0.56 * np.clip(causes.heterogeneity[0], -2.5, 2.5)))
 
 
 def _nodule_uptake(scene: Scene, causes: Causes, x: Array, y: Array, rng: np.random.Generator):
     """Flat indices, share, uptake, delay and rim of the tumor's and satellites' pixels."""
-    texture = SmoothField(rng, float(causes.grain_mm[0]))
+    texture = SmoothField(rng, float(causes.grain_mm[0]), 160)
     holes = SmoothField(rng, 3.6)
     lags = SmoothField(rng, 3.0)
     parts = [(scene.lesion, True), *((s, False) for s in scene.satellites)]
     everything = []
     for blob, is_tumor in parts:
         near, px, py, depth = _near(blob, x, y, 1.5)
-        uptake = 10 ** (texture_db(causes) / 10 * texture.at(px, py))
-        uptake = uptake / max(float(uptake[depth > 0].mean()), 1e-3)
+        uptake = 10 ** (texture_db(causes) / 10 * _within(texture.at(px, py), depth))
         if is_tumor:
             uptake = uptake * _viable(holes.at(px, py), depth, float(causes.necrosis[0]))
         # Vessels enter from the rim: the middle fills a little later.
@@ -316,8 +324,8 @@ def _nodule_uptake(scene: Scene, causes: Causes, x: Array, y: Array, rng: np.ran
         rim = _shell(depth, 0.7, 1.0) * np.float32(is_tumor and causes.capsule[0])
         everything.append((near, ramp(depth, 1.0), uptake, delay, rim))
     rows, *maps = (np.concatenate(c) for c in zip(*everything, strict=True))
-    share, uptake, delay, rim = (m.astype(np.float32) for m in maps)
-    return rows, share, uptake, delay, rim
+    share, level, lag, edge = (m.astype(np.float32) for m in maps)
+    return rows, share, level, lag, edge
 
 
 def _viable(field: Array, depth: Array, share: float) -> Array:
@@ -331,7 +339,7 @@ def _viable(field: Array, depth: Array, share: float) -> Array:
 
 def _shadows(scene: Scene, causes: Causes, x: Array, y: Array) -> Array:
     """Gain (dB) lost behind ribs, and a little more or less behind the tumor."""
-    gain_db = np.zeros_like(x)
+    gain_db: Array = np.zeros_like(x)
     if scene.rib_shadow_deg is not None:
         angle = np.degrees(np.arctan2(x, y + np.float32(60)))
         dark = np.exp(-(((angle - scene.rib_shadow_deg) / 3.5) ** 2))

@@ -113,10 +113,9 @@ def write_ultrasound(
         raise InputError("palette indices cannot be stored as JPEG", remedy="use rle")
     data = _header(recording)
     if storage == "jpeg":
-        _encode_jpeg(data, frames, quality)
+        _encode_jpeg(data, frames, recording, quality)
     else:
         _encode_lossless(data, frames, recording, storage)
-    _check_times(data, recording)
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     data.save_as(buffer, enforce_file_format=True)
@@ -124,9 +123,12 @@ def write_ultrasound(
     return path
 
 
-def _check_times(data: Any, recording: Recording) -> None:
-    times = recording.frame_times_s
-    n = int(data.get("NumberOfFrames", 1))
+def _check_frames(shapes: Sequence[tuple[int, ...]], recording: Recording) -> None:
+    if not shapes:
+        raise InputError("a file needs frames", source="clip")
+    if len(set(shapes)) != 1:
+        raise InputError("frames differ in shape", source="clip")
+    n, times = len(shapes), recording.frame_times_s
     if (times is None and n != 1) or (times is not None and len(times) != n):
         raise InputError(
             f"{n} frames but {1 if times is None else len(times)} frame times", source="clip"
@@ -237,36 +239,34 @@ def _add_times(data: Any, times_s: NDArray[np.float64]) -> None:
     data.RecommendedDisplayFrameRate = 10
 
 
-def _describe_pixels(data: Any, frame: NDArray[np.uint8], photometric: str) -> None:
-    data.SamplesPerPixel = 3 if frame.ndim == 3 else 1
+def _describe_pixels(data: Any, shape: tuple[int, ...], photometric: str) -> None:
+    data.SamplesPerPixel = 3 if len(shape) == 3 else 1
     data.PhotometricInterpretation = photometric
-    if frame.ndim == 3:
+    if len(shape) == 3:
         data.PlanarConfiguration = 0
-    data.Rows, data.Columns = frame.shape[:2]
+    data.Rows, data.Columns = shape[:2]
     data.BitsAllocated = data.BitsStored = 8
     data.HighBit, data.PixelRepresentation = 7, 0
 
 
-def _encode_jpeg(data: Any, frames: Iterable[NDArray[np.uint8]], quality: int) -> None:
+def _encode_jpeg(
+    data: Any, frames: Iterable[NDArray[np.uint8]], recording: Recording, quality: int
+) -> None:
     from PIL import Image
     from pydicom.encaps import encapsulate
     from pydicom.uid import JPEGBaseline8Bit
 
-    encoded, shape = [], None
+    encoded, shapes = [], []
     for frame in frames:
-        if shape not in (None, frame.shape):
-            raise InputError("frames differ in shape", source="clip")
-        shape = frame.shape
         buffer = io.BytesIO()
         # 4:2:2: brightness at full resolution, color at half across.
         more = {"subsampling": "4:2:2"} if frame.ndim == 3 else {}
         Image.fromarray(frame).save(buffer, "JPEG", quality=quality, **more)
         encoded.append(buffer.getvalue())
-    if shape is None:
-        raise InputError("a clip needs frames", source="clip")
-    _describe_pixels(
-        data, np.empty(shape, np.uint8), "YBR_FULL_422" if len(shape) == 3 else "MONOCHROME2"
-    )
+        shapes.append(frame.shape)
+    _check_frames(shapes, recording)
+    photometric = "YBR_FULL_422" if len(shapes[0]) == 3 else "MONOCHROME2"
+    _describe_pixels(data, shapes[0], photometric)
     data.LossyImageCompression = "01"
     data.LossyImageCompressionMethod = "ISO_10918_1"
     # Nominal: the true ratio would say how busy the picture is.
@@ -283,10 +283,10 @@ def _encode_lossless(
     from pydicom.uid import JPEG2000Lossless, RLELossless
 
     held = list(frames)
-    if not held or len({f.shape for f in held}) != 1:
-        raise InputError("frames are missing or differ in shape", source="clip")
-    colored = held[0].ndim == 3
-    _describe_pixels(data, held[0], "RGB" if colored else "MONOCHROME2")
+    _check_frames([f.shape for f in held], recording)
+    # JPEG 2000's reversible color transform makes gray parts small; readers undo it.
+    color = "YBR_RCT" if storage == "jpeg2000" else "RGB"
+    _describe_pixels(data, held[0].shape, color if held[0].ndim == 3 else "MONOCHROME2")
     if recording.palette is not None:
         data.PhotometricInterpretation = "PALETTE COLOR"
         for k, name in enumerate(("Red", "Green", "Blue")):
