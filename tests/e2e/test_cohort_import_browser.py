@@ -63,6 +63,7 @@ def edit_cell(page, row: int, column: int, text: str) -> None:
 
 def decide(page, finding: str, option: str) -> None:
     """Choose what is done about a thing to look at."""
+    settle(page)  # a list that opens while the page is still drawn closes again
     card = page.locator(f".st-key-finding_{finding}")
     card.scroll_into_view_if_needed()
     card.locator("[data-testid=stSelectbox] input").first.click()
