@@ -18,9 +18,9 @@ from hccsurv_core.patient import PatientFacts
 from hccsurv_core.roi.muscle import MUSCLE_HU, within
 from hccsurv_core.roi.results import L3Location
 from hccsurv_core.roi.spine import locate_l3
-from hccsurv_core.simulate.abdomen import SimulatedScan, simulate_abdomen
-from hccsurv_core.simulate.acquisition import draw_acquisition
-from hccsurv_core.simulate.anatomy import draw_anatomy
+from hccsurv_core.simulate.phantom.abdomen import SimulatedScan, simulate_abdomen
+from hccsurv_core.simulate.phantom.acquisition import draw_acquisition
+from hccsurv_core.simulate.phantom.anatomy import draw_anatomy
 from hccsurv_core.systems.sarcopenia import analyze_scan
 from hccsurv_core.volume import Volume
 

@@ -3,9 +3,9 @@
     python benchmarks/calibrate_muscle_cohort.py [--slabs 500] [--patients 12000]
 
 1. Draws slabs and regresses what their true masks measure on the causes: the terms of
-   ``simulate/muscle_cohort_measures.py``.
+   ``simulate/muscle/measures.py``.
 2. Draws many patients without images and prints the margins against Liu et al. 2024, with the
-   definitions of ``features/body.py``; the means of ``simulate/muscle_cohort_causes.py`` were set
+   definitions of ``features/body.py``; the means of ``simulate/muscle/causes.py`` were set
    by hand until these agreed to about one percentage point.
 
 Constants are copied by hand into the modules; nothing is refitted when a cohort is drawn.
@@ -22,8 +22,8 @@ import pandas as pd
 
 from hccsurv_core.features.body import BodyMeasures, apply_definitions
 from hccsurv_core.simulate.cohort_writer import draw_tables
-from hccsurv_core.simulate.muscle_cohort import spec
-from hccsurv_core.simulate.muscle_cohort_scan import measure_truth
+from hccsurv_core.simulate.muscle.cohort import spec
+from hccsurv_core.simulate.muscle.scan import measure_truth
 
 SEED = 900
 NAMES = (

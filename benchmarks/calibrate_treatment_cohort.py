@@ -3,7 +3,7 @@
     python -m benchmarks.calibrate_treatment_cohort [--n 200000] [--seed 900001]
 
 Draws a large cohort (causes only) and solves, one after another, for what
-`simulate.treatment_hazards` fixes: the intercept of the propensity (131 of 409 candidates), the
+`simulate.treatment.hazards` fixes: the intercept of the propensity (131 of 409 candidates), the
 share of embolizations among the candidates of either split, the Weibull scale of each arm
 (Kaplan-Meier median 517 and 218 days), and the share of patients treated lately (48.2 % and
 82.4 % dead at the end of follow-up). Prints what it finds beside what is checked in.
@@ -18,10 +18,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from hccsurv_core.outcome import DAYS_PER_MONTH
-from hccsurv_core.simulate import treatment_hazards as hazards
 from hccsurv_core.simulate.survival_times import draw_follow_up
-from hccsurv_core.simulate.treatment_causes import draw_causes, draw_center
-from hccsurv_core.simulate.treatment_cohort import BLOCK, QUOTA, draw_treated
+from hccsurv_core.simulate.treatment import hazards
+from hccsurv_core.simulate.treatment.causes import draw_causes, draw_center
+from hccsurv_core.simulate.treatment.cohort import BLOCK, QUOTA, draw_treated
 
 MEDIAN_DAYS = {"hepatectomy": 517.0, "tace": 218.0}
 DEAD = {"hepatectomy": 0.482, "tace": 0.824}

@@ -18,10 +18,10 @@ import time
 import zipfile
 from pathlib import Path
 
-from hccsurv_core.simulate.abdomen import simulate_abdomen
-from hccsurv_core.simulate.acquisition import Acquisition
-from hccsurv_core.simulate.anatomy import draw_anatomy
 from hccsurv_core.simulate.dicom_writer import write_dicom_series
+from hccsurv_core.simulate.phantom.abdomen import simulate_abdomen
+from hccsurv_core.simulate.phantom.acquisition import Acquisition
+from hccsurv_core.simulate.phantom.anatomy import draw_anatomy
 
 SLICES = 120
 

@@ -14,7 +14,7 @@ from pages._shared.table_import_issues import show_issues
 from pages._shared.table_import_left_out import show_left_out
 from pages._shared.table_import_model import TableDraft, undo
 from pages._shared.table_import_outcomes import show_outcomes
-from pages._shared.table_import_reading import KIND, draft_from_cohort, drop_table, library_base
+from pages._shared.table_import_reading import draft_from_cohort, drop_table, library_base
 from pages._shared.table_import_summary import save_button, show_summary
 from pages._shared.table_import_upload import show_how_read, show_upload
 
@@ -49,10 +49,7 @@ def busy() -> bool:
 
 
 def leave() -> None:
-    """Drop what was changed here and go back to the explorer."""
-    if state.job is not None and state.job.kind == KIND:
-        state.job.cancel()
-    drop_table(state, state.editing_cohort_id)
+    """Go back to the explorer; what was changed here waits, should somebody come back."""
     state.cohort_id, state.editing_cohort_id = state.editing_cohort_id or state.cohort_id, None
     st.switch_page(routes.EXPLORER)
 

@@ -46,7 +46,7 @@ def test_competing_causes():
     outcome = CompetingOutcome([1, 2, 3], [0, 1, 2], ("recurrence", "death"))
     assert outcome.any_cause().event.tolist() == [False, True, True]
     assert outcome.cause_specific(2).event.tolist() == [False, False, True]
-    with pytest.raises(InputError, match="0 .censored. to 2"):
+    with pytest.raises(InputError, match=r"0 .censored. to 2"):
         CompetingOutcome([1], [3])
 
 

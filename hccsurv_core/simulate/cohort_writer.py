@@ -1,7 +1,7 @@
 """Write a virtual cohort as a folder: in parallel, from a seed, patient i the same whatever n is.
 
 A system's simulator is a :class:`CohortSpec`, found by name as
-``hccsurv_core.simulate.<system>_cohort.spec()``. The folder is that of
+``hccsurv_core.simulate.<system>.cohort.spec()``. The folder is that of
 :mod:`hccsurv_core.cohort.folder`, plus ``truth.csv`` and ``truth.json``, which no pipeline reads.
 """
 
@@ -103,7 +103,7 @@ def cohort_spec(system: str) -> CohortSpec:
         raise InputError(
             f"no system is called {system!r}", remedy=f"choose one of {', '.join(SYSTEMS)}"
         )
-    return importlib.import_module(f"hccsurv_core.simulate.{system}_cohort").spec()
+    return importlib.import_module(f"hccsurv_core.simulate.{system}.cohort").spec()
 
 
 def draw_tables(spec: CohortSpec, n: int, seed: int, first: int = 0) -> tuple[DataFrame, DataFrame]:

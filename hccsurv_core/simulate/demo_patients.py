@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from hccsurv_core.errors import NotFoundError
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.progress import Progress, silent
-from hccsurv_core.simulate.abdomen import SimulatedScan, simulate_abdomen
-from hccsurv_core.simulate.acquisition import Acquisition, draw_acquisition
-from hccsurv_core.simulate.anatomy import Anatomy, draw_anatomy
+from hccsurv_core.simulate.phantom.abdomen import SimulatedScan, simulate_abdomen
+from hccsurv_core.simulate.phantom.acquisition import Acquisition, draw_acquisition
+from hccsurv_core.simulate.phantom.anatomy import Anatomy, draw_anatomy
 
 
 @dataclass(frozen=True)

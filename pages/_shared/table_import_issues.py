@@ -24,6 +24,7 @@ from pages._shared.table_import_model import (
     patients_of,
     propose,
     read,
+    undo,
 )  # fmt: skip
 from pages._shared.table_import_parts import controlled, grid_height, severity_chip, show_refusal
 
@@ -41,6 +42,11 @@ def show_issues(draft: TableDraft) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Things to look at", anchor=ANCHOR, width="content")
         st.space("stretch")
+        if draft.changed:
+            st.button(
+                "Undo", icon=":material/undo:", type="tertiary", key="issues_undo",
+                on_click=undo, args=(draft,), help=f"Last change: {formats.plain(draft.state.change)}",
+            )  # fmt: skip
         if built.findings:
             st.download_button(
                 "All as CSV", lambda: _csv(draft), f"{words.file_stem(draft)}_to_look_at.csv",

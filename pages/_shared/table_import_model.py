@@ -20,13 +20,14 @@ from hccsurv_core.cohort.clinical_table import ClinicalTable, build_cohort_table
 from hccsurv_core.cohort.column_guess import guess_mapping
 from hccsurv_core.cohort.column_mapping import ColumnMapping
 from hccsurv_core.cohort.table_issues import Decision, IssueGroup
-from hccsurv_core.errors import TableError
+from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.io.tables import RawTable, ReadOptions
 from pages._shared import formats
 from pages._shared.table_import_findings import Finding, gather_findings
 
 #: States kept for undo; a draft is small, but nobody goes back further.
 KEPT_STATES = 100
+_LONGEST_CHANGE = 60
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,7 @@ def decide(draft: TableDraft, groups: Sequence[IssueGroup], action: str) -> None
     keys = {group.key for group in groups}
     decisions = [d for d in draft.state.decisions if d.key not in keys]
     decisions += [Decision(g.key, action) for g in groups if action != g.default]
-    propose(draft, "a decision", decisions=decisions)
+    propose(draft, f"decision about “{_cut(groups[0].problem)}”", decisions=decisions)
 
 
 def decide_rows(
@@ -296,7 +297,11 @@ def decide_rows(
     kept += [
         Decision(group.key, action, tuple(rows), value) for (action, value), rows in new.items()
     ]
-    propose(draft, "a decision about single rows", decisions=kept)
+    propose(draft, f"decision about rows of “{_cut(group.problem)}”", decisions=kept)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_CHANGE else text[: _LONGEST_CHANGE - 1] + "…"
 
 
 def patients_of(draft: TableDraft, numbers: Sequence[int]) -> list[str]:
@@ -324,7 +329,7 @@ def attempt(draft: TableDraft, where: str, change: Callable[[], None]) -> bool:
     draft.note = None
     try:
         change()
-    except TableError as error:
+    except InputError as error:
         draft.refusal = (where, formats.error_text(error))
         draft.rounds[where] = draft.rounds.get(where, 0) + 1
         return False

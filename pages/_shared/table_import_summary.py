@@ -72,6 +72,8 @@ def _save(draft: TableDraft) -> None:
             "Simulated patients", draft.simulated, key=f"{draft.token}_simulated",
             help="Every page and figure of this cohort then says so.",
         )  # fmt: skip
+    elif draft.changed:
+        st.caption(f"{formats.plural(len(draft.states) - 1, 'change')} not saved yet")
     save_button(draft, "top")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import openpyxl
 import pytest
 from cohort_import_tables import N_PATIENTS, patients_csv
 from page_helpers import page_text
@@ -206,6 +209,47 @@ def test_a_wrong_row_of_names_can_be_read_again(dropped, finish_job):
     press(at, f"{token}_again")
     finish_job(at)
     assert f"{N_PATIENTS} patients" in page_text(at)
+
+
+def test_another_sheet_of_a_workbook_is_read(dropped, finish_job):
+    workbook = openpyxl.Workbook()
+    workbook.active.title = "Notes"
+    workbook.active.append(["Our cohort of 2015"])
+    sheet = workbook.create_sheet("Patients")
+    for line in patients_csv().splitlines():
+        sheet.append(line.split(","))
+    data = io.BytesIO()
+    workbook.save(data)
+    at = dropped("cohort.xlsx", data.getvalue())
+    token = draft_on(at).token
+    at.selectbox(key=f"{token}_read_sheet").set_value("Patients").run()
+    if not at.button(key=f"{token}_again").disabled:
+        press(at, f"{token}_again")
+        finish_job(at)
+    assert draft_on(at).raw.sheet == "Patients"
+    assert f"{N_PATIENTS} patients" in page_text(at)
+
+
+def test_going_back_loses_nothing(dropped):
+    at = dropped()
+    choose(at, f"decide_{ZERO}", "exclude")
+    press(at, "import_back")
+    at.switch_page(routes.COHORT_IMPORT).run()
+    assert "1 row left out" in page_text(at)
+    press(at, "issues_undo")
+    assert "1 row left out" not in page_text(at)
+
+
+def test_the_address_keeps_the_cohort_that_is_changed(open_page, saved):
+    at = open_page()
+    at.query_params["edit"] = saved.id
+    at.switch_page(routes.COHORT_IMPORT).run()
+    if "Change a cohort" not in page_text(
+        at
+    ):  # switching pages clears the address in some versions
+        at.query_params["edit"] = saved.id
+        at.run()
+    assert "Change a cohort" in page_text(at)
 
 
 def test_a_cancelled_reading_leaves_nothing(open_page):

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from hccsurv_core.simulate.abdomen import SimulatedScan, simulate_abdomen
-from hccsurv_core.simulate.acquisition import Acquisition
-from hccsurv_core.simulate.anatomy import draw_anatomy
+from hccsurv_core.simulate.phantom.abdomen import SimulatedScan, simulate_abdomen
+from hccsurv_core.simulate.phantom.acquisition import Acquisition
+from hccsurv_core.simulate.phantom.anatomy import draw_anatomy
 
 
 @lru_cache(maxsize=8)

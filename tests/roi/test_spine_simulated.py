@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from hccsurv_core.roi.spine import locate_l3
-from hccsurv_core.simulate.abdomen import simulate_abdomen
-from hccsurv_core.simulate.acquisition import draw_acquisition
-from hccsurv_core.simulate.anatomy import draw_anatomy
+from hccsurv_core.simulate.phantom.abdomen import simulate_abdomen
+from hccsurv_core.simulate.phantom.acquisition import draw_acquisition
+from hccsurv_core.simulate.phantom.anatomy import draw_anatomy
 
 USUAL = {"n_lumbar": 5, "rib12_mm": 105.0}
 

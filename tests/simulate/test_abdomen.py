@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.simulate.abdomen import SimulatedScan, simulate_abdomen
-from hccsurv_core.simulate.acquisition import Acquisition
-from hccsurv_core.simulate.anatomy import Anatomy, draw_anatomy
+from hccsurv_core.simulate.phantom.abdomen import SimulatedScan, simulate_abdomen
+from hccsurv_core.simulate.phantom.acquisition import Acquisition
+from hccsurv_core.simulate.phantom.anatomy import Anatomy, draw_anatomy
 
 SMALL = Acquisition(rows=144, slice_mm=4.0)
 #: A few centimeters about L3, and the upper lumbar spine with the last ribs.

@@ -11,8 +11,8 @@ import pydicom
 import pytest
 
 from hccsurv_core.errors import CancelledError, InputError, NotFoundError
-from hccsurv_core.simulate.ceus_causes import causes_of, draw
-from hccsurv_core.simulate.ceus_clip import (
+from hccsurv_core.simulate.ceus.causes import causes_of, draw
+from hccsurv_core.simulate.ceus.clip import (
     ClipTruth,
     clip_pictures,
     clip_truth,
@@ -20,12 +20,12 @@ from hccsurv_core.simulate.ceus_clip import (
     true_masks,
     write_clip,
 )
-from hccsurv_core.simulate.ceus_cohort import draw_patients
-from hccsurv_core.simulate.ceus_demo import DEMO_CLIPS, DEMO_SEED, ceus_demo
-from hccsurv_core.simulate.ceus_examination import curve_truth, examine, tumor_curve
-from hccsurv_core.simulate.ceus_machines import MACHINES, color_map
-from hccsurv_core.simulate.ceus_perfusion import bolus, kinetics_of
-from hccsurv_core.simulate.ceus_screen import double_view
+from hccsurv_core.simulate.ceus.cohort import draw_patients
+from hccsurv_core.simulate.ceus.demo import DEMO_CLIPS, DEMO_SEED, ceus_demo
+from hccsurv_core.simulate.ceus.examination import curve_truth, examine, tumor_curve
+from hccsurv_core.simulate.ceus.machines import MACHINES, color_map
+from hccsurv_core.simulate.ceus.perfusion import bolus, kinetics_of
+from hccsurv_core.simulate.ceus.screen import double_view
 
 #: A typical carcinoma on the machine with amber contrast.
 PATIENT = ceus_demo("typical").index

@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 
 from hccsurv_core.outcome import CompetingOutcome, SurvivalOutcome
-from hccsurv_core.simulate import ceus_outcomes
-from hccsurv_core.simulate.ceus_causes import causes_of, draw
-from hccsurv_core.simulate.ceus_check import (
+from hccsurv_core.simulate.ceus import outcomes as ceus_outcomes
+from hccsurv_core.simulate.ceus.causes import causes_of, draw
+from hccsurv_core.simulate.ceus.check import (
     EARLY_ORACLE_RANGE,
     ORACLE_RANGE,
     auc,
     check_cohort,
     visible_predictor,
 )
-from hccsurv_core.simulate.ceus_cohort import draw_patients, spec
-from hccsurv_core.simulate.ceus_readers import READERS
+from hccsurv_core.simulate.ceus.cohort import draw_patients, spec
+from hccsurv_core.simulate.ceus.readers import READERS
 from hccsurv_core.simulate.cohort_writer import cohort_spec, draw_tables
 from hccsurv_core.simulate.truth_check import concordance
 

@@ -11,25 +11,25 @@ import pytest
 from pydicom.pixels import apply_color_lut
 
 from hccsurv_core.cohort.folder import read_cohort
-from hccsurv_core.simulate.ceus_causes import causes_of, draw
-from hccsurv_core.simulate.ceus_cohort import spec
-from hccsurv_core.simulate.ceus_examination import (
+from hccsurv_core.simulate.ceus.causes import causes_of, draw
+from hccsurv_core.simulate.ceus.cohort import spec
+from hccsurv_core.simulate.ceus.examination import (
     curve_truth,
     examine,
     expected_contrast,
     outline_mask,
     reader_outlines,
 )
-from hccsurv_core.simulate.ceus_images import Speckle, contrast_power
-from hccsurv_core.simulate.ceus_machines import MACHINES, color_map
-from hccsurv_core.simulate.ceus_screen import (
+from hccsurv_core.simulate.ceus.images import Speckle, contrast_power
+from hccsurv_core.simulate.ceus.machines import MACHINES, color_map
+from hccsurv_core.simulate.ceus.screen import (
     double_view,
     palette,
     single_view,
     to_color,
     to_palette,
 )
-from hccsurv_core.simulate.ceus_stills import contrast_levels, write_stills
+from hccsurv_core.simulate.ceus.stills import contrast_levels, write_stills
 from hccsurv_core.simulate.cohort_writer import write_simulated_cohort
 
 SEED = 1

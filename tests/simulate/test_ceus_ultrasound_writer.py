@@ -12,7 +12,7 @@ from pydicom.pixels import apply_color_lut
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.patient import PatientFacts
-from hccsurv_core.simulate.ultrasound_writer import Recording, Region, write_ultrasound
+from hccsurv_core.simulate.ceus.ultrasound_writer import Recording, Region, write_ultrasound
 
 REGION = Region(8, 4, 39, 29, 0.42, 15, 2, 3.5)
 STILL = Recording(

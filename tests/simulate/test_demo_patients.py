@@ -9,8 +9,8 @@ import pytest
 
 from hccsurv_core.errors import NotFoundError
 from hccsurv_core.patient import check_patient_facts
-from hccsurv_core.simulate.abdomen import SimulatedScan
 from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS, DemoPatient, build_demo_patient
+from hccsurv_core.simulate.phantom.abdomen import SimulatedScan
 
 #: Published cut-offs, (male, female); the value counts as low below them.
 CUTOFFS = {

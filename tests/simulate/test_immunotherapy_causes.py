@@ -10,10 +10,10 @@ import pytest
 from lifelines import CoxPHFitter
 
 from hccsurv_core.simulate.cohort_writer import SimulatedPatient, draw_tables
-from hccsurv_core.simulate.immunotherapy_causes import CLN, EFFECTS, draw_causes
-from hccsurv_core.simulate.immunotherapy_centers import center_of, centers
-from hccsurv_core.simulate.immunotherapy_cohort import spec
-from hccsurv_core.simulate.immunotherapy_lesions import (
+from hccsurv_core.simulate.immunotherapy.causes import CLN, EFFECTS, draw_causes
+from hccsurv_core.simulate.immunotherapy.centers import center_of, centers
+from hccsurv_core.simulate.immunotherapy.cohort import spec
+from hccsurv_core.simulate.immunotherapy.lesions import (
     Growth,
     Lesion,
     choose_targets,

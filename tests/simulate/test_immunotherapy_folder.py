@@ -16,9 +16,9 @@ from hccsurv_core.cohort.folder import Cohort, read_cohort
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.intake import Upload
 from hccsurv_core.simulate.cohort_writer import write_simulated_cohort
-from hccsurv_core.simulate.immunotherapy_causes import draw_causes
-from hccsurv_core.simulate.immunotherapy_cohort import spec
-from hccsurv_core.simulate.immunotherapy_images import build_patient, scan_slices
+from hccsurv_core.simulate.immunotherapy.causes import draw_causes
+from hccsurv_core.simulate.immunotherapy.cohort import spec
+from hccsurv_core.simulate.immunotherapy.images import build_patient, scan_slices
 
 ROLES = ("baseline_liver", "baseline_lung", "followup_liver", "followup_lung")
 #: Of three patients the second lacks the follow-up chest.

@@ -11,15 +11,15 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.simulate.immunotherapy_causes import draw_causes
-from hccsurv_core.simulate.immunotherapy_images import (
+from hccsurv_core.simulate.immunotherapy.causes import draw_causes
+from hccsurv_core.simulate.immunotherapy.images import (
     Patient,
     Scan,
     build_patient,
     full_scan,
     scan_slices,
 )
-from hccsurv_core.simulate.immunotherapy_tumors import choose_slices
+from hccsurv_core.simulate.immunotherapy.tumors import choose_slices
 from hccsurv_core.volume import check_same_geometry
 
 SEED = 5

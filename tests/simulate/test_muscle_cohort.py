@@ -12,15 +12,15 @@ import pytest
 from hccsurv_core.features.body import DEFINITIONS as THE_PACKAGES_DEFINITIONS
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.simulate.cohort_writer import cohort_spec, draw_tables
-from hccsurv_core.simulate.muscle_cohort import MuscleCohort, spec
-from hccsurv_core.simulate.muscle_cohort_causes import SPLIT_SIZES, draw_causes, split_of
-from hccsurv_core.simulate.muscle_cohort_clinical import (
+from hccsurv_core.simulate.muscle.causes import SPLIT_SIZES, draw_causes, split_of
+from hccsurv_core.simulate.muscle.clinical import (
     bclc_stage,
     child_pugh_score,
     draw_clinical,
 )
-from hccsurv_core.simulate.muscle_cohort_measures import DEFINITIONS
-from hccsurv_core.simulate.muscle_cohort_outcomes import (
+from hccsurv_core.simulate.muscle.cohort import MuscleCohort, spec
+from hccsurv_core.simulate.muscle.measures import DEFINITIONS
+from hccsurv_core.simulate.muscle.outcomes import (
     muscle_predictor,
     recurrence_predictor,
 )

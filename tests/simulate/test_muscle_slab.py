@@ -14,8 +14,8 @@ from hccsurv_core.cohort.folder import Cohort, read_cohort
 from hccsurv_core.io.intake import read_scan
 from hccsurv_core.io.nifti import read_nifti
 from hccsurv_core.simulate.cohort_writer import write_simulated_cohort
-from hccsurv_core.simulate.muscle_cohort import patient_id, spec
-from hccsurv_core.simulate.muscle_cohort_scan import SCANNERS, Slab, measure_truth
+from hccsurv_core.simulate.muscle.cohort import patient_id, spec
+from hccsurv_core.simulate.muscle.scan import SCANNERS, Slab, measure_truth
 
 SEED, N = 3, 4
 

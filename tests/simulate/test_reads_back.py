@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from hccsurv_core.io.intake import read_scan
-from hccsurv_core.simulate.abdomen import simulate_abdomen
-from hccsurv_core.simulate.acquisition import Acquisition
-from hccsurv_core.simulate.anatomy import draw_anatomy
 from hccsurv_core.simulate.dicom_writer import write_dicom_series
+from hccsurv_core.simulate.phantom.abdomen import simulate_abdomen
+from hccsurv_core.simulate.phantom.acquisition import Acquisition
+from hccsurv_core.simulate.phantom.anatomy import draw_anatomy
 
 
 def test_the_real_reader_returns_the_simulated_volume_and_facts(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from hccsurv_core.cohort.folder import read_cohort, write_cohort
 from hccsurv_core.outcome import DAYS_PER_MONTH
-from hccsurv_core.simulate import treatment_hazards as hazards
 from hccsurv_core.simulate.cohort_writer import cohort_spec, draw_tables
-from hccsurv_core.simulate.treatment_check import (
+from hccsurv_core.simulate.treatment import hazards
+from hccsurv_core.simulate.treatment.check import (
     check_cohort,
     km_median,
     restricted_km_mean,
 )
-from hccsurv_core.simulate.treatment_cohort import BLOCK, QUOTA, draw_treated
+from hccsurv_core.simulate.treatment.cohort import BLOCK, QUOTA, draw_treated
 
 SPEC = cohort_spec("treatment")
 ARMS = ("hepatectomy", "tace")

@@ -15,12 +15,12 @@ from scipy import ndimage
 from hccsurv_core.cohort.folder import read_cohort
 from hccsurv_core.errors import NotFoundError
 from hccsurv_core.io.intake import read_scan
-from hccsurv_core.simulate import treatment_demo
 from hccsurv_core.simulate.cohort_writer import cohort_spec, write_simulated_cohort
-from hccsurv_core.simulate.treatment_causes import TreatmentCauses
-from hccsurv_core.simulate.treatment_files import write_liver_scan
-from hccsurv_core.simulate.treatment_images import LiverScan, simulate_liver_scan
-from hccsurv_core.simulate.treatment_scanner import draw_scan_settings
+from hccsurv_core.simulate.treatment import demo as treatment_demo
+from hccsurv_core.simulate.treatment.causes import TreatmentCauses
+from hccsurv_core.simulate.treatment.files import write_liver_scan
+from hccsurv_core.simulate.treatment.images import LiverScan, simulate_liver_scan
+from hccsurv_core.simulate.treatment.scanner import draw_scan_settings
 
 PHASES = ("arterial", "portal_venous")
 TYPICAL = replace(

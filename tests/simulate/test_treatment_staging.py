@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hccsurv_core.simulate.treatment_staging import (
+from hccsurv_core.simulate.treatment.staging import (
     albi_grade,
     albi_score,
     bclc_stage,

@@ -1,0 +1,1 @@
+"""A procedural abdomen: one body from its causes, and its scan with the truth."""
