@@ -16,6 +16,7 @@ from pages._shared.table_import_reading import draft_from_upload, drop_table, re
 
 FIND_OUT = "find out"
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1", "gb18030", "big5", "shift_jis", "euc_kr")
+_WORKBOOKS = (".xlsx", ".xlsm")
 _STEPS = (
     (
         "1 · It is read",
@@ -121,6 +122,14 @@ def _options(draft: TableDraft, raw: RawTable | None) -> ReadOptions:
         sheets = [FIND_OUT, *raw.sheet_names]
         now = chosen.sheet if chosen.sheet in sheets else FIND_OUT
         sheet = first.selectbox("Sheet", sheets, index=sheets.index(now), key=f"{prefix}_sheet")
+    elif raw is None and draft.source.lower().endswith(_WORKBOOKS):
+        # Which sheets there are is not known yet: a wrong name is answered with the right ones.
+        sheet = (
+            first.text_input(
+                "Sheet", chosen.sheet or "", placeholder=FIND_OUT, key=f"{prefix}_sheet_name"
+            ).strip()
+            or None
+        )
     else:
         signs = [FIND_OUT, *words.DELIMITERS]
         delimiter = first.selectbox(
