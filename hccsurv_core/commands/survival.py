@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         cox = fit_cox_table(
             frame, outcome, covariate_terms(table, arguments.covariates),
-            n_resamples=arguments.resamples, seed=arguments.seed,
+            n_resamples=arguments.resamples, seed=arguments.seed, device=arguments.device,
         )  # fmt: skip
     warnings = _warnings(table, comparison, cox)
     for text in warnings:

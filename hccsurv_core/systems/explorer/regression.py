@@ -99,6 +99,7 @@ def fit_cox_table(
     level: float = 0.95,
     n_resamples: int = 0,
     seed: int = 0,
+    device: str = "cpu",
 ) -> CoxTable:
     """Fit every term alone and all together.
 
@@ -107,6 +108,7 @@ def fit_cox_table(
         outcome: of the same n patients.
         terms: variables.
         n_resamples: bootstrap resamples for the interval of C; 0 uses its standard error.
+        seed, device: of the bootstrap.
 
     Raises:
         InputError, StatisticsError: the multivariable model cannot be fitted; the message names
@@ -134,7 +136,7 @@ def fit_cox_table(
         n_events=model.n_events,
         n_left_out=len(frame) - model.n,
         missing=design.missing,
-        concordance=_concordance(model, design, kept, n_resamples, seed, level),
+        concordance=_concordance(model, design, kept, n_resamples, seed, level, device),
         proportional_hazards=check_proportional_hazards(
             model, design.matrix, kept, terms=design.columns
         ),
@@ -187,10 +189,13 @@ def _concordance(
     n_resamples: int,
     seed: int,
     level: float,
+    device: str,
 ) -> Estimate:
     score = model.linear_predictor(design.matrix)
     if n_resamples:
-        return estimate_concordance(outcome, score, n_resamples=n_resamples, seed=seed, level=level)
+        return estimate_concordance(
+            outcome, score, n_resamples=n_resamples, seed=seed, level=level, device=device
+        )
     return jackknife_concordance(outcome, score, level=level)
 
 
