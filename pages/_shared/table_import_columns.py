@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawColumn
 from pages._shared import formats
 from pages._shared import table_import_changes as changes
+from pages._shared import table_import_endpoints as outcomes
 from pages._shared import table_import_grid as grid
 from pages._shared import table_import_words as words
 from pages._shared.formats import html
@@ -135,8 +137,6 @@ def _set_layout(draft: TableDraft, key: str) -> None:
 
 
 def _set_rule(draft: TableDraft, key: str) -> None:
-    from dataclasses import replace
-
     wanted = st.session_state[key]
     mapping = replace(draft.mapping, visit_rule=wanted)
     attempt(draft, WHERE, lambda: propose(draft, "which visit is used", mapping=mapping))
@@ -164,19 +164,7 @@ def _detail(draft: TableDraft, spec: ColumnSpec) -> None:
         f"<span class='hcc-quiet'>{html(words.ROLES[spec.role])} · {html(words.KINDS[spec.kind])}"
         f" · {html(words.examples(column))}</span>"
     )
-    wish: dict[str, Any] = {}
-    if spec.kind == "number":
-        wish |= _number_detail(spec, prefix)
-    elif spec.kind == "category":
-        wish |= _level_detail(draft, spec, prefix)
-    elif spec.kind == "boolean":
-        wish |= _yes_no_detail(column, spec, prefix)
-    elif spec.kind == "date":
-        orders = list(words.DATE_ORDERS)
-        wish["date_order"] = st.selectbox(
-            "Order of a date", orders, index=orders.index(spec.date_order),
-            format_func=words.DATE_ORDERS.__getitem__, key=f"{prefix}_order",
-        )  # fmt: skip
+    wish = _kind_detail(draft, spec, column, prefix)
     texts = [t for t in column.texts[:_MOST_TEXTS] if not is_missing_text(t)]
     wish["missing"] = tuple(
         st.multiselect(
@@ -198,6 +186,26 @@ def _detail(draft: TableDraft, spec: ColumnSpec) -> None:
                 return
             draft.detail, draft.refusal = None, None
             st.rerun()
+
+
+def _kind_detail(
+    draft: TableDraft, spec: ColumnSpec, column: RawColumn, prefix: str
+) -> dict[str, Any]:
+    """What columns of this kind need to have said."""
+    if spec.kind == "number":
+        return _number_detail(spec, prefix)
+    if spec.kind == "category":
+        return _level_detail(draft, spec, prefix)
+    if spec.kind == "boolean":
+        return _yes_no_detail(column, spec, prefix)
+    if spec.kind != "date":
+        return {}
+    orders = list(words.DATE_ORDERS)
+    order = st.selectbox(
+        "Order of a date", orders, index=orders.index(spec.date_order),
+        format_func=words.DATE_ORDERS.__getitem__, key=f"{prefix}_order",
+    )  # fmt: skip
+    return {"date_order": order}
 
 
 def _number_detail(spec: ColumnSpec, prefix: str) -> dict[str, Any]:
@@ -224,9 +232,7 @@ def _number_detail(spec: ColumnSpec, prefix: str) -> dict[str, Any]:
         )  # fmt: skip
         wish["unit"] = None if unit == "—" else unit
         wish["target_unit"] = None if target in ("", "—") else target
-        low, high = BY_KEY[quantity].possible(wish["unit"])
         st.caption(f"Possible values: {BY_KEY[quantity].range_text(wish['unit'])}.")
-        del low, high
     signs = [".", ","]
     wish["decimal"] = st.segmented_control(
         "Decimal sign", signs, default=spec.decimal, required=True, key=f"{prefix}_decimal",
@@ -270,7 +276,7 @@ def _yes_no_detail(column: RawColumn, spec: ColumnSpec, prefix: str) -> dict[str
     choices: list[int | None] = [1, 0, None]
     names = {1: "Yes", 0: "No", None: "Neither"}
     codes: dict[str, int] = {}
-    texts = list(changes.event_texts(column))
+    texts = list(outcomes.event_texts(column))
     for at in range(0, len(texts), 3):
         for place, text in zip(st.columns(3), texts[at : at + 3], strict=False):
             code = place.selectbox(

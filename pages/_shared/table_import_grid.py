@@ -10,7 +10,8 @@ from hccsurv_core.cohort.quantities import TIME_UNITS
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawTable
 from pages._shared import table_import_words as words
-from pages._shared.table_import_changes import change_column, change_endpoint
+from pages._shared.table_import_changes import change_column
+from pages._shared.table_import_endpoints import change_endpoint
 from pages._shared.table_import_model import TableDraft, read
 
 if TYPE_CHECKING:

@@ -9,14 +9,13 @@ import streamlit as st
 from hccsurv_core.cohort.cell_values import code_key
 from hccsurv_core.cohort.column_mapping import EndpointSpec
 from hccsurv_core.cohort.quantities import TIME_UNITS
-from pages._shared import table_import_changes as changes
+from pages._shared import table_import_endpoints as outcomes
 from pages._shared import table_import_words as words
 from pages._shared.formats import html
 from pages._shared.table_import_model import TableDraft, attempt, propose, read
+from pages._shared.table_import_new_outcome import DATES, TIMES, WHERE, ask_new, set_adding
 from pages._shared.table_import_parts import controlled, show_refusal
 
-WHERE = "outcomes"
-TIMES, DATES = "A time", "Two dates"
 _NONE = "—"
 _NAME_LENGTH = 30
 
@@ -28,12 +27,12 @@ def show_outcomes(draft: TableDraft) -> None:
         st.space("stretch")
         st.button(
             "Add an outcome", icon=":material/add:", key="add_outcome",
-            on_click=_set_adding, args=(draft, True),
+            on_click=set_adding, args=(draft, True),
         )  # fmt: skip
     if draft.adding:
         st.dialog(
-            "Add an outcome", icon=":material/add:", on_dismiss=lambda: _set_adding(draft, False)
-        )(_ask_new)(draft)
+            "Add an outcome", icon=":material/add:", on_dismiss=lambda: set_adding(draft, False)
+        )(ask_new)(draft)
     show_refusal(draft, WHERE)
     endpoints = draft.mapping.endpoints
     if not endpoints:
@@ -75,7 +74,7 @@ def _counts(draft: TableDraft, endpoint: EndpointSpec) -> str:
         parts.append(words.happened(others, "competing event"))
     if of:  # the range shows at a glance whether the unit is right
         low, high = float(times.min()), float(times.max())
-        parts.append(f"times from {low:.3g} to {high:.3g} months")
+        parts.append(f"times from {low:.2g} to {high:.3g} months")
     return " · ".join(parts)
 
 
@@ -84,7 +83,7 @@ def _counts(draft: TableDraft, endpoint: EndpointSpec) -> str:
 
 def _when(draft: TableDraft, endpoint: EndpointSpec, prefix: str) -> None:
     """A column of times with its unit, or dates."""
-    dates = changes.date_columns(draft.mapping)
+    dates = outcomes.date_columns(draft.mapping)
     by_dates = endpoint.time is None
     if by_dates or len(dates) >= 2:
         controlled(f"{prefix}_how", DATES if by_dates else TIMES)
@@ -98,7 +97,7 @@ def _when(draft: TableDraft, endpoint: EndpointSpec, prefix: str) -> None:
         return
     column, unit = st.columns([2, 1])
     with column:
-        _choose(draft, endpoint, prefix, "time", "Time", changes.time_columns(draft.mapping))
+        _choose(draft, endpoint, prefix, "time", "Time", outcomes.time_columns(draft.mapping))
     with unit:
         _choose(
             draft, endpoint, prefix, "time_unit", "Unit", list(TIME_UNITS),
@@ -130,12 +129,12 @@ def _set_how(draft: TableDraft, name: str, key: str) -> None:
     def change() -> None:
         mapping, raw = draft.mapping, read(draft)
         if wanted == TIMES:
-            (first, *_) = changes.time_columns(mapping) or [None]
+            (first, *_) = outcomes.time_columns(mapping) or [None]
             wish: dict[str, Any] = {"time": first, "start": None, "end": None, "event_date": None}
         else:
-            first, second, *_ = changes.date_columns(mapping)
+            first, second, *_ = outcomes.date_columns(mapping)
             wish = {"time": None, "time_unit": "days", "start": first, "end": second}
-        new = changes.change_endpoint(mapping, raw, name, **wish)
+        new = outcomes.change_endpoint(mapping, raw, name, **wish)
         propose(draft, f"how {name} is measured", mapping=new)
 
     attempt(draft, WHERE, change)
@@ -147,14 +146,14 @@ def _set_how(draft: TableDraft, name: str, key: str) -> None:
 def _whether(draft: TableDraft, endpoint: EndpointSpec, prefix: str) -> None:
     """The column of the event, and what each of its values means."""
     raw = read(draft)
-    options = changes.event_columns(raw)
+    options = outcomes.event_columns(raw)
     optional = endpoint.event_date is not None
     _choose(draft, endpoint, prefix, "event", "Event", options, optional=optional)
     if endpoint.event is None:
         st.html("<span class='hcc-under'>It happened where its date is given.</span>")
         return
     column = raw.column(endpoint.event)
-    texts = changes.event_texts(column)
+    texts = outcomes.event_texts(column)
     meaning = {code_key(text): code for text, code in endpoint.event_codes.items()}
     rows = column.codes[draft.now.rows]
     choices = words.meanings(endpoint)
@@ -182,9 +181,9 @@ def _set_meaning(draft: TableDraft, name: str, text: str, key: str) -> None:
     known = None if code == words.NOT_KNOWN else code
 
     def change() -> None:
-        endpoint = changes.endpoint_called(draft.mapping, name)
-        new = changes.change_meaning(endpoint, text, known)
-        mapping = changes.change_endpoint(
+        endpoint = outcomes.endpoint_called(draft.mapping, name)
+        new = outcomes.change_meaning(endpoint, text, known)
+        mapping = outcomes.change_endpoint(
             draft.mapping, read(draft), name,
             event_codes=new.event_codes, competing=new.competing,
         )  # fmt: skip
@@ -210,9 +209,9 @@ def _set_competing(draft: TableDraft, name: str, at: int, key: str) -> None:
     text = " ".join(st.session_state[key].split()) or "competing event"
 
     def change() -> None:
-        names = list(changes.endpoint_called(draft.mapping, name).competing)
+        names = list(outcomes.endpoint_called(draft.mapping, name).competing)
         names[at] = text
-        mapping = changes.change_endpoint(draft.mapping, read(draft), name, competing=tuple(names))
+        mapping = outcomes.change_endpoint(draft.mapping, read(draft), name, competing=tuple(names))
         propose(draft, f"name of a competing event of {name}", mapping=mapping)
 
     attempt(draft, WHERE, change)
@@ -250,7 +249,7 @@ def _set_field(draft: TableDraft, name: str, field: str, label: str, key: str) -
     value = st.session_state[key]
 
     def change() -> None:
-        mapping = changes.change_endpoint(draft.mapping, read(draft), name, **{field: value})
+        mapping = outcomes.change_endpoint(draft.mapping, read(draft), name, **{field: value})
         propose(draft, f"{label.lower()} of {name}", mapping=mapping)
 
     attempt(draft, WHERE, change)
@@ -290,7 +289,7 @@ def _set_text(draft: TableDraft, name: str, field: str, label: str, key: str) ->
 
     def change() -> None:
         if text or field == "label":
-            mapping = changes.change_endpoint(draft.mapping, read(draft), name, **{field: text})
+            mapping = outcomes.change_endpoint(draft.mapping, read(draft), name, **{field: text})
             propose(draft, f"{label.lower()} of {name}", mapping=mapping)
 
     attempt(draft, WHERE, change)
@@ -300,7 +299,7 @@ def _remove(draft: TableDraft, name: str) -> None:
     attempt(
         draft, WHERE,
         lambda: propose(
-            draft, f"removing {name}", mapping=changes.remove_endpoint(draft.mapping, name)
+            draft, f"removing {name}", mapping=outcomes.remove_endpoint(draft.mapping, name)
         ),
     )  # fmt: skip
 
@@ -309,82 +308,6 @@ def _reorder(draft: TableDraft, name: str) -> None:
     attempt(
         draft, WHERE,
         lambda: propose(
-            draft, f"{name} as main outcome", mapping=changes.make_main(draft.mapping, name)
+            draft, f"{name} as main outcome", mapping=outcomes.make_main(draft.mapping, name)
         ),
     )  # fmt: skip
-
-
-def _set_adding(draft: TableDraft, now: bool) -> None:
-    # A page shows one dialog at a time.
-    draft.adding, draft.detail = now, None
-
-
-def _ask_new(draft: TableDraft) -> None:
-    """Which outcome, and which columns; the first guess is what no other outcome uses."""
-    mapping, raw = draft.mapping, read(draft)
-    usual = changes.usual_outcomes()
-    taken = {e.label for e in mapping.endpoints}
-    labels = [label for label in usual if label not in taken]
-    label = st.selectbox(
-        "Outcome", labels, accept_new_options=True, key="new_outcome_label",
-        help="Choose one, or type another name.",
-    )  # fmt: skip
-    spec = usual.get(label) or EndpointSpec(_short_name(label or ""), label or "", "event")
-    used = {name for e in mapping.endpoints for name in e.columns}
-    dates, times = changes.date_columns(mapping), changes.time_columns(mapping)
-    how = TIMES
-    if len(dates) >= 2:
-        how = st.segmented_control(
-            "Measured by", [TIMES, DATES], default=TIMES, required=True, key="new_outcome_how"
-        )
-    wish: dict[str, Any] = {}
-    likely_time, likely_event = changes.likely_columns(mapping, raw, label)
-    if how == TIMES:
-        wish["time"] = _ask_column("Time", times, used, likely_time, "time")
-        complete = wish["time"] is not None
-    else:
-        wish["start"] = _ask_column("From", dates, set(), None, "start")
-        wish["end"] = _ask_column("Last seen", dates, used, None, "end")
-        wish["event_date"] = _ask_column(
-            "Date of the event", dates, used, None, "event_date",
-            help="Where there is one: empty for patients who did not have the event.",
-        )  # fmt: skip
-        wish["time_unit"] = "days"
-        complete = wish["start"] is not None and (wish["end"] or wish["event_date"]) is not None
-    event = _ask_column(
-        "Event", changes.event_columns(raw), used, likely_event, "event",
-        help="The column that says whether it happened; what each value means comes next.",
-    )  # fmt: skip
-    complete = complete and (event or wish.get("event_date")) is not None
-    if st.button("Add", type="primary", key="new_outcome_add", disabled=not (label and complete)):
-
-        def change() -> None:
-            new = changes.add_endpoint(mapping, spec)
-            name = new.endpoints[-1].name
-            new = changes.change_endpoint(new, raw, name, event=event, **wish)
-            propose(draft, f"adding {name}", mapping=new)
-
-        attempt(draft, WHERE, change)
-        draft.adding = False
-        st.rerun()
-
-
-def _ask_column(
-    label: str,
-    options: list[str],
-    used: set[str],
-    likely: str | None,
-    key: str,
-    help: str | None = None,
-) -> str | None:
-    """A column to choose, those of no other outcome first; nothing is chosen but by its name."""
-    listed = sorted(options, key=lambda name: name in used)
-    return st.selectbox(
-        label, listed, index=listed.index(likely) if likely in listed else None,
-        placeholder="Choose a column", key=f"new_outcome_{key}_{likely}", help=help,
-    )  # fmt: skip
-
-
-def _short_name(label: str) -> str:
-    initials = "".join(word[0] for word in label.replace("-", " ").split())
-    return initials.upper() if len(initials) > 1 else label[:12] or "Outcome"

@@ -9,6 +9,7 @@ from hccsurv_core.cohort.column_guess import guess_mapping
 from hccsurv_core.cohort.column_mapping import ColumnMapping, EndpointSpec, check_mapping
 from hccsurv_core.errors import TableError
 from pages._shared import table_import_changes as changes
+from pages._shared import table_import_endpoints as outcomes
 from pages._shared import table_import_words as words
 
 DATES = """id,operation,last contact,death date,sex
@@ -138,7 +139,7 @@ def test_another_time_column_brings_its_unit_and_frees_the_old_one():
         "id,OS_months,OS_days,death\n" + "".join(f"{i},{i},{30 * i},1\n" for i in range(9))
     )
     mapping = guess_mapping(raw)
-    new = changes.change_endpoint(mapping, raw, "OS", time="OS_days")
+    new = outcomes.change_endpoint(mapping, raw, "OS", time="OS_days")
     endpoint = new.endpoints[0]
     assert (endpoint.time_unit, endpoint.time_unit_from) == ("days", "name")
     assert new.column("OS_days").role == "outcome"
@@ -147,18 +148,18 @@ def test_another_time_column_brings_its_unit_and_frees_the_old_one():
 
 def test_another_event_column_brings_a_meaning(table):
     raw, mapping = table
-    new = changes.change_endpoint(mapping, raw, "OS", event="Gender")
+    new = outcomes.change_endpoint(mapping, raw, "OS", event="Gender")
     assert new.endpoints[0].event_codes == {"0": 0, "1": 1}
-    new = changes.change_endpoint(mapping, raw, "OS", event="BCLC")
+    new = outcomes.change_endpoint(mapping, raw, "OS", event="BCLC")
     assert new.endpoints[0].event_codes == {"A": 0, "B": 0, "C": 0}, "nothing tells: no event"
 
 
 def test_a_value_becomes_a_competing_event_and_back():
     endpoint = EndpointSpec("OS", event_label="death", event_codes={"0": 0, "1": 1, "2": 0})
-    competing = changes.change_meaning(endpoint, "2", 2)
+    competing = outcomes.change_meaning(endpoint, "2", 2)
     assert competing.event_codes == {"0": 0, "1": 1, "2": 2}
     assert competing.competing == ("competing event",)
-    unknown = changes.change_meaning(competing, "2", None)
+    unknown = outcomes.change_meaning(competing, "2", None)
     assert unknown.event_codes == {"0": 0, "1": 1}
     assert unknown.competing == ()
 
@@ -176,10 +177,10 @@ def test_an_outcome_from_dates_is_added_and_removed():
     raw = raw_of(DATES)
     mapping = guess_mapping(raw)
     for name in [e.name for e in mapping.endpoints]:
-        mapping = changes.remove_endpoint(mapping, name)
+        mapping = outcomes.remove_endpoint(mapping, name)
     assert all(c.role != "outcome" for c in mapping.columns)
-    new = changes.add_endpoint(mapping, EndpointSpec("OS", "Overall survival", "death"))
-    new = changes.change_endpoint(
+    new = outcomes.add_endpoint(mapping, EndpointSpec("OS", "Overall survival", "death"))
+    new = outcomes.change_endpoint(
         new, raw, "OS", start="operation", end="last contact", event_date="death date",
         time_unit="days",
     )  # fmt: skip
@@ -192,11 +193,11 @@ def test_an_outcome_from_dates_is_added_and_removed():
 
 def test_names_of_outcomes_stay_distinct(table):
     raw, mapping = table
-    two = changes.add_endpoint(mapping, mapping.endpoints[0])
+    two = outcomes.add_endpoint(mapping, mapping.endpoints[0])
     assert [e.name for e in two.endpoints] == ["OS", "OS 2"]
-    assert [e.name for e in changes.make_main(two, "OS 2").endpoints] == ["OS 2", "OS"]
+    assert [e.name for e in outcomes.make_main(two, "OS 2").endpoints] == ["OS 2", "OS"]
     with pytest.raises(TableError, match="another outcome is called 'OS'"):
-        changes.change_endpoint(two, raw, "OS 2", name="OS")
+        outcomes.change_endpoint(two, raw, "OS 2", name="OS")
 
 
 def test_likely_columns_are_those_whose_name_speaks_of_the_outcome():
@@ -204,5 +205,5 @@ def test_likely_columns_are_those_whose_name_speaks_of_the_outcome():
         "id,OS,Death,RFS,Recurrence,x\n" + "".join(f"{i},{i},1,{i},0,{i % 2}\n" for i in range(9))
     )
     bare = ColumnMapping(guess_mapping(raw).columns)
-    assert changes.likely_columns(bare, raw, "Recurrence-free survival") == ("RFS", "Recurrence")
-    assert changes.likely_columns(bare, raw, "My own outcome") == (None, None)
+    assert outcomes.likely_columns(bare, raw, "Recurrence-free survival") == ("RFS", "Recurrence")
+    assert outcomes.likely_columns(bare, raw, "My own outcome") == (None, None)

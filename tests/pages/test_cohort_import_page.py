@@ -154,6 +154,25 @@ def test_an_outcome_is_removed_and_added_again(dropped):
     assert endpoint.event_codes == {"0": 0, "1": 1}
 
 
+def test_an_outcome_is_added_from_dates_alone(dropped):
+    text = "id,operated,seen,gone,sex\n" + "".join(
+        f"{i},2015-01-{i + 1:02d},2019-02-{i + 1:02d},{'2017-01-05' if i % 3 else ''},{'mf'[i % 2]}\n"
+        for i in range(20)
+    )
+    at = dropped(data=text.encode())
+    assert "No outcome was recognized" in page_text(at)
+    press(at, "add_outcome")
+    at.segmented_control(key="new_outcome_how").set_value("Two dates").run()
+    assert at.button(key="new_outcome_add").disabled, "nothing says from when until when"
+    for key, column in (("start", "operated"), ("end", "seen"), ("event_date", "gone")):
+        choose(at, f"new_outcome_{key}_None", column)
+    press(at, "new_outcome_add")
+    endpoint = draft_on(at).now.table.endpoint("OS")
+    assert endpoint.n_events == 13
+    assert endpoint.time_months[0] == pytest.approx(1492 / 30.4375), "2015-01-01 to 2019-02-01"
+    assert "times from dates" in page_text(at)
+
+
 def test_what_is_refused_is_told_and_nothing_changes(dropped):
     at = dropped()
     (rows,) = [s for s in at.segmented_control if s.key and s.key.endswith("_layout")]
