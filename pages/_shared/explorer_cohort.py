@@ -65,6 +65,7 @@ def _no_cohort_yet() -> None:
             if st.button(
                 "Import a table", type="primary", icon=":material/upload_file:", key="import_first"
             ):
+                session().editing_cohort_id = None
                 st.switch_page(routes.COHORT_IMPORT)
             _demo_buttons(prefix="first")
 
