@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,17 @@ class Decoder:
 
     Args:
         limits: its time bounds; the process sets its own memory bounds.
+        command: how it is started; :func:`worker_command` where None. Any process does that
+            speaks as :mod:`hccsurv_core.io.worker` does.
     """
 
-    def __init__(self, limits: IntakeLimits) -> None:
+    def __init__(self, limits: IntakeLimits, command: Sequence[str] | None = None) -> None:
         self._limits = limits
         self._buffer = bytearray()
         self._lines: collections.deque[bytes] = collections.deque()
         self._received = 0
         self._process = subprocess.Popen(
-            worker_command(),
+            list(command or worker_command()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

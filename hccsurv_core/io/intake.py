@@ -32,6 +32,7 @@ from hccsurv_core.io.records import (
     inspection_from_dict,
 )
 from hccsurv_core.io.sniff import shown_name
+from hccsurv_core.io.workspaces import sweep_abandoned, workspace_prefix
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.volume import Volume
@@ -46,7 +47,6 @@ __all__ = [
     "read_scan",
 ]
 
-_PREFIX = "hccsurv-upload-"
 _GARBAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
@@ -101,8 +101,8 @@ class Upload:
         self._progress = progress
         self._inputs = _list_inputs([Path(p) for p in paths], self._limits)
         if workspace is None:
-            _sweep_abandoned()
-            workspace = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+            sweep_abandoned()
+            workspace = Path(tempfile.mkdtemp(prefix=workspace_prefix()))
         else:
             workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.workspace = workspace
@@ -242,24 +242,6 @@ class Upload:
         voxels = np.array(mapped)
         path.unlink()
         return voxels
-
-
-def _sweep_abandoned() -> None:
-    """Remove workspaces of processes that were killed: patients' files must not lie about."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and not _is_running(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _list_inputs(paths: list[Path], limits: IntakeLimits) -> list[tuple[Path, str]]:

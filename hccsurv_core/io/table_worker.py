@@ -120,9 +120,9 @@ def main() -> None:
     import sys
 
     from hccsurv_core.io.faults import error_to_dict
-    from hccsurv_core.io.worker import Channel, _private_stdout, limit_process
+    from hccsurv_core.io.worker import Channel, limit_process, private_stdout
 
-    channel = Channel(_private_stdout())
+    channel = Channel(private_stdout())
     command = json.loads(sys.stdin.readline())
     limits = command["limits"]
     limit_process(int(limits["memory_bytes"]), 2 * limits["seconds"], _MAX_OUTPUT_BYTES)

@@ -9,12 +9,9 @@ What comes back is what the file says, cell by cell, as text: what a text *means
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -25,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.errors import DecoderFailedError, InputError, TableError, UnreadableFileError
-from hccsurv_core.io.child import Decoder, DecoderDiedError, _environment
-from hccsurv_core.io.intake import _PREFIX, _sweep_abandoned
+from hccsurv_core.io.child import Decoder, DecoderDiedError
 from hccsurv_core.io.limits import IntakeLimits
 from hccsurv_core.io.sniff import shown_name
 from hccsurv_core.io.table_grid import BOOLEAN, DATE, FAULT, NUMBER, TEXT
 from hccsurv_core.io.table_limits import ReadOptions, TableLimits
+from hccsurv_core.io.workspaces import sweep_abandoned, workspace_prefix
 from hccsurv_core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -203,8 +200,8 @@ def read_table(
     options, limits = options or ReadOptions(), limits or TableLimits()
     given = name or getattr(file, "name", None) or file
     shown = shown_name(Path(str(given)).name) or "table"
-    _sweep_abandoned()
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as folder:
+    sweep_abandoned()
+    with tempfile.TemporaryDirectory(prefix=workspace_prefix()) as folder:
         workspace = Path(folder)
         path = _on_disk(file, workspace, shown, limits)
         command = {
@@ -226,7 +223,8 @@ def read_table(
 def _ask(
     command: dict[str, Any], shown: str, limits: TableLimits, progress: Progress
 ) -> dict[str, Any]:
-    reader = _TableDecoder(limits)
+    bounds = IntakeLimits(decode_seconds=limits.seconds, file_seconds=limits.seconds)
+    reader = Decoder(bounds, worker_command())
     try:
         return reader.ask(command, progress)
     except DecoderDiedError as error:
@@ -262,25 +260,6 @@ def _on_disk(
             remedy="leave out rows and columns that are not needed",
         )
     return target
-
-
-class _TableDecoder(Decoder):
-    """The decoder process of :mod:`~hccsurv_core.io.child`, reading a table instead of scans."""
-
-    def __init__(self, limits: TableLimits) -> None:
-        self._limits = IntakeLimits(decode_seconds=limits.seconds, file_seconds=limits.seconds)
-        self._buffer = bytearray()
-        self._lines: deque[bytes] = deque()
-        self._received = 0
-        self._process = subprocess.Popen(
-            worker_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            start_new_session=True,
-        )
-        self.file = None
 
 
 def worker_command() -> list[str]:

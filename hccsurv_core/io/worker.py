@@ -63,7 +63,7 @@ class Channel:
             self.send(progress=[fraction, text])
 
 
-def _private_stdout() -> IO[str]:
+def private_stdout() -> IO[str]:
     """The pipe to the parent under a number of its own; stdout itself now leads nowhere."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -141,7 +141,7 @@ def _serve(channel: Channel, lines: queue.Queue[str]) -> None:
 
 def main() -> None:
     """Serve one parent until it closes stdin."""
-    channel = Channel(_private_stdout())
+    channel = Channel(private_stdout())
     channel.progress(0.0, "starting")
     _quieten()
     _serve(channel, _commands())
