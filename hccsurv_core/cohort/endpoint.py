@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hccsurv_core.cohort.column_mapping import EndpointSpec
 from hccsurv_core.errors import StatisticsError
 from hccsurv_core.outcome import CompetingOutcome
+from hccsurv_core.wording import agree, count_of
 
 #: Death so long after the last look for the event is not said to have come first (ours).
 MAX_GAP_MONTHS = 6.0
@@ -104,13 +105,15 @@ def first_of_two(
     notes = []
     if same:
         notes.append(
-            f"{same} patients have {first.event_label} and {last.event_label} at the same time; "
-            f"they are counted as {first.event_label}."
+            f"{count_of(same, 'patient has', 'patients have')} {first.event_label} and "
+            f"{last.event_label} at the same time; {agree(same, 'it is', 'they are')} counted as "
+            f"{first.event_label}."
         )
     if lost:
         notes.append(
-            f"{lost} patients had {last.event_label} more than {max_gap_months:g} months after "
-            f"they were last seen free of {first.event_label}; they are censored then."
+            f"{count_of(lost, 'patient')} had {last.event_label} more than {max_gap_months:g} months "
+            f"after {agree(lost, 'the patient was', 'they were')} last seen free of "
+            f"{first.event_label}; {agree(lost, 'it is', 'they are')} censored then."
         )
     outcome = CompetingOutcome(time, cause, (first.event_label, last.event_label))
     return outcome, rows, tuple(notes)

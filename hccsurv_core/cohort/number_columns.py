@@ -15,6 +15,7 @@ from hccsurv_core.cohort.table_ledger import Ledger, Settled
 from hccsurv_core.cohort.table_rows import RowChoice
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawColumn
+from hccsurv_core.wording import agree, count_of, values_of
 
 _NEGATIVE_CODES = (-1.0, -9.0, -99.0, -999.0, -9999.0)
 _NINES = (999.0, 9999.0, 99999.0)
@@ -70,6 +71,9 @@ class NumberReader:
         texts = np.flatnonzero(self.numbers.readings == reading)
         return np.flatnonzero(np.isin(self.codes, texts))
 
+    def _are(self, at: NDArray[np.int64], one: str, many: str) -> str:
+        return values_of(len(at), self.spec.shown, one, many)
+
     def _settle(
         self,
         kind: str,
@@ -119,15 +123,16 @@ class NumberReader:
             example = self.column.texts[int(self.codes[at[0]])]
             self.ledger.settle_column(
                 "thousands", self.spec.name, "info",
-                f"{len(at):,} values of {self.spec.shown}, such as {example!r}, are read with a "
-                f"thousands separator ({self.values[at[0]]:g}).", ("keep",),
+                f"{count_of(len(at), 'value')} of {self.spec.shown}, such as {example!r}, "
+                f"{agree(len(at), 'is', 'are')} read with a thousands separator "
+                f"({self.values[at[0]]:g}).", ("keep",),
             )  # fmt: skip
 
     def _settle_faults(self) -> None:
         at = self._at(Reading.FAULT)
         if len(at):
             self._settle(
-                "formula_error", "error", f"{{n}} cells of {self.spec.shown} are formula errors.",
+                "formula_error", "error", self._are(at, "is a formula error.", "are formula errors."),
                 at, ("set_missing", "exclude", "fix"),
             )  # fmt: skip
 
@@ -136,8 +141,8 @@ class NumberReader:
         if len(at):
             self._settle(
                 "limit", "warning",
-                f"{{n}} values of {self.spec.shown} lie beyond a limit (such as <20); the limit "
-                "itself is used.",
+                self._are(at, "lies", "lie")
+                + " beyond a limit (such as <20); the limit itself is used.",
                 at, ("use_suggestion", "set_missing", "exclude", "fix"),
                 self.numbers.values[self.codes[at]],
             )  # fmt: skip
@@ -152,16 +157,16 @@ class NumberReader:
         known = np.isfinite(by_row)
         shown = f" ({self.spec.unit})" if self.spec.unit else ""
         for chosen, kind, text, actions in (
-            (known, "written_unit", f"are written with a unit and converted to that of the column{shown}.",
+            (known, "written_unit", f" written with a unit and converted to that of the column{shown}.",
              ("use_suggestion", "set_missing", "exclude", "fix")),
-            (~known, "unknown_unit", "are followed by something that is no unit of it.",
+            (~known, "unknown_unit", " followed by something that is no unit of it.",
              ("set_missing", "use_suggestion", "exclude", "fix")),
         ):  # fmt: skip
             if chosen.any():
                 plain = self.numbers.values[self.codes[at]]
                 self._settle(
                     kind, "warning" if kind == "written_unit" else "error",
-                    f"{{n}} values of {self.spec.shown} {text}", at[chosen], actions,
+                    self._are(at[chosen], "is", "are") + text, at[chosen], actions,
                     np.where(known, meant, plain)[chosen],
                 )  # fmt: skip
 
@@ -186,7 +191,7 @@ class NumberReader:
         texts = self.column.values()[self.choice.rows[at]]
         meant = np.array([read_number(str(text), other) for text in texts])
         self._settle(
-            "not_a_number", "error", f"{{n}} values of {self.spec.shown} are no numbers.", at,
+            "not_a_number", "error", self._are(at, "is no number.", "are no numbers."), at,
             ("set_missing", "use_suggestion", "exclude", "fix"), meant,
         )  # fmt: skip
 
@@ -211,7 +216,7 @@ class NumberReader:
         if len(at):
             self._settle(
                 kind, "warning",
-                f"{{n}} values of {self.spec.shown} look like a code for missing.", at, actions,
+                self._are(at, "looks", "look") + " like a code for missing.", at, actions,
             )  # fmt: skip
 
     def _settle_mixed_units(self, quantity: Quantity) -> None:
@@ -234,7 +239,7 @@ class NumberReader:
                 meant = self.values[at] * quantity.factor(unit) / quantity.factor(self.spec.unit)
                 self._settle(
                     "other_unit", "warning",
-                    f"{{n}} values of {self.spec.shown} are in {unit}, not {self.spec.unit}.", at,
+                    self._are(at, "is", "are") + f" in {unit}, not {self.spec.unit}.", at,
                     ("use_suggestion", "set_missing", "keep", "exclude", "fix"), meant,
                 )  # fmt: skip
                 return
@@ -254,7 +259,7 @@ class NumberReader:
         told = [None if np.isnan(v) else f"{v:.10g} (another visit)" for v in meant]
         self._settle(
             "impossible_value", "error",
-            f"{{n}} values of {self.spec.shown} cannot be: possible is "
+            f"{self._are(at, 'cannot', 'cannot')} be: possible is "
             f"{quantity.range_text(self.spec.unit)}.",
             at, ("set_missing", "use_suggestion", "keep", "exclude", "fix"), meant, told,
         )  # fmt: skip

@@ -25,6 +25,7 @@ from hccsurv_core.cohort.table_ledger import Ledger
 from hccsurv_core.cohort.table_rows import RowChoice
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawColumn, RawTable
+from hccsurv_core.wording import count_of, values_of
 
 #: A column with more empty cells than this share is pointed at.
 MOSTLY_MISSING = 0.5
@@ -140,7 +141,10 @@ class ColumnReader:
             return []
         settled = self._ledger.settle(
             "unknown_level", spec.name, "warning",
-            f"{{n}} values of {spec.shown} are none of its levels; kept, they become levels.",
+            values_of(
+                len(at), spec.shown, "is none of its levels; kept, it becomes one.",
+                "are none of its levels; kept, they become levels.",
+            ),
             self._choice.rows[at], ("keep", "set_missing", "exclude", "fix"), values=values[at],
         )  # fmt: skip
         values[at[settled.where("set_missing")]] = None
@@ -157,7 +161,10 @@ class ColumnReader:
             usual = {code_key(level): level for level in spec.levels}
             self._ledger.settle(
                 "spelling", spec.name, "info",
-                f"{{n}} values of {spec.shown} are other spellings of a level and count as it.",
+                values_of(
+                    len(at), spec.shown, "is another spelling of a level and counts as it.",
+                    "are other spellings of a level and count as it.",
+                ),
                 self._choice.rows[at], ("use_suggestion",), values=texts,
                 suggestions=[usual[code_key(text)] for text in texts],
             )  # fmt: skip
@@ -175,7 +182,8 @@ class ColumnReader:
         if len(at):
             settled = self._ledger.settle(
                 "unknown_code", spec.name, "error",
-                f"{{n}} values of {spec.shown} are neither of its two ({_in_words(spec)}).",
+                values_of(len(at), spec.shown, "is", "are")
+                + f" neither of its two ({_in_words(spec)}).",
                 self._choice.rows[at], ("set_missing", "exclude", "fix"),
                 values=column.values()[self._choice.rows[at]],
             )  # fmt: skip
@@ -201,12 +209,13 @@ class ColumnReader:
         other = "mdy" if spec.date_order != "mdy" else "dmy"
         self._settle_dates(
             column, spec, values, self._positions(column, wrong), "not_a_date",
-            f"{{n}} values of {spec.shown} are no dates.", other,
+            ("is no date", "are no dates"), other,
         )  # fmt: skip
+        outside = f"before {FIRST_DATE} or after {LAST_DATE}"
         early_or_late = np.flatnonzero((values < FIRST_DATE) | (values > LAST_DATE))
         self._settle_dates(
             column, spec, values, early_or_late, "impossible_date",
-            f"{{n}} values of {spec.shown} lie before {FIRST_DATE} or after {LAST_DATE}.", None,
+            (f"lies {outside}", f"lie {outside}"), None,
         )  # fmt: skip
         return ReadColumn(spec, values)
 
@@ -217,7 +226,7 @@ class ColumnReader:
         values: NDArray[np.datetime64],
         at: NDArray[np.int64],
         kind: str,
-        problem: str,
+        what: tuple[str, str],
         other_order: str | None,
     ) -> None:
         if not len(at):
@@ -230,6 +239,7 @@ class ColumnReader:
         actions = ["set_missing", "exclude", "fix"]
         if any(told):
             actions.insert(1, "use_suggestion")
+        problem = f"{values_of(len(at), spec.shown, *what)}."
         settled = self._ledger.settle(
             kind, spec.name, "error", problem, self._choice.rows[at], actions,
             values=texts, suggestions=told,
@@ -270,7 +280,7 @@ class ColumnReader:
         elif empty > MOSTLY_MISSING * n:
             action = self._ledger.settle_column(
                 "mostly_missing", spec.name, "warning",
-                f"{spec.shown} is missing in {empty:,} of {n:,} patients ({empty / n:.0%}).",
+                f"{spec.shown} is missing in {empty:,} of {count_of(n, 'patient')} ({empty / n:.0%}).",
                 _KEEP_OR_DROP,
             )  # fmt: skip
         elif n > 1 and (column.values[~missing] == column.values[~missing][0]).all():

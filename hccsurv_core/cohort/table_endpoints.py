@@ -17,6 +17,7 @@ from hccsurv_core.cohort.table_rows import RowChoice
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawTable
 from hccsurv_core.outcome import DAYS_PER_MONTH
+from hccsurv_core.wording import agree, count_of, values_of
 
 #: Recurrence this much after the end of survival is a contradiction, less is rounding (ours).
 _TOLERANCE_MONTHS = 0.1
@@ -117,8 +118,8 @@ class EndpointReader:
         if len(at):
             settled = self._ledger.settle(
                 "unknown_event", spec.name, "error",
-                f"{{n}} values of {name} are not said to be an event or none.", rows[at],
-                ("set_missing", "exclude", "fix"), values=column.values()[rows[at]],
+                values_of(len(at), name, "is", "are") + " not said to be an event or none.",
+                rows[at], ("set_missing", "exclude", "fix"), values=column.values()[rows[at]],
             )  # fmt: skip
             for position, text in settled.values.items():
                 if code_key(text) not in codes:
@@ -152,7 +153,8 @@ class EndpointReader:
         if len(at):
             settled = self._settle(
                 spec, "event_contradiction", "error",
-                f"{spec.shown}: {{n}} patients have a date of the event, but {spec.event} says "
+                f"{spec.shown}: {count_of(len(at), 'patient has', 'patients have')} a date of the "
+                f"event, but {spec.event} says "
                 "that it did not happen.",
                 at, ("keep", "use_suggestion", "set_missing", "exclude"), happened[at].astype(str),
                 suggestions=["event"] * len(at),
@@ -199,22 +201,24 @@ class EndpointReader:
     def _settle_times(self, spec: EndpointSpec, time: NDArray[np.float64]) -> None:
         """Settle times that cannot be, in place."""
         by_dates = spec.time is None
+        has = ("patient has", "patients have")
         kind, what = (
-            ("end_before_start", "end before they start")
+            ("end_before_start", "an end before the start")
             if by_dates
-            else ("negative_time", "have a negative time")
+            else ("negative_time", "a negative time")
         )
         self._settle_time(
-            spec, time, time < 0, kind, "error", f"{{n}} patients {what}.",
+            spec, time, time < 0, kind, "error", has, f" {what}.",
             ("set_missing", "exclude") if by_dates else ("set_missing", "exclude", "fix"),
         )  # fmt: skip
         self._settle_time(
             spec, time, time == 0, "zero_time", "warning",
-            "{n} patients have a time of zero.", ("keep", "half_day", "set_missing", "exclude"),
+            has, " a time of zero.", ("keep", "half_day", "set_missing", "exclude"),
         )  # fmt: skip
         self._settle_time(
             spec, time, time > LONGEST_TIME_MONTHS, "long_time", "error",
-            f"{{n}} patients were followed for more than {LONGEST_TIME_MONTHS / 12:g} years "
+            ("patient was", "patients were"),
+            f" followed for more than {LONGEST_TIME_MONTHS / 12:g} years "
             f"(limit: ours); is the unit right ({spec.time_unit})?",
             ("set_missing", "keep", "exclude") if by_dates
             else ("set_missing", "keep", "exclude", "fix"),
@@ -227,16 +231,16 @@ class EndpointReader:
         found: NDArray[np.bool_],
         kind: str,
         severity: str,
-        problem: str,
+        who: tuple[str, str],
+        what: str,
         actions: Sequence[str],
     ) -> None:
         at = np.flatnonzero(found)
         if not len(at):
             return
         shown = [f"{v / TIME_UNITS[spec.time_unit]:.6g} {spec.time_unit}" for v in time[at]]
-        settled = self._settle(
-            spec, kind, severity, f"{spec.shown}: {problem}", at, actions, np.array(shown)
-        )
+        problem = f"{spec.shown}: {count_of(len(at), *who)}{what}"
+        settled = self._settle(spec, kind, severity, problem, at, actions, np.array(shown))
         time[at[settled.where("set_missing")]] = np.nan
         time[at[settled.where("half_day")]] = _HALF_DAY_MONTHS
         for position, text in settled.values.items():
@@ -262,8 +266,8 @@ class EndpointReader:
                 ]
                 settled = self._settle(
                     endpoint.spec, "beyond_survival", "warning",
-                    f"{endpoint.spec.shown}: {{n}} patients have it later than the end of their "
-                    "survival.",
+                    f"{endpoint.spec.shown}: {count_of(len(at), 'patient has', 'patients have')} it "
+                    f"later than the end of {agree(len(at), 'the', 'their')} survival.",
                     at, ("keep", "set_missing", "exclude"), np.array(shown),
                 )  # fmt: skip
                 endpoint.time_months[at[settled.where("set_missing")]] = np.nan
@@ -274,8 +278,8 @@ class EndpointReader:
             spec = endpoint.spec
             self._settle(
                 spec, "missing_outcome", "warning",
-                f"{spec.shown}: {{n}} patients have no outcome; kept, they are left out wherever "
-                "this outcome is used.",
+                f"{spec.shown}: {count_of(len(at), 'patient has', 'patients have')} no outcome; kept, "
+                f"{agree(len(at), 'it is', 'they are')} left out wherever this outcome is used.",
                 at, ("keep", "exclude"), None,
             )  # fmt: skip
 

@@ -92,8 +92,7 @@ class Ledger:
         """Note a group of rows and say what to do about each. Exclusions are done here.
 
         Args:
-            kind, about, severity, problem: see :class:`Issue`; ``{n}`` in the problem becomes
-                the number of rows.
+            kind, about, severity, problem: see :class:`Issue`.
             rows: (n,) indices of rows in the table, n > 0.
             actions: what may be decided, the default first.
             values, suggestions: (n,) texts.
@@ -114,14 +113,13 @@ class Ledger:
             decided[chosen] = True
             if decision.action == "fix":
                 fixes.update((int(at), str(decision.value)) for at in chosen)
-        text = problem.replace("{n}", f"{n:,}")
         given = _column(n, values), _column(n, suggestions)
         self.groups.append(
-            IssueGroup(key, kind, about, severity, text, numbers, *given, tuple(actions), taken)
+            IssueGroup(key, kind, about, severity, problem, numbers, *given, tuple(actions), taken)
         )
-        self._note(key, text, taken, decided, numbers)
+        self._note(key, problem, taken, decided, numbers)
         leave = rows[np.isin(taken.astype(str), _ROW_ACTIONS)]
-        self.leave_out(leave, text)
+        self.leave_out(leave, problem)
         return Settled(taken, fixes)
 
     def settle_column(

@@ -20,6 +20,7 @@ from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec
 from hccsurv_core.cohort.table_ledger import Ledger
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawTable
+from hccsurv_core.wording import agree, count_of
 
 #: Two patients who agree in at least so many columns, and in all, may be one (ours).
 _TELLING_COLUMNS = 8
@@ -81,11 +82,12 @@ def _settle_ragged(raw: RawTable, ledger: Ledger) -> None:
     ):
         chosen = (sizes > width) == longer
         if chosen.any():
-            what = "more cells than the header has names: their cells may be shifted"
+            what = "more cells than the header has names: cells may be shifted"
             what = what if longer else "fewer cells than the header has names: the last are empty"
+            rows = count_of(int(chosen.sum()), "row has", "rows have")
             ledger.settle(
-                kind, None, severity, f"{{n}} rows have {what}.", at[chosen], actions,
-                values=[f"{n} cells, not {width}" for n in sizes[chosen]],
+                kind, None, severity, f"{rows} {what}.", at[chosen], actions,
+                values=[f"{count_of(n, 'cell')}, not {width}" for n in sizes[chosen].tolist()],
             )  # fmt: skip
 
 
@@ -110,7 +112,9 @@ def _identify(
         alone = ("exclude_row", "keep") if layout == "visits" else ("keep", "exclude_row")
         ledger.settle(
             "missing_id", spec.name, "warning",
-            f"{{n}} rows have no {spec.shown}; kept, each is a patient of its own.", missing, alone,
+            f"{count_of(len(missing), 'row has', 'rows have')} no {spec.shown}; kept, each is a "
+            "patient of its own.",
+            missing, alone,
         )  # fmt: skip
         names[missing] = by_row[missing]
     numbers: dict[str, int] = {}
@@ -140,13 +144,15 @@ def _choose_visits(
     if len(tied):
         ledger.settle(
             "same_day_visits", spec.name, "info",
-            "{n} patients have two rows on the day that is taken; the one further up is used.",
+            f"{count_of(len(tied), 'patient has', 'patients have')} two rows on the day that is taken; "
+            "the one further up is used.",
             np.sort(tied), ("keep_first",), values=raw.column(spec.name).values()[np.sort(tied)],
         )  # fmt: skip
     n_later = len(rows) - len(chosen)
     ledger.notes.append(
-        f"{len(rows):,} visits of {len(chosen):,} patients: each patient's {mapping.visit_rule} "
-        f"visit by {spec.shown} is taken, {n_later:,} other visits are left out."
+        f"{count_of(len(rows), 'visit')} of {count_of(len(chosen), 'patient')}: each patient's "
+        f"{mapping.visit_rule} visit by {spec.shown} is taken, "
+        f"{count_of(n_later, 'other visit is', 'other visits are')} left out."
     )
     return np.sort(chosen)
 
@@ -168,7 +174,8 @@ def _visit_order(
     if len(unknown):
         settled = ledger.settle(
             "no_visit_date", spec.name, "warning",
-            f"{{n}} rows have no readable {spec.shown}; kept, they count as the last visits.",
+            f"{count_of(len(unknown), 'row has', 'rows have')} no readable {spec.shown}; kept, "
+            f"{agree(len(unknown), 'it counts as the last visit', 'they count as the last visits')}.",
             unknown, ("keep", "exclude_row", "fix"), values=column.values()[unknown],
         )  # fmt: skip
         for at, text in settled.values.items():
@@ -214,8 +221,8 @@ def _settle_duplicates(
     if len(copies):
         ledger.settle(
             "duplicate_row", spec.name, "warning",
-            "{n} rows repeat an earlier row cell by cell.", copies, ("exclude_row", "keep"),
-            values=names[copies],
+            f"{count_of(len(copies), 'row repeats', 'rows repeat')} an earlier row cell by cell.",
+            copies, ("exclude_row", "keep"), values=names[copies],
         )  # fmt: skip
     # Copies that a person keeps have been decided about.
     rows = np.setdiff1d(_staying(ledger), copies)
@@ -225,8 +232,9 @@ def _settle_duplicates(
         return
     settled = ledger.settle(
         "duplicate_patient", spec.name, "error",
-        "{n} rows share a patient with another row but differ in their cells.", again,
-        ("keep_first", "keep_last", "keep", "exclude"), values=names[again],
+        f"{count_of(len(again), 'row shares', 'rows share')} a patient with another row but "
+        f"{agree(len(again), 'differs in its', 'differ in their')} cells.",
+        again, ("keep_first", "keep_last", "keep", "exclude"), values=names[again],
     )  # fmt: skip
     for action, order in (("keep_first", 1), ("keep_last", -1)):
         at = settled.where(action)
@@ -250,7 +258,8 @@ def _tell_same_data(
     if len(again):
         ledger.settle(
             "same_data", spec.name, "warning",
-            f"{{n}} rows repeat all cells of another row under another {spec.shown}.",
+            f"{count_of(len(again), 'row repeats', 'rows repeat')} all cells of another row under "
+            f"another {spec.shown}.",
             rows[again], ("keep", "exclude_row"), values=raw.column(spec.name).values()[rows[again]],
         )  # fmt: skip
 

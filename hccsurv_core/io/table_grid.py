@@ -19,6 +19,7 @@ import numpy as np
 
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.table_limits import TableLimits
+from hccsurv_core.wording import count_of
 
 #: What a cell is by the file's own word. Text files only know text.
 TEXT, NUMBER, DATE, BOOLEAN, FAULT = range(5)
@@ -299,8 +300,8 @@ class _Filler:
     def _uneven(self) -> TableError:
         row, n = self.ragged[0]
         return TableError(
-            f"row {row} has {n} cells but the header has {self.width}, and so for "
-            f"{len(self.ragged):,} rows",
+            f"row {row} has {count_of(n, 'cell')} but the header has {self.width}, and so for "
+            f"{count_of(len(self.ragged), 'row')}",
             remedy="choose another delimiter; or a text with a comma or a number with a decimal "
             "comma is not in quotation marks",
         )

@@ -25,6 +25,7 @@ from hccsurv_core.io.table_grid import (
 )
 from hccsurv_core.io.table_limits import ReadOptions, TableLimits
 from hccsurv_core.io.xlsx_package import Sheet, XlsxPackage, cell_too_long
+from hccsurv_core.wording import agree, count_of
 
 _MAX_MERGED = 100_000
 _MAX_EXCEL_COLUMNS = 16_384
@@ -284,9 +285,10 @@ def _finish(
     _fill_merged(grid, walker.merged)
     for column, (row, n) in sorted(walker.not_calculated.items()):
         grid.notes.append(
-            f"Column {column_letters(column)}: {n} formulas were never calculated (the first in "
-            f"row {row}), so these cells are empty. Open the file in a spreadsheet program, save "
-            "it, and upload it again."
+            f"Column {column_letters(column)}: "
+            f"{count_of(n, 'formula was', 'formulas were')} never calculated (the first in "
+            f"row {row}), so {agree(n, 'this cell is', 'these cells are')} empty. Open the file in a "
+            "spreadsheet program, save it, and upload it again."
         )
     grid.told = {
         "format": "xlsx",
@@ -314,8 +316,11 @@ def _fill_merged(grid: Grid, merged: list[tuple[int, int, int, int]]) -> None:
         grid.codes[at, first:last] = grid.codes[at, first]
         filled += last - first - 1
     if filled:
-        grid.notes.append(f"Merged cells: their value was copied to the {filled} cells they cover.")
+        grid.notes.append(
+            f"Merged cells: their value was copied to the {count_of(filled, 'cell')} they cover."
+        )
     if across:
         grid.notes.append(
-            f"{across} cells are merged across columns; their value stays in the first column."
+            f"{count_of(across, 'cell is', 'cells are')} merged across columns; "
+            f"{agree(across, 'its', 'their')} value stays in the first column."
         )

@@ -8,6 +8,7 @@ import streamlit as st
 
 from hccsurv_core.cohort.column_mapping import ColumnSpec
 from hccsurv_core.cohort.table_issues import IssueGroup
+from hccsurv_core.wording import count_of
 from pages._shared import formats
 from pages._shared import table_import_changes as changes
 from pages._shared import table_import_findings as findings
@@ -136,7 +137,7 @@ def _say_sex(draft: TableDraft, group: IssueGroup) -> None:
         key = f"{draft.token}_sex_{spec.name}_{level}"
         controlled(key, spec.level_labels.get(level, ""))
         place.selectbox(
-            f"“{level}” · {n:,} patients", ["", "male", "female"], key=key,
+            f"“{level}” · {count_of(n, 'patient')}", ["", "male", "female"], key=key,
             format_func=lambda sex: sex or "Not said",
             on_change=_set_sex, args=(draft, spec, level, key),
         )  # fmt: skip
@@ -186,7 +187,7 @@ def _set_order(draft: TableDraft, name: str, key: str) -> None:
 def _show_details(draft: TableDraft, finding: Finding) -> None:
     """Columns and rows behind a finding; drawn only when somebody looks."""
     many = len(finding.groups) > 1
-    label = f"{len(finding.groups)} columns" if many else formats.plural(finding.n_rows, "row")
+    label = f"{len(finding.groups)} columns" if many else count_of(finding.n_rows, "row")
     key = f"{draft.token}_open_{finding.key}"
     opened = st.expander(f"Show {label}", key=key, type="compact", on_change="rerun")
     if not opened.open:

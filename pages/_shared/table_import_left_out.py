@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from hccsurv_core.cohort.cell_values import plain_code
-from pages._shared import formats
+from hccsurv_core.wording import count_of
 from pages._shared import table_import_words as words
 from pages._shared.formats import html
 from pages._shared.table_import_findings import exclusions_csv
@@ -43,10 +43,10 @@ def _rows(draft: TableDraft) -> list[str]:
     if counts["visits_left_out"]:
         rule = draft.mapping.visit_rule
         lines.append(
-            f"<b>{counts['visits_left_out']:,} visits</b>: each patient’s {rule} one is used."
+            f"<b>{count_of(counts['visits_left_out'], 'visit')}</b>: each patient’s {rule} one is used."
         )
     if table.exclusions:
-        lines.append(f"<b>{formats.plural(len(table.exclusions), 'row')}</b>, listed below.")
+        lines.append(f"<b>{count_of(len(table.exclusions), 'row')}</b>, listed below.")
     return lines
 
 
@@ -63,7 +63,7 @@ def _columns(draft: TableDraft) -> list[str]:
         elif f"{spec.name} (variable)" not in kept:
             reasons.setdefault("left out by a decision", []).append(spec.name)
     return [
-        f"<b>{formats.plural(len(names), 'column')}</b> ({html(why)}): "
+        f"<b>{count_of(len(names), 'column')}</b> ({html(why)}): "
         f"{html(', '.join(names[:12]))}{'…' if len(names) > 12 else ''}."
         for why, names in reasons.items()
     ]

@@ -9,6 +9,7 @@ import streamlit as st
 from hccsurv_core.cohort.cell_values import code_key
 from hccsurv_core.cohort.column_mapping import EndpointSpec
 from hccsurv_core.cohort.quantities import TIME_UNITS
+from hccsurv_core.wording import count_of
 from pages._shared import table_import_endpoints as outcomes
 from pages._shared import table_import_words as words
 from pages._shared.formats import html
@@ -68,7 +69,7 @@ def _counts(draft: TableDraft, endpoint: EndpointSpec) -> str:
     read_as = draft.now.table.endpoint(endpoint.name)
     times = read_as.time_months[read_as.known]
     n, of = read_as.n_events, len(times)
-    parts = [f"{words.happened(n, endpoint.event_label)} among {of:,} patients"]
+    parts = [f"{words.happened(n, endpoint.event_label)} among {count_of(of, 'patient')}"]
     others = int((read_as.known & (read_as.cause > 1)).sum())
     if others:
         parts.append(words.happened(others, "competing event"))
@@ -129,7 +130,7 @@ def _set_how(draft: TableDraft, name: str, key: str) -> None:
     def change() -> None:
         mapping, raw = draft.mapping, read(draft)
         if wanted == TIMES:
-            (first, *_) = outcomes.time_columns(mapping) or [None]
+            first = next(iter(outcomes.time_columns(mapping)), None)
             wish: dict[str, Any] = {"time": first, "start": None, "end": None, "event_date": None}
         else:
             first, second, *_ = outcomes.date_columns(mapping)
@@ -164,7 +165,7 @@ def _whether(draft: TableDraft, endpoint: EndpointSpec, prefix: str) -> None:
             key = f"{prefix}_means_{code_key(text)}"
             controlled(key, meaning.get(code_key(text), words.NOT_KNOWN))
             place.selectbox(
-                f"{_short(text)} · {n:,} patients", list(choices), key=key,
+                f"{_short(text)} · {count_of(n, 'patient')}", list(choices), key=key,
                 format_func=choices.__getitem__,
                 on_change=_set_meaning, args=(draft, endpoint.name, text, key),
             )  # fmt: skip

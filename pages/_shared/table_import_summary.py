@@ -6,6 +6,7 @@ import streamlit as st
 
 from hccsurv_core.cohort.library import CohortEntry
 from hccsurv_core.errors import HccsurvError
+from hccsurv_core.wording import count_of
 from pages._shared import components, formats, routes
 from pages._shared import table_import_words as words
 from pages._shared.cohorts import open_library
@@ -36,7 +37,7 @@ def _summary(draft: TableDraft) -> str:
         for e in built.table.endpoints
     )
     return (
-        f"<div class='hcc-headline'>{n:,} {'patient' if n == 1 else 'patients'}"
+        f"<div class='hcc-headline'>{count_of(n, 'patient')}"
         f"<small>{html(words.rows_line(draft))}</small></div>"
         f"<div class='hcc-understood'>{lines or '<div>No outcome yet: add one below.</div>'}</div>"
         f"{components.chips(_chips(draft))}"
@@ -48,16 +49,16 @@ def _chips(draft: TableDraft) -> list[str]:
     n = len(built.to_look_at)
     if n:
         errors = any(f.severity == "error" for f in built.to_look_at)
-        text = f"{n} {'thing' if n == 1 else 'things'} to look at"
+        text = f"{count_of(n, 'thing')} to look at"
         look = components.chip(text, kind="bad" if errors else "look", sign="▲")
         look = f"<a class='hcc-jump' href='#{ANCHOR}' target='_self'>{look}</a>"
     else:
         look = components.chip("Nothing odd", kind="good", sign="✓")
-    parts = [look, components.chip(formats.plural(len(built.table.columns), "variable"))]
+    parts = [look, components.chip(count_of(len(built.table.columns), "variable"))]
     gone = [c for c in draft.mapping.columns if c.role in ("personal", "ignored")]
     if gone:
         names = ", ".join(c.name for c in gone[:8])
-        text = f"{formats.plural(len(gone), 'column')} not kept"
+        text = f"{count_of(len(gone), 'column')} not kept"
         parts.append(components.chip(text, title=names))
     return parts
 
@@ -73,7 +74,7 @@ def _save(draft: TableDraft) -> None:
             help="Every page and figure of this cohort then says so.",
         )  # fmt: skip
     elif draft.changed:
-        st.caption(f"{formats.plural(len(draft.states) - 1, 'change')} not saved yet")
+        st.caption(f"{count_of(len(draft.states) - 1, 'change')} not saved yet")
     save_button(draft, "top")
 
 

@@ -6,6 +6,7 @@ from hccsurv_core.cohort.column_mapping import EndpointSpec
 from hccsurv_core.cohort.endpoint import Endpoint
 from hccsurv_core.cohort.quantities import BY_KEY, TIME_UNITS
 from hccsurv_core.io.tables import RawColumn, RawTable
+from hccsurv_core.wording import count_of
 from pages._shared import formats
 from pages._shared.table_import_model import TableDraft, read
 
@@ -53,10 +54,10 @@ def happened(n: int, label: str) -> str:
     ('97 deaths', '1 death', '40 events (recurrence or death)')
     """
     if label == "competing event":
-        return f"{n:,} {label}{'' if n == 1 else 's'}"
+        return count_of(n, label)
     if " " in label.strip():
-        return f"{n:,} {'event' if n == 1 else 'events'} ({label})"
-    return f"{n:,} {label}{'' if n == 1 else 's'}"
+        return f"{count_of(n, 'event')} ({label})"
+    return count_of(n, label)
 
 
 def months(value: float | None) -> str:
@@ -90,10 +91,10 @@ def rows_line(draft: TableDraft) -> str:
     parts = []
     if counts["visits_left_out"]:
         rule = draft.mapping.visit_rule
-        parts.append(f"{counts['rows']:,} visits, each patient’s {rule} one is used")
+        parts.append(f"{count_of(counts['rows'], 'visit')}, each patient’s {rule} one is used")
     n = counts["rows_left_out"]
     if n:
-        parts.append(f"{n:,} {'row' if n == 1 else 'rows'} left out")
+        parts.append(f"{count_of(n, 'row')} left out")
     elif not parts:
         parts.append("no row left out")
     return ", ".join(parts)
@@ -102,7 +103,7 @@ def rows_line(draft: TableDraft) -> str:
 def counts_line(draft: TableDraft) -> str:
     """Patients, events of every outcome and exclusions, for a line that follows decisions."""
     table = draft.now.table
-    parts = [f"{len(table):,} {'patient' if len(table) == 1 else 'patients'}"]
+    parts = [f"{count_of(len(table), 'patient')}"]
     parts += [f"{e.name}: {happened(e.n_events, e.event_label)}" for e in table.endpoints]
     return " · ".join([*parts, rows_line(draft)])
 
@@ -115,7 +116,7 @@ def how_read(raw: RawTable) -> str:
         delimiter = DELIMITERS.get(raw.delimiter or "", repr(raw.delimiter))
         parts = [(raw.encoding or "").upper(), f"separated by {delimiter}"]
     header = f"names in row {raw.header_row}" if raw.header_row else "no row of names"
-    size = f"{raw.n_rows:,} rows, {len(raw.columns):,} columns"
+    size = f"{count_of(raw.n_rows, 'row')}, {count_of(len(raw.columns), 'column')}"
     return " · ".join([*parts, header, size])
 
 

@@ -118,14 +118,14 @@ def test_death_competes_with_recurrence():
     assert causes == [1, 2, 2, 0, 1]
     assert outcome.cause_names == ("recurrence", "death")
     assert notes == (
-        "1 patients have recurrence and death at the same time; they are counted as recurrence.",
+        "1 patient has recurrence and death at the same time; it is counted as recurrence.",
     )
 
 
 def test_death_long_after_the_last_look_is_not_said_to_have_come_first():
     times, causes, notes, _ = competing(rfs=[10], recurrence=[0], os=[40], death=[1])
     assert (times, causes) == ([10], [0])
-    assert notes[0].startswith("1 patients had death more than 6 months after they were last seen")
+    assert notes[0].startswith("1 patient had death more than 6 months after the patient was last")
     times, causes, _, _ = competing([10], [0], [40], [1], max_gap_months=100)
     assert (times, causes) == ([40], [2])
 

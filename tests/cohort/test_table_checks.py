@@ -185,7 +185,7 @@ def test_codes_for_missing_are_pointed_at():
 def test_thousands_separators_are_told():
     raw = cohort(AFP=put([1200 + n for n in range(N)], _0="1,234"))
     assert (
-        "'1,234', are read with a thousands separator (1234)"
+        "'1,234', is read with a thousands separator (1234)"
         in report(raw).group("thousands:AFP").problem
     )
     assert build(raw).numbers("AFP")[0] == 1234

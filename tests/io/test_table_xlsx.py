@@ -174,7 +174,8 @@ def test_formulas_give_their_cached_values_and_tell_where_there_is_none(tmp_path
     raw = read_here(path)
     assert cells(raw)["x"] == [None, "4", "9"]
     assert any(
-        "Column B: 1 formulas were never calculated (the first in row 2)" in n for n in raw.notes
+        "Column B: 1 formula was never calculated (the first in row 2), so this cell is" in n
+        for n in raw.notes
     )
 
 
@@ -198,7 +199,7 @@ def test_merged_cells_fill_the_rows_they_cover(tmp_path):
     assert raw.header_row == 2
     assert cells(raw)["id"] == ["p1", "p1", "p1", "p2"]
     assert any("copied to the 2 cells they cover" in note for note in raw.notes)
-    assert any("1 cells are merged across columns" in note for note in raw.notes)
+    assert any("1 cell is merged across columns; its value" in note for note in raw.notes)
 
 
 def test_sheets_are_chosen_and_told(tmp_path):

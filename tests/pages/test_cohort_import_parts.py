@@ -241,3 +241,10 @@ def test_how_a_file_was_read_is_told(sheet):
     line = words.how_read(raw)
     assert f"separated by {words.DELIMITERS[sign]}" in line
     assert f"{N_PATIENTS} rows, 9 columns" in line
+
+
+def test_one_of_a_thing_is_said_in_the_singular():
+    draft = draft_of("id,visit,OS_months,Death\n1,2015-01-01,5,1\n1,2015-01-01,5,1\n")
+    assert "2 rows, 4 columns" in words.how_read(read(draft))
+    assert words.counts_line(draft) == "1 patient · OS: 1 death · 1 row left out"
+    assert "1 row, 1 column" in words.how_read(raw_of("marker\n1.5\n"))
