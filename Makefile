@@ -62,6 +62,9 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.zip_to_definitions
 	$(BIN)/python -m benchmarks.first_page
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.survival_statistics
+	$(BIN)/python -m benchmarks.cutpoint
+	$(BIN)/python -m benchmarks.explorer
 
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip freeze --all | grep -v -i -E '^(pip|hccsurv)==' > constraints.txt
