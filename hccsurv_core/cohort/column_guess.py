@@ -14,14 +14,13 @@ from hccsurv_core.cohort.cell_values import (
     code_key,
     decimal_votes,
     guess_date_order,
-    is_missing_text,
-    plain_code,
     read_dates,
     read_numbers,
 )
+from hccsurv_core.cohort.column_kinds import MOST_LEVELS, as_kind, levels_of, measured
 from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec
 from hccsurv_core.cohort.endpoint_guess import guess_endpoints
-from hccsurv_core.cohort.quantities import find_quantity, spaced_name, unit_by_median, unit_in_name
+from hccsurv_core.cohort.quantities import find_quantity, spaced_name
 from hccsurv_core.io.tables import BOOLEAN, DATE, RawColumn, RawTable
 
 #: A column is of a kind if this share of its filled cells reads so; the others are then shown.
@@ -32,7 +31,6 @@ _FEW_CODES, _TOP_CODE = 6, 20
 _FEW_OF_QUANTITY = 3
 #: Below this many rows a few distinct values mean nothing.
 _ENOUGH_ROWS = 15
-_MOST_LEVELS = 50
 #: Spellings of more texts than this are not compared.
 _MANY_TEXTS = 500
 #: Rows for each patient, on average, from which a table with dates is one of visits.
@@ -152,15 +150,13 @@ def _guess_column(column: RawColumn, profile: _Profile, decimal: str) -> ColumnS
         return replace(spec, role="ignored", kind="text")
     if _PERSONAL.fullmatch(name):
         kind = "date" if profile.dates >= _MOST else "text"
-        order, _ = guess_date_order(column.texts)
-        return replace(spec, role="personal", kind=kind, date_order=order)
+        return as_kind(column, replace(spec, role="personal"), kind)
     if _SEX.fullmatch(name) and len(profile.keys) <= 4:
         return _guess_sex(column, name, spec)
     if profile.dates >= _MOST:
-        order, _ = guess_date_order(column.texts)
-        return replace(spec, kind="date", date_order=order)
+        return as_kind(column, spec, "date")
     if _is_boolean(profile):
-        return replace(spec, kind="boolean", codes=_boolean_codes(column), role=_role(name))
+        return as_kind(column, replace(spec, role=_role(name)), "boolean")
     if profile.numbers >= _MOST:
         return _guess_number(column, name, profile, spec)
     return _guess_text(column, name, profile, spec)
@@ -183,36 +179,14 @@ def _is_boolean(profile: _Profile) -> bool:
     )
 
 
-def _boolean_codes(column: RawColumn) -> dict[str, int]:
-    codes: dict[str, int] = {}
-    for text in column.texts:
-        key = code_key(text)
-        if key in TRUE_TEXTS or key in FALSE_TEXTS:
-            codes.setdefault(plain_code(text), int(key in TRUE_TEXTS))
-    return dict(sorted(codes.items(), key=lambda item: item[1]))
-
-
 def _guess_number(column: RawColumn, name: str, profile: _Profile, spec: ColumnSpec) -> ColumnSpec:
     quantity = find_quantity(column.name)
     if _is_coded(profile, quantity is not None, quantity is not None and quantity.counted):
-        return replace(spec, kind="category", levels=_levels(column), role=_role(name))
+        return as_kind(column, replace(spec, role=_role(name)), "category")
     if quantity is None:
         return replace(spec, kind="number")
-    unit, source = unit_in_name(column.name, quantity), "name"
-    if unit is None:
-        unit, source = unit_by_median(profile.median, quantity), "range"
-    if unit is None:
-        unit, source = quantity.unit, "assumed"
     role = quantity.key if quantity.key in ("age", "height", "weight") else "variable"
-    only = len(quantity.all_units) == 1
-    return replace(
-        spec,
-        kind="number",
-        quantity=quantity.key,
-        unit=unit or None,
-        unit_from="name" if only else source,
-        role=role,
-    )
+    return measured(replace(spec, role=role), quantity, profile.median)
 
 
 def _is_coded(profile: _Profile, is_quantity: bool, is_count: bool) -> bool:
@@ -224,35 +198,16 @@ def _is_coded(profile: _Profile, is_quantity: bool, is_count: bool) -> bool:
     return whole and len(values) <= few
 
 
-def _levels(column: RawColumn) -> tuple[str, ...]:
-    """Distinct levels, one spelling each (the most frequent); numbers in order, texts by name."""
-    counts = column.counts()
-    best: dict[str, int] = {}
-    for at in np.argsort(-counts, kind="stable"):
-        text = column.texts[at]
-        if not is_missing_text(text):
-            best.setdefault(code_key(text), int(at))
-    texts = [plain_code(column.texts[at]) for at in best.values()]
-    return tuple(sorted(texts, key=_level_order))
-
-
-def _level_order(text: str) -> tuple[bool, float, str]:
-    try:
-        return False, float(text.replace(",", ".")), text
-    except ValueError:
-        return True, 0.0, text.casefold()
-
-
 def _guess_text(column: RawColumn, name: str, profile: _Profile, spec: ColumnSpec) -> ColumnSpec:
     n = len(profile.keys)
-    if n <= _MOST_LEVELS and (n <= 0.5 * profile.filled or (n <= 2 and profile.filled <= 4)):
-        return replace(spec, kind="category", levels=_levels(column), role=_role(name))
+    if n <= MOST_LEVELS and (n <= 0.5 * profile.filled or (n <= 2 and profile.filled <= 4)):
+        return as_kind(column, replace(spec, role=_role(name)), "category")
     identifier = profile.unique and not any(" " in key for key in profile.keys)
     return replace(spec, kind="identifier" if identifier else "text")
 
 
 def _guess_sex(column: RawColumn, name: str, spec: ColumnSpec) -> ColumnSpec:
-    levels = _levels(column)
+    levels = levels_of(column, spec)
     labels: dict[str, str] = {}
     for text in levels:
         key = code_key(text)

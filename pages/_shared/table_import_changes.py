@@ -9,22 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hccsurv_core.cohort.cell_values import (
-    FALSE_TEXTS,
-    TRUE_TEXTS,
-    code_key,
-    guess_date_order,
-    is_missing_text,
-    plain_code,
-    read_number,
-)
+from hccsurv_core.cohort.column_kinds import as_kind
 from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec
-from hccsurv_core.cohort.quantities import BY_KEY, find_quantity, unit_in_name
+from hccsurv_core.cohort.quantities import BY_KEY, unit_in_name
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawColumn, RawTable
 
-#: A category with more levels than this is a mistake (ours; the guess stops there too).
-MOST_LEVELS = 50
 _ONE_COLUMN = ("patient_id", "visit", "sex", "age", "height", "weight")
 _MEASURED = ("age", "height", "weight")
 
@@ -94,82 +84,6 @@ def _with_role(mapping: ColumnMapping, column: RawColumn, name: str, role: str) 
     if role != "visit" and mapping.column(name).role == "visit":
         layout = "patients"
     return replace(mapping, columns=columns, layout=layout)
-
-
-def as_kind(column: RawColumn, spec: ColumnSpec, kind: str) -> ColumnSpec:
-    """The column read as another kind, with the levels, codes, unit or date order it needs.
-
-    Raises:
-        TableError: its values cannot be that.
-    """
-    plain = replace(
-        spec, kind=kind, quantity=None, unit=None, unit_from=None, target_unit=None,
-        levels=(), level_labels={}, codes={},
-    )  # fmt: skip
-    if kind == "category":
-        return replace(plain, levels=levels_of(column, spec), level_labels=spec.level_labels)
-    if kind == "boolean":
-        return replace(plain, codes=yes_no_codes(column, spec))
-    if kind == "date":
-        return replace(plain, date_order=guess_date_order(column.texts)[0])
-    if kind == "number":
-        quantity = find_quantity(spec.name)
-        return plain if quantity is None else _with_quantity(plain, quantity.key)
-    return plain
-
-
-def levels_of(column: RawColumn, spec: ColumnSpec) -> tuple[str, ...]:
-    """The distinct values of a column, one spelling each, numbers in order, texts by name.
-
-    Raises:
-        TableError: there are too many for a category.
-    """
-    best: dict[str, tuple[int, str]] = {}
-    for text, count in zip(column.texts, column.counts().tolist(), strict=True):
-        if is_missing_text(text, spec.missing):
-            continue
-        key = code_key(text)
-        if key not in best or count > best[key][0]:
-            best[key] = (count, plain_code(text))
-    if len(best) > MOST_LEVELS:
-        raise TableError(
-            f"it has {len(best):,} different values, too many for a category",
-            source=spec.name,
-            remedy="keep it as a number; the explorer groups numbers by a cut-off",
-        )
-    texts = [text for _, text in best.values()]
-    return tuple(sorted(texts, key=lambda t: level_order(t, spec.decimal)))
-
-
-def level_order(text: str, decimal: str) -> tuple[bool, float, str]:
-    """Sorts numbers by value, then texts by name."""
-    value = read_number(text, decimal)
-    return (True, 0.0, text.casefold()) if value != value else (False, value, text)
-
-
-def yes_no_codes(column: RawColumn, spec: ColumnSpec) -> dict[str, int]:
-    """Which values of a column are yes (1) and no (0); of two unknown ones the first is no.
-
-    Raises:
-        TableError: it has more than two values, and nothing tells which are which.
-    """
-    texts = [plain_code(text) for text in column.texts if not is_missing_text(text, spec.missing)]
-    distinct = list({code_key(text): text for text in texts}.values())
-    codes = {
-        text: int(code_key(text) in TRUE_TEXTS)
-        for text in distinct
-        if code_key(text) in TRUE_TEXTS | FALSE_TEXTS
-    }
-    if codes:
-        return dict(sorted(codes.items(), key=lambda item: item[1]))
-    if len(distinct) > 2:
-        raise TableError(
-            f"it has {len(distinct):,} different values, not two",
-            source=spec.name,
-            remedy="make it a category, or say under its details which value is yes",
-        )
-    ordered = sorted(distinct, key=lambda t: level_order(t, spec.decimal))
-    return {text: code for code, text in enumerate(ordered)}
 
 
 def _with_quantity(spec: ColumnSpec, key: str | None) -> ColumnSpec:

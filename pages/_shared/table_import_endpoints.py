@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from hccsurv_core.cohort.cell_values import code_key, is_missing_text, plain_code
+from hccsurv_core.cohort.column_kinds import level_order
 from hccsurv_core.cohort.column_mapping import ColumnMapping, EndpointSpec
 from hccsurv_core.cohort.endpoint_guess import FAMILIES, guess_event_codes, guess_time_unit
 from hccsurv_core.cohort.quantities import spaced_name
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawColumn, RawTable
-from pages._shared.table_import_changes import level_order, settle_roles
+from pages._shared.table_import_changes import settle_roles
 
 #: An event column has few values: what each means is said by hand.
 MOST_EVENT_TEXTS = 12

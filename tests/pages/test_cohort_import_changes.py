@@ -6,6 +6,7 @@ import pytest
 from cohort_import_tables import draft_of, patients_csv, raw_of
 
 from hccsurv_core.cohort.column_guess import guess_mapping
+from hccsurv_core.cohort.column_kinds import as_kind
 from hccsurv_core.cohort.column_mapping import ColumnMapping, EndpointSpec, check_mapping
 from hccsurv_core.errors import TableError
 from pages._shared import table_import_changes as changes
@@ -69,7 +70,7 @@ def test_too_many_values_are_no_category():
 def test_yes_and_no_are_told_where_something_tells(texts, codes):
     raw = raw_of("id,x\n" + "".join(f"{i},{text}\n" for i, text in enumerate(texts)))
     spec = guess_mapping(raw).column("x")
-    assert changes.yes_no_codes(raw.column("x"), spec) == codes
+    assert as_kind(raw.column("x"), spec, "boolean").codes == codes
 
 
 def test_three_unknown_words_are_not_yes_or_no(table):
