@@ -36,6 +36,10 @@ _NUMBER_LIKE = re.compile(
 )
 
 
+class NoTableError(TableError):
+    """What was read holds no table: another sheet may."""
+
+
 @dataclass
 class Grid:
     """A table read: coded columns and what a person must be told about the reading.
@@ -66,6 +70,16 @@ class Grid:
     notes: list[str] = field(default_factory=list)
     told: dict[str, Any] = field(default_factory=dict)
 
+    def holds_table(self) -> bool:
+        """True for two columns or more of which one holds mostly numbers or dates.
+
+        A title, remarks or a list of variables do not: a table of patients has ages or times.
+        """
+        return len(self.names) > 1 and any(
+            _mostly_numbers(*column)
+            for column in zip(self.codes, self.texts, self.kinds, strict=True)
+        )
+
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the arrays into ``folder``; return the rest as JSON values."""
         encoded = [text.encode("utf-8", "replace") for column in self.texts for text in column]
@@ -91,6 +105,18 @@ class Grid:
 
 #: More uneven rows than this and the table is refused, so that none is left out of the list.
 _MAX_RAGGED = 100_000
+
+
+def _mostly_numbers(codes: np.ndarray, texts: list[str], kinds: list[int]) -> bool:
+    measured = np.array(
+        [
+            kind in (NUMBER, DATE) or (kind == TEXT and _NUMBER_LIKE.fullmatch(text) is not None)
+            for text, kind in zip(texts, kinds, strict=True)
+        ],
+        dtype=bool,
+    )
+    filled = codes[codes >= 0]
+    return bool(len(filled)) and bool(measured[filled].mean() >= 0.5)
 
 
 class _Index(dict):
@@ -148,11 +174,12 @@ def build_grid(
         full_width: every row has all its cells (text files), so that a shorter one is told.
 
     Raises:
-        TableError: the table is empty, too large, or most of its rows are uneven.
+        NoTableError: there are no rows, or no such header.
+        TableError: the table is too large, or most of its rows are uneven.
     """
     ahead = list(islice(_not_blank(rows), _HEADER_ROWS))
     if not ahead:
-        raise TableError("the table is empty", remedy="give a table with a header and patients")
+        raise NoTableError("the table is empty", remedy="give a table with a header and patients")
     texts = [(number, [decode(cell)[1].strip() for cell in cells]) for number, cells in ahead]
     at = _header_at(texts, header_row)
     notes: list[str] = []
@@ -207,7 +234,7 @@ def _header_at(rows: list[tuple[int, list[str]]], wanted: int | None) -> int | N
     numbers or dates is data.
 
     Raises:
-        TableError: the row that the user names is not there.
+        NoTableError: the row that the user names is not there.
     """
     if wanted == 0:
         return None
@@ -215,7 +242,7 @@ def _header_at(rows: list[tuple[int, list[str]]], wanted: int | None) -> int | N
         for at, (number, _) in enumerate(rows):
             if number == wanted:
                 return at
-        raise TableError(
+        raise NoTableError(
             f"row {wanted} cannot be the header: it is empty, or further down than "
             f"row {rows[-1][0]}",
             remedy="give the row that holds the column names",
@@ -309,7 +336,7 @@ class _Filler:
     def finish(self, names: list[str], header: int, notes: list[str], decode: Decode) -> Grid:
         n = len(self.numbers)
         if not n:
-            raise TableError(
+            raise NoTableError(
                 "the table has column names but no rows", remedy="give a table with patients"
             )
         if len(self.ragged) > max(3, 0.2 * n) and any(k > self.width for _, k in self.ragged):
@@ -323,7 +350,9 @@ class _Filler:
         kept_rows = (codes >= 0).any(axis=0)
         blank = int((~kept_rows).sum())
         if blank == n:
-            raise TableError("the table is empty", remedy="give a table with a header and patients")
+            raise NoTableError(
+                "the table is empty", remedy="give a table with a header and patients"
+            )
         distinct, told = _distinct_names(names, header)
         keep = np.flatnonzero(used)
         return Grid(

@@ -20,6 +20,7 @@ from hccsurv_core.io.table_grid import (
     TEXT,
     Cell,
     Grid,
+    NoTableError,
     build_grid,
     column_letters,
 )
@@ -27,6 +28,7 @@ from hccsurv_core.io.table_limits import ReadOptions, TableLimits
 from hccsurv_core.io.xlsx_package import Sheet, XlsxPackage, cell_too_long
 from hccsurv_core.wording import agree, count_of
 
+_EMPTY = "the sheet is empty"
 _MAX_MERGED = 100_000
 _MAX_EXCEL_COLUMNS = 16_384
 _LAST_DAY = 2_958_465  # 31 December 9999
@@ -212,7 +214,7 @@ def read_xlsx_grid(
     limits: TableLimits,
     on_fraction: Callable[[float], None] = lambda fraction: None,
 ) -> Grid:
-    """Read one sheet: the one named, else the first visible one that holds a table.
+    """Read one sheet: the one named, else the first that holds a table, visible ones first.
 
     Raises:
         UnreadableFileError: the file is damaged, locked, or holds no worksheet.
@@ -222,25 +224,56 @@ def read_xlsx_grid(
     package = XlsxPackage(path, limits)
     try:
         decode = _decoder(package.shared_texts(), package.epoch_1904)
-        for sheet in _candidates(package.sheets, options.sheet):
+
+        def read(sheet: Sheet) -> tuple[Grid, _SheetWalker]:
             walker = _SheetWalker(package, limits)
             rows = _rows(package, sheet, walker, on_fraction)
             first = next(rows, None)
-            if first is not None:
-                break
-        else:
-            raise TableError("the sheet is empty", remedy="choose another sheet")
-        grid = build_grid(
-            chain([first], rows),
-            decode,
-            limits=limits,
-            header_row=options.header_row,
-            full_width=False,
-        )
-        _finish(grid, walker, sheet, package.sheets, options)
+            if first is None:
+                raise NoTableError(_EMPTY, remedy="choose another sheet")
+            grid = build_grid(
+                chain([first], rows), decode,
+                limits=limits, header_row=options.header_row, full_width=False,
+            )  # fmt: skip
+            return grid, walker
+
+        sheet, grid, walker, passed = _first_table(package.sheets, options, read)
+        _finish(grid, walker, sheet, package.sheets, options, passed)
         return grid
     finally:
         package.close()
+
+
+def _first_table(
+    sheets: list[Sheet],
+    options: ReadOptions,
+    read: Callable[[Sheet], tuple[Grid, _SheetWalker]],
+) -> tuple[Sheet, Grid, _SheetWalker, list[str]]:
+    """The first sheet that holds a table, and a sentence about each that was passed over.
+
+    Raises:
+        NoTableError: none does.
+    """
+    passed: list[str] = []
+    unlikely: tuple[Sheet, Grid, _SheetWalker] | None = None
+    failures: list[NoTableError] = []
+    for sheet in _candidates(sheets, options.sheet):
+        try:
+            grid, walker = read(sheet)
+        except NoTableError as error:
+            failures.append(error)
+            passed.append(f"The sheet {sheet.name!r} was passed over: {error.what}.")
+            continue
+        if options.sheet is not None or grid.holds_table():
+            return sheet, grid, walker, passed
+        unlikely = unlikely or (sheet, grid, walker)
+        passed.append(
+            f"The sheet {sheet.name!r} was passed over: it has no column of numbers or dates."
+        )
+    if unlikely is None:
+        # What a sheet with something in it lacks says more than that another one is empty.
+        raise next((error for error in failures if error.what != _EMPTY), failures[0])
+    return *unlikely, []
 
 
 def _candidates(sheets: list[Sheet], wanted: str | None) -> list[Sheet]:
@@ -274,14 +307,17 @@ def _finish(
     sheet: Sheet,
     sheets: list[Sheet],
     options: ReadOptions,
+    passed: list[str],
 ) -> None:
     others = [s.name for s in sheets if s is not sheet]
     if others and options.sheet is None:
+        what = "The hidden sheet" if sheet.hidden else "The sheet"
         grid.notes.append(
-            f"The sheet {sheet.name!r} was read; the file also has "
+            f"{what} {sheet.name!r} was read; the file also has "
             + ", ".join(repr(name) for name in others[:10])
             + "."
         )
+    grid.notes.extend(passed)
     _fill_merged(grid, walker.merged)
     for column, (row, n) in sorted(walker.not_calculated.items()):
         grid.notes.append(

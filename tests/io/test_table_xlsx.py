@@ -216,6 +216,70 @@ def test_sheets_are_chosen_and_told(tmp_path):
         read_here(path, ReadOptions(sheet="Data"))
 
 
+TABLE = [["id", "age", "OS"], ["a", 50, 1.5], ["b", 60, 2.5]]
+TITLE = [["Hepatectomy cohort"], [], ["Department of Surgery"]]
+FORM = [["Study", "HCC"], ["Contact", "Dr. X"], ["Version", "2"], ["Sheets", "see tabs"]]
+LEGEND = [
+    ["Variable", "Meaning", "Values"],
+    ["age", "age at surgery", "years"],
+    ["OS", "survival", "months"],
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        ([], "the sheet is empty"),
+        ([["id", "age"]], "the table has column names but no rows"),
+        (TITLE[:1], "the table has column names but no rows"),
+        (TITLE, "it has no column of numbers or dates"),
+        (FORM, "it has no column of numbers or dates"),
+        (LEGEND, "it has no column of numbers or dates"),
+    ],
+)  # fmt: skip
+def test_what_comes_before_the_table_is_passed_over_and_said(tmp_path, first, why):
+    raw = read_here(workbook(tmp_path / "t.xlsx", first, Nothing=[], Patients=TABLE, Other=TABLE))
+    assert (raw.sheet, raw.n_rows) == ("Patients", 2)
+    assert raw.notes == (
+        "The sheet 'Patients' was read; the file also has 'Data', 'Nothing', 'Other'.",
+        f"The sheet 'Data' was passed over: {why}.",
+        "The sheet 'Nothing' was passed over: the sheet is empty.",
+    )
+
+
+def test_a_sheet_that_is_named_is_read_whatever_it_holds(tmp_path):
+    path = workbook(tmp_path / "t.xlsx", FORM, Patients=TABLE)
+    assert read_here(path, ReadOptions(sheet="Data")).column_names == ("Study", "HCC")
+    with pytest.raises(TableError, match="the table has column names but no rows"):
+        path = workbook(tmp_path / "u.xlsx", [["id", "age"]], Patients=TABLE)
+        read_here(path, ReadOptions(sheet="Data"))
+
+
+def test_a_header_that_is_named_is_looked_for_in_every_sheet(tmp_path):
+    path = workbook(tmp_path / "t.xlsx", TITLE[:1], Patients=[["Patients"], [], *TABLE])
+    raw = read_here(path, ReadOptions(header_row=3))
+    assert (raw.sheet, raw.column_names) == ("Patients", ("id", "age", "OS"))
+
+
+def test_where_no_sheet_has_numbers_the_first_is_read(tmp_path):
+    words = [["id", "stage"], ["a", "B"], ["b", "C"]]
+    raw = read_here(workbook(tmp_path / "t.xlsx", [["id"]], Patients=words, Legend=LEGEND))
+    assert raw.sheet == "Patients"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([], [], "the sheet is empty; choose another sheet"),
+        ([], [["id", "age"]], "the table has column names but no rows; give a table with patients"),
+        ([["id", "age"]], [], "the table has column names but no rows; give a table with patients"),
+    ],
+)
+def test_where_no_sheet_has_rows_that_is_the_error(tmp_path, first, second, message):
+    with pytest.raises(TableError, match=message):
+        read_here(workbook(tmp_path / "t.xlsx", first, Second=second))
+
+
 def test_hidden_sheets_come_last(tmp_path):
     book = openpyxl.Workbook()
     book.active.append(["secret", "x"])
@@ -226,6 +290,10 @@ def test_hidden_sheets_come_last(tmp_path):
     shown_sheet.append(["b", 2])
     book.save(tmp_path / "t.xlsx")
     assert read_here(tmp_path / "t.xlsx").sheet == "Shown"
+    shown_sheet.delete_rows(1, 2)
+    book.save(tmp_path / "t.xlsx")
+    raw = read_here(tmp_path / "t.xlsx")
+    assert raw.notes[0] == "The hidden sheet 'Sheet' was read; the file also has 'Shown'."
 
 
 def test_phonetic_guides_are_no_text_and_runs_are_joined(tmp_path):
