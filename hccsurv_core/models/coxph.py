@@ -7,12 +7,19 @@ variance by Lin & Wei, J Am Stat Assoc 1989;84:1074-1078. Answers equal R's surv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.cox_checks import (
+    checked_codes,
+    checked_covariates,
+    checked_weights,
+    refuse_collinear,
+    scaling,
+)
 from hccsurv_core.models.risk_sets import (
     TIES,
     RiskSets,
@@ -37,7 +44,7 @@ _STEPS_AFTER_SETTLING = 5
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """Cumulative baseline hazard of one stratum, for a patient whose covariates are all 0.
+    """Cumulative baseline hazard of one stratum, for a patient with the model's ``means``.
 
     Args:
         time_months: (g,) rising death times.
@@ -69,7 +76,8 @@ class CoxModel:
         ties: "efron" or "breslow".
         robust: whether the covariance is the sandwich.
         infinite: names whose hazard ratio has no finite estimate (a group without events).
-        means: (p,) covariate means, a convenient reference for plots.
+        means: (p,) covariate means: the patient that baselines and linear predictors refer to. (A
+            patient of zeros would be nobody: with a covariate near 2000 its hazard overflows.)
     """
 
     names: tuple[str, ...]
@@ -83,8 +91,8 @@ class CoxModel:
     n_events: int
     ties: str
     robust: bool
+    means: np.ndarray
     infinite: tuple[str, ...] = ()
-    means: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def std_error(self) -> np.ndarray:
@@ -124,7 +132,7 @@ class CoxModel:
         return statistic, len(self.names), float(chi2.sf(statistic, len(self.names)))
 
     def linear_predictor(self, x: ArrayLike) -> np.ndarray:
-        """(n, p) covariates → (n,) log hazard relative to all covariates 0; higher is worse."""
+        """(n, p) covariates → (n,) log hazard relative to the mean patient; higher is worse."""
         values = np.atleast_2d(np.asarray(x, float))
         if values.shape[1] != self.coef.size:
             raise InputError(
@@ -132,7 +140,7 @@ class CoxModel:
                 + ", ".join(self.names),
                 source="x",
             )
-        return values @ self.coef
+        return (values - self.means) @ self.coef
 
     def predict_survival(
         self, x: ArrayLike, eval_times: ArrayLike, strata: ArrayLike | int = 0
@@ -148,15 +156,17 @@ class CoxModel:
             (n, n_times) probabilities. Beyond the last death of the stratum the curve stays
             where it was: ask only within the follow-up.
         """
-        risk = np.exp(self.linear_predictor(x))
-        codes = np.broadcast_to(np.asarray(strata), risk.shape)
+        score = self.linear_predictor(x)
+        codes = np.broadcast_to(np.asarray(strata), score.shape)
         times = np.atleast_1d(np.asarray(eval_times, float))
-        hazard = np.empty((risk.size, times.size))
+        hazard = np.empty((score.size, times.size))
         for code in np.unique(codes):
             if int(code) not in self.baselines:
                 raise InputError(f"the model has no stratum {code}", source="strata")
             hazard[codes == code] = self.baselines[int(code)].at(times)
-        return np.exp(-risk[:, None] * hazard)
+        # In logarithms a hazard of 0 times an enormous risk is still 0.
+        with np.errstate(divide="ignore", over="ignore"):
+            return np.exp(-np.exp(np.log(hazard) + score[:, None]))
 
 
 def fit_cox(
@@ -186,9 +196,9 @@ def fit_cox(
         InputError: shapes differ, a value is missing, a weight is not positive.
         StatisticsError: no events, a constant covariate, or covariates that determine each other.
     """
-    matrix, labels = _checked_covariates(x, outcome, names)
-    weight = _checked_weights(weights, len(outcome))
-    codes = None if strata is None else _checked_codes(strata, len(outcome), "strata")
+    matrix, labels = checked_covariates(x, outcome, names)
+    weight = checked_weights(weights, len(outcome))
+    codes = None if strata is None else checked_codes(strata, len(outcome), "strata")
     if ties not in TIES:
         raise InputError(f"ties are handled by {' or '.join(TIES)}, not {ties!r}", source="ties")
     if outcome.n_events == 0:
@@ -200,14 +210,14 @@ def fit_cox(
     sets = build_risk_sets(
         outcome.time_months, outcome.event, weight=weight, strata=codes, ties=ties
     )
-    mean, scale = _scaling(matrix, labels)
+    mean, scale = scaling(matrix, labels)
     z = ((matrix - mean) / scale)[sets.order]
-    _refuse_collinear(z, labels)
+    refuse_collinear(z, labels)
     fitted = _newton(sets, z, labels)
     covariance = fitted.inverse
     is_robust = robust if robust is not None else (weights is not None or cluster is not None)
     if is_robust:
-        groups = None if cluster is None else _checked_codes(cluster, len(outcome), "cluster")
+        groups = None if cluster is None else checked_codes(cluster, len(outcome), "cluster")
         covariance = _sandwich(sets, z, fitted, groups)
     return CoxModel(
         names=labels,
@@ -216,7 +226,7 @@ def fit_cox(
         log_likelihood=fitted.log_likelihood,
         log_likelihood_null=fitted.log_likelihood_null,
         score_test=fitted.score_test,
-        baselines=_baselines(sets, fitted.sums, float(fitted.coef @ (mean / scale))),
+        baselines=_baselines(sets, fitted.sums),
         n=len(outcome),
         n_events=outcome.n_events,
         ties=ties,
@@ -299,11 +309,10 @@ def _solve(matrix: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         return np.linalg.pinv(matrix, hermitian=True) @ gradient
 
 
-def _baselines(sets: RiskSets, sums: RiskSums, offset: float) -> dict[int, Baseline]:
-    """Cumulative hazards for covariates 0: ``offset`` undoes the centering."""
+def _baselines(sets: RiskSets, sums: RiskSums) -> dict[int, Baseline]:
+    """Cumulative hazards of the mean patient."""
     slots = sets.slot_weight / sums.denominator
-    # Relative risks are against the mean patient here; a patient of zeros has exp(-offset) of it.
-    jumps = sets.sum_of_slots(slots) * np.exp(-sums.shift - offset)
+    jumps = sets.sum_of_slots(slots) * np.exp(-sums.shift)
     found = {}
     for code in np.unique(sets.group_stratum):
         rows = np.flatnonzero(sets.group_stratum == code)[::-1]
@@ -338,77 +347,3 @@ def _sandwich(
         influence = summed
     moved = influence @ fitted.inverse
     return moved.T @ moved
-
-
-def _checked_covariates(
-    x: ArrayLike, outcome: SurvivalOutcome, names: Sequence[str] | None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    matrix = np.asarray(x, dtype=np.float64)
-    if matrix.ndim == 1:
-        matrix = matrix[:, None]
-    if matrix.ndim != 2 or matrix.shape[0] != len(outcome) or matrix.shape[1] == 0:
-        raise InputError(
-            f"covariates must be {len(outcome)} rows and at least one column, got {matrix.shape}",
-            source="x",
-        )
-    labels = (
-        tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(matrix.shape[1]))
-    )
-    if len(labels) != matrix.shape[1]:
-        raise InputError(f"{matrix.shape[1]} covariates but {len(labels)} names", source="names")
-    missing = ~np.isfinite(matrix)
-    if missing.any():
-        column = int(np.flatnonzero(missing.any(0))[0])
-        raise InputError(
-            f"{int(missing[:, column].sum())} values are missing or not finite",
-            source=labels[column],
-            remedy="leave these patients out or impute them first",
-        )
-    return matrix, labels
-
-
-def _checked_weights(weights: ArrayLike | None, n: int) -> np.ndarray | None:
-    if weights is None:
-        return None
-    values = np.asarray(weights, dtype=np.float64)
-    if values.shape != (n,) or not np.isfinite(values).all() or (values <= 0).any():
-        raise InputError(f"weights must be {n} positive numbers", source="weights")
-    return values
-
-
-def _checked_codes(codes: ArrayLike, n: int, what: str) -> np.ndarray:
-    values = np.asarray(codes)
-    if values.shape != (n,):
-        raise InputError(f"{n} patients but {values.size} codes", source=what)
-    if values.dtype.kind in "iu" and (values >= 0).all():
-        return values.astype(np.int64)
-    return np.unique(values, return_inverse=True)[1]
-
-
-def _scaling(matrix: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    mean, scale = matrix.mean(0), matrix.std(0)
-    constant = scale <= 1e-12 * (np.abs(mean) + 1e-300)
-    if constant.any():
-        raise StatisticsError(
-            "has the same value in every patient, so nothing can be compared",
-            source=names[int(np.flatnonzero(constant)[0])],
-            remedy="leave it out",
-        )
-    return mean, scale
-
-
-def _refuse_collinear(z: np.ndarray, names: tuple[str, ...]) -> None:
-    """Name the covariate that the ones before it determine (pivot of a Cholesky factorization)."""
-    correlation = z.T @ z / len(z)
-    if np.linalg.eigvalsh(correlation)[0] > 1e-9:
-        return
-    for j in range(1, len(names)):
-        known, target = correlation[:j, :j], correlation[:j, j]
-        left = correlation[j, j] - target @ np.linalg.lstsq(known, target, rcond=None)[0]
-        if left < 1e-9:
-            raise StatisticsError(
-                f"follows from {', '.join(names[:j][:4])}{' …' if j > 4 else ''}, "
-                "so their effects cannot be told apart",
-                source=names[j],
-                remedy="leave one of them out",
-            )

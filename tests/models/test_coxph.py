@@ -126,6 +126,22 @@ def test_weights_of_two_are_the_same_patients_twice_under_breslow():
     np.testing.assert_allclose(once.std_error, double.std_error, rtol=1e-8)
 
 
+def test_covariates_far_from_zero_do_not_overflow():
+    # Years around 2020 with a strong effect: a patient of the year 0 would have no finite hazard.
+    rng = np.random.default_rng(1)
+    year = rng.integers(2000, 2024, 120).astype(float)
+    outcome = SurvivalOutcome(rng.exponential(20 * np.exp(-0.6 * (year - 2012))), np.ones(120))
+    model = fit_cox(year, outcome)
+    shifted = fit_cox(year - 2012, outcome)
+    survival = model.predict_survival([[2001.0], [2023.0]], [0.001, 10, 1e4])
+    np.testing.assert_allclose(
+        survival, shifted.predict_survival([[-11.0], [11.0]], [0.001, 10, 1e4]), rtol=1e-7
+    )
+    assert model.linear_predictor([[year.mean()]])[0] == pytest.approx(0, abs=1e-9)
+    with np.errstate(all="raise"):
+        assert model.predict_survival([[9000.0]], [10])[0, 0] == 0
+
+
 def test_a_group_without_events_is_named_not_estimated():
     group = np.repeat([0, 1], 40)
     time = np.arange(1, 81, dtype=float)
