@@ -230,26 +230,41 @@ def test_a_wrong_row_of_names_can_be_read_again(dropped, finish_job):
     assert f"{N_PATIENTS} patients" in page_text(at)
 
 
-def test_another_sheet_of_a_workbook_is_read(dropped, finish_job):
+def workbook_bytes(notes: list[str], patients: str) -> bytes:
+    """A workbook with a sheet of notes, and one of patients."""
     workbook = openpyxl.Workbook()
     workbook.active.title = "Notes"
-    workbook.active.append(["Our cohort of 2015"])
+    workbook.active.append(notes)
     sheet = workbook.create_sheet("Patients")
-    for line in patients_csv().splitlines():
+    for line in patients.splitlines():
         sheet.append(line.split(","))
     data = io.BytesIO()
     workbook.save(data)
-    at = dropped("cohort.xlsx", data.getvalue())
+    return data.getvalue()
+
+
+def test_another_sheet_of_a_workbook_is_read(dropped, finish_job):
+    at = dropped("cohort.xlsx", workbook_bytes(["Our cohort of 2015"], patients_csv()))
     token = draft_on(at).token
-    assert any("no rows" in e.value for e in at.error), "the first sheet is no table"
-    name = f"{token}_read_sheet_name"
-    at.text_input(key=name).set_value("patients").run()
+    assert f"{N_PATIENTS} patients" in page_text(at)
+    assert any("'Notes' was passed over" in note for note in draft_on(at).raw.notes)
+    sheets = f"{token}_read_sheet"
+    assert at.selectbox(key=sheets).options[1:] == ["Notes", "Patients"]
+    at.selectbox(key=sheets).set_value("Notes").run()
     finish_job(press(at, f"{token}_again"))
-    assert any("Patients" in e.value and "Notes" in e.value for e in at.error), "both are named"
-    at.text_input(key=name).set_value("Patients").run()
+    assert any("no rows" in e.value for e in at.error), "that sheet is no table"
+    at.selectbox(key=sheets).set_value("Patients").run()
     finish_job(press(at, f"{token}_again"))
     assert f"{N_PATIENTS} patients" in page_text(at)
-    assert at.selectbox(key=f"{token}_read_sheet").options[1:] == ["Notes", "Patients"]
+
+
+def test_a_sheet_can_be_named_before_any_was_read(dropped, finish_job):
+    at = dropped("cohort.xlsx", workbook_bytes(["Our cohort of 2015"], "ID,Age"))
+    token = draft_on(at).token
+    assert any("no rows" in e.value for e in at.error), "no sheet is a table"
+    at.text_input(key=f"{token}_read_sheet_name").set_value("patients").run()
+    finish_job(press(at, f"{token}_again"))
+    assert any("Patients" in e.value and "Notes" in e.value for e in at.error), "both are named"
 
 
 def test_going_back_loses_nothing(dropped):
