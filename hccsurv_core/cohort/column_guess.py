@@ -20,7 +20,7 @@ from hccsurv_core.cohort.cell_values import (
 from hccsurv_core.cohort.column_kinds import MOST_LEVELS, as_kind, levels_of, measured
 from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec
 from hccsurv_core.cohort.endpoint_guess import guess_endpoints
-from hccsurv_core.cohort.quantities import find_quantity, spaced_name
+from hccsurv_core.cohort.quantities import find_quantity, plain_name
 from hccsurv_core.io.tables import BOOLEAN, DATE, RawColumn, RawTable
 
 #: A column is of a kind if this share of its filled cells reads so; the others are then shown.
@@ -38,24 +38,73 @@ _VISITS_EACH = 1.2
 
 _ID = re.compile(
     r"(patient|pat|subject|case|record|study|person|hospital|medical record|sample)s? ?(id|no|nr|number|code|key|identifier)s?"
-    r"|pid|id|mrn|identifier|usubjid|subjid|patid|ptid|bcr patient.*|住院号|病历号|患者(编号|id)|登记号"
+    r"|pid|id|mrn|identifier|usubjid|subjid|patid|ptid|bcr patient.*|住院号|病历号|患者(编号|id)|登记号|病案号"
+    r"|(patient(en)?|pat|fall|studien?|probanden?) ?(id|nr|nummer|kennung|kurzel)|pseudonym"
+    r"|(numero|num|no|n|id|code|codigo|codice|identificant)( de| du| d| del)? ?(patiente?|paziente|paciente|dossier|caso|inclusion)|ipp|nip|nhc|historia clinica"
 )
 _WEAK_ID = re.compile(
-    r"number|no|nr|patients?|subjects?|case|index|row( ?names?)?|编号|序号|column a|unnamed 0|\w+ id"
+    r"number|no|nr|patient(en|e|es|s)?|paziente|pacientes?|subjects?|case|fall|index|row( ?names?)?|编号|序号|lfd( nr)?|nummer|numero|column a|unnamed 0|\w+ id"
 )
-_SEX = re.compile(r"sex.*|gender.*|geschlecht|male|female|men|women|性别|sexe|sexo|is (fe)?male")
+_SEX = re.compile(
+    r"sex.*|gender.*|geschlecht|male|female|men|women|性别|sexe|sexo|sesso|genre|genero|genere|is (fe)?male|m w|m f"
+)
 _VISIT = re.compile(
-    r".*\b(visit|exam\w*|scan|follow ?up|fu|assessment|imaging|measure\w*|observation|encounter)\b.*|date|datum|time ?point|检查日期|就诊日期"
+    r".*\b(visit|exam\w*|scan|follow ?up|fu|assessment|imaging|measure\w*|observation|encounter|untersuchung\w*|besuch\w*|vorstellung\w*|visite|consultation|visita|consulta|controllo)\b.*"
+    r"|date|datum|fecha|data|time ?point|检查日期|就诊日期|日期"
 )
 _PERSONAL = re.compile(
-    r".*\b(first|last|sur|full|given|family|patient) ?names?\b.*|name|vorname|nachname|姓名|.*\b(phone|telephone|mobile|e ?mail|address|street|ssn|social security|passport)\b.*"
-    r"|.*(电话|地址|身份证).*|(date of birth|dob|birth ?da(te|y)|geburtsdatum|出生日期)"
+    r".*\b(first|last|sur|full|given|family|patient) ?names?\b.*|name|vorname|nachname|姓名"
+    r"|.*\b(phone|telephone|mobile|e ?mail|address|street|ssn|social security|passport|zip ?code|postal code)\b.*"
+    r"|.*(电话|地址|身份证|手机).*|(date of birth|dob|birth ?da(te|y)|geburts?(datum|tag)|geb( ?datum| am)?|出生日期)"
+    r"|(patienten|familien|geburts|ruf)name|name vorname|.*\b(telefon\w*|handy\w*|anschrift|adresse|strasse|plz|wohnort|versicher\w*n(r|ummer))\b.*"
+    r"|nom( (et )?prenoms?| de (naissance|famille|jeune fille)| du patient)?|prenoms?|nombres?( y apellidos?)?|apellidos?|nome|cognome|nome (e )?cognome|nome (del )?paziente|.*\b(courriel|portable|correo|direccion|movil|indirizzo|cellulare|codice fiscale|dni|nss)\b.*"
+    r"|(date|fecha|data) (de |di )?(naissance|nacimiento|nascita|nascimento)"
 )
 _GROUP = re.compile(
     r"(study )?(arm|group|groups|treatment( (arm|group))?|trt|rx|therapy|cohort|split|set|cent(er|re)|hospital|site|stage|(bclc|tnm|okuda|clip|cnlc)( stage)?|child ?pugh (class|grade|stage)|分组|组别|治疗方式)"
+    r"|gruppe|studienarm|behandlung|therapie|zentrum|klinik|stadium|(bclc|tnm|uicc)( stadium)?|groupe|bras|traitement|centre|stade|grupo|brazo|tratamiento|centro|estadio|gruppo|braccio|trattamento|stadio"
 )
-_MALE = frozenset(["male", "m", "man", "männlich", "maennlich", "homme", "h", "男", "boy"])
-_FEMALE = frozenset(["female", "f", "w", "woman", "weiblich", "femme", "女", "girl"])
+_MALE = frozenset(
+    [
+        "male",
+        "m",
+        "man",
+        "männlich",
+        "maennlich",
+        "homme",
+        "masculin",
+        "h",
+        "hombre",
+        "varón",
+        "varon",
+        "masculino",
+        "maschio",
+        "uomo",
+        "男",
+        "男性",
+        "boy",
+    ]
+)
+_FEMALE = frozenset(
+    [
+        "female",
+        "f",
+        "w",
+        "woman",
+        "weiblich",
+        "femme",
+        "féminin",
+        "feminin",
+        "mujer",
+        "femenino",
+        "femmina",
+        "donna",
+        "femminile",
+        "女",
+        "女性",
+        "girl",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -144,7 +193,7 @@ def _looks_like_compact_dates(values: np.ndarray) -> bool:
 
 
 def _guess_column(column: RawColumn, profile: _Profile, decimal: str) -> ColumnSpec:
-    name = spaced_name(column.name)
+    name = plain_name(column.name)
     spec = ColumnSpec(column.name, decimal=decimal)
     if profile.filled == 0:
         return replace(spec, role="ignored", kind="text")
@@ -238,7 +287,7 @@ def _choose_patient_id(raw: RawTable, specs: list[ColumnSpec], profiles: list[_P
 def _id_rank(spec: ColumnSpec, profile: _Profile, n_rows: int, *, first: bool) -> int:
     if spec.role in ("personal", "sex") or spec.kind == "date" or profile.filled < 0.9 * n_rows:
         return 0
-    values, name = profile.values, spaced_name(spec.name)
+    values, name = profile.values, plain_name(spec.name)
     if profile.numbers >= _MOST and (values != np.round(values)).any():
         return 0
     many = len(profile.keys) > 0.05 * n_rows or len(profile.keys) > 100
@@ -273,7 +322,7 @@ def _choose_visit(raw: RawTable, specs: list[ColumnSpec]) -> str:
     if n_patients == 0 or (codes >= 0).sum() < _VISITS_EACH * n_patients:
         return "patients"
     dates = [at for at, spec in enumerate(specs) if spec.kind == "date" and spec.role == "variable"]
-    named = [at for at in dates if _VISIT.fullmatch(spaced_name(specs[at].name))]
+    named = [at for at in dates if _VISIT.fullmatch(plain_name(specs[at].name))]
     # A visit's date differs between a patient's rows; a date of surgery does not.
     varying = [at for at in named or dates if _varies(codes, raw.columns[at].codes, n_patients)]
     if not varying:

@@ -8,6 +8,7 @@ tumor of 945 mm), not merely abnormal.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 
 from hccsurv_core.outcome import DAYS_PER_MONTH
@@ -23,7 +24,7 @@ class Quantity:
     Args:
         key: its name in code.
         label: in words.
-        names: pattern on a spaced name (see :func:`spaced_name`).
+        names: pattern on a plain name (see :func:`plain_name`).
         unit: canonical unit; "" for a pure number.
         low, high: possible values in the canonical unit.
         low_open: ``low`` itself is impossible (an age of 0).
@@ -69,29 +70,29 @@ _Q = Quantity
 #: Conversion factors: molar masses of bilirubin (584.66 g/mol) and creatinine (113.12 g/mol). For
 #: AFP 1 IU/mL is taken for 1.21 ng/mL, as most laboratories do; assays differ, so ask yours.
 QUANTITIES: tuple[Quantity, ...] = (
-    _Q("age", "age", r"age|age (at|in) .*|alter|年龄|.* age|age years?|ageyears?", "years", 0, 110, low_open=True),
-    _Q("height", "height", r"(body ?)?height.*|stature|größe|groesse|身高.*", "m", *HEIGHT_RANGE_M,
+    _Q("age", "age", r"age|age (at|in|au|a) .*|alter( .*)?|edad( .*)?|eta( .*)?|idade( .*)?|年龄.*|.* age|age years?|ageyears?", "years", 0, 110, low_open=True),
+    _Q("height", "height", r"(body ?)?height.*|stature|(korper)?gr(o|oe)sse( c?m)?|taille( c?m)?|talla( c?m)?|altura( c?m)?|altezza( c?m)?|estatura( c?m)?|身高.*", "m", *HEIGHT_RANGE_M,
        units={"cm": 0.01, "in": 0.0254}, usual={"m": (1.3, 2.1), "cm": (130, 210), "in": (51, 80)}),
-    _Q("weight", "weight", r"(body ?)?weight.*|gewicht|体重.*", "kg", *WEIGHT_RANGE_KG, units={"lb": 0.45359237}),
-    _Q("bmi", "body-mass index", r"bmi.*|body ?mass ?index.*|体重指数", "kg/m²", 8, 90),
+    _Q("weight", "weight", r"(body ?)?weight.*|(korper)?gewicht( kg)?|poids( kg)?|peso( corporal| corporeo)?( kg)?|体重.*", "kg", *WEIGHT_RANGE_KG, units={"lb": 0.45359237}),
+    _Q("bmi", "body-mass index", r"bmi.*|body ?mass ?index.*|体重指数|imc( .*)?", "kg/m²", 8, 90),
     _Q("tumor_size", "tumor size",
-       r".*(tumou?r|lesion|nodule|hcc) ?(size|diam\w*|length).*|.*diam\w* .*(lesion|tumou?r|nodule).*|(max\w*|largest) ?(diam\w*|size).*|diameter.*|肿瘤(大小|直径|最大径).*|.*tumorgr(ö|oe)(ß|ss)e.*",
+       r".*(tumou?r|lesion|nodule|hcc) ?(size|diam\w*|length).*|.*diam\w* .*(lesion|tumou?r|nodule).*|(max\w*|largest) ?(diam\w*|size).*|diameter.*|肿瘤(大小|直径|最大径).*|.*tumorgr(o|oe)sse.*|(taille|diametre) .*(tumeur|tumorale|lesion|nodule)s?.*|(tamano|diametro|dimensione) .*(tumor|tumorale?|lesione?|nodul[oi]|neoplasia)( .*)?|.*durchmesser.*",
        "mm", 0, 300, low_open=True, units={"cm": 10.0}, usual={"mm": (14, 200), "cm": (0.8, 13.9)}),
     _Q("tumor_count", "number of tumors",
-       r"(.*\b)?(number|amount|count|no|num|n)\b ?(of )?.*(tumou?r|lesion|nodule)s?.*|.*(tumou?r|lesion|nodule)s? ?(number|count|no|num|multiplicity).*|肿瘤(数目|数量|个数)",
+       r"(.*\b)?(number|amount|count|no|num|n)\b ?(of )?.*(tumou?r|lesion|nodule)s?.*|.*(tumou?r|lesion|nodule)s? ?(number|count|no|num|multiplicity).*|(anzahl|zahl) .*(tumor\w*|herde?|lasion\w*|knoten)|(tumor|herd|lasions)(an)?zahl|(nombre|numero) .*(nodul\w*|tum\w+|lesion\w*)|肿瘤(数目|数量|个数)",
        "", 0, 200, counted=True),
     _Q("afp", "alpha-fetoprotein", r".*\b(afp|alpha ?feto ?protein|fetoprotein)\b.*|甲胎蛋白.*", "ng/mL", 0, 1e7,
        units={"µg/L": 1.0, "IU/mL": 1.21, "kIU/L": 1.21}),
     _Q("pivka", "des-gamma-carboxyprothrombin", r".*\b(pivka|dcp)\b.*|异常凝血酶原.*", "mAU/mL", 0, 1e7),
-    _Q("albumin", "albumin", r"(serum )?alb(umin)?( (at|g|pre|baseline|level|value|s)\b.*)?|白蛋白.*|albumine?", "g/L", 8, 70,
+    _Q("albumin", "albumin", r"(serum )?alb(umin)?( (at|g|pre|baseline|level|value|s)\b.*)?|白蛋白.*|albumin[ea]?( g.*)?", "g/L", 8, 70,
        units={"g/dL": 10.0}, usual={"g/L": (20, 60), "g/dL": (2.0, 6.0)}),
-    _Q("bilirubin", "bilirubin", r"(serum |total |t ?)?(t ?bil(i|irubin)?|bili(rubin)?|tb|stb)( (total|t|umol|mg|level|value|s)\b.*)?|总胆红素.*", "µmol/L", 0.5, 1500,
+    _Q("bilirubin", "bilirubin", r"(serum |total |t ?)?(t ?bil(i|irubin)?|bili(rubin)?|tb|stb)( (total|t|umol|mg|level|value|s)\b.*)?|bilirubin[ea]? ?(gesamt|totale?|total)?( .*)?|gesamt ?bilirubin( .*)?|总胆红素.*", "µmol/L", 0.5, 1500,
        units={"mg/dL": 1e4 / 584.66}, usual={"µmol/L": (5.5, 400), "mg/dL": (0.1, 4.0)}),
-    _Q("creatinine", "creatinine", r"(serum )?crea?t?(inine)?( (umol|mg|level|s)\b.*)?|scr|肌酐.*", "µmol/L", 8, 3000,
+    _Q("creatinine", "creatinine", r"(serum )?crea?t?(inine)?( (umol|mg|level|s)\b.*)?|scr|[ck]reatinina?( .*)?|kreatinin( .*)?|肌酐.*", "µmol/L", 8, 3000,
        units={"mg/dL": 1e4 / 113.12}, usual={"µmol/L": (30, 600), "mg/dL": (0.3, 6.0)}),
-    _Q("hemoglobin", "hemoglobin", r"h(a)?emoglobin.*|hgb.*|hb( g.*)?|血红蛋白.*", "g/L", 20, 260,
+    _Q("hemoglobin", "hemoglobin", r"h(a)?emoglobin.*|hamoglobin.*|hgb.*|hb( g.*)?|血红蛋白.*", "g/L", 20, 260,
        units={"g/dL": 10.0}, usual={"g/L": (60, 200), "g/dL": (6, 20)}),
-    _Q("platelets", "platelets", r"(platelets?|plt|thrombo(cytes?|zyten)|血小板)( .*)?", "10⁹/L", 1, 3000,
+    _Q("platelets", "platelets", r"(platelets?|plt|thrombo(cytes?|zyten)|plaquettes|plaquetas|piastrine|血小板)( .*)?", "10⁹/L", 1, 3000,
        units={"/µL": 0.001}, usual={"10⁹/L": (30, 800), "/µL": (30_000, 800_000)}),
     _Q("leukocytes", "leukocytes", r"(wbc|leu[ck]o(cytes?|zyten)|white blood cells?|白细胞)( .*)?", "10⁹/L", 0.1, 600),
     _Q("neutrophils", "neutrophils", r"(neut|neutrophils?|anc|中性粒细胞)( (count|10.*))?", "10⁹/L", 0, 400),
@@ -122,10 +123,10 @@ TIME_UNITS = {
 #: Follow-up beyond this is taken for a wrong unit (ours).
 LONGEST_TIME_MONTHS = 600.0
 _TIME_WORDS = {
-    "days": r"d|days?|tage?|jours?|天|日",
-    "weeks": r"w|wks?|weeks?|wochen?|周",
-    "months": r"m|mo|mos|mon|mths?|months?|monate?|mois|月|个月",
-    "years": r"y|yrs?|years?|jahre?|ans?|年",
+    "days": r"d|days?|tag(e|en)?|jours?|dias?|giorn[oi]|天|天数|日",
+    "weeks": r"w|wks?|weeks?|wochen?|semaines?|semanas?|settimane|周",
+    "months": r"m|mo|mos|mon|mths?|months?|monat(e|en)?|mois|mes|mes(es|i)|月|个月|月数",
+    "years": r"y|yrs?|years?|jahr(e|en)?|ans?|annees?|anos?|ann[oi]|年",
 }
 _TIME_NAMES = tuple((re.compile(rf"(?:{words})"), unit) for unit, words in _TIME_WORDS.items())
 _SPELLED = {"μ": "u", "µ": "u", "²": "2", "⁹": "9", "³": "3"}
@@ -143,9 +144,19 @@ def spaced_name(name: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", split.casefold()).split())
 
 
+def plain_name(name: str) -> str:
+    """A name as :func:`spaced_name` gives it, its Latin letters without accents.
+
+    >>> plain_name("Größe (cm)"), plain_name("date de Décès"), plain_name("OP-Datum")
+    ('grosse cm', 'date de deces', 'op datum')
+    """
+    letters = unicodedata.normalize("NFKD", spaced_name(name).replace("œ", "oe"))
+    return unicodedata.normalize("NFC", "".join(c for c in letters if not unicodedata.combining(c)))
+
+
 def find_quantity(name: str) -> Quantity | None:
     """The quantity a column's name speaks of, or None."""
-    words = spaced_name(name)
+    words = plain_name(name)
     for pattern, quantity in _PATTERNS:
         if pattern.fullmatch(words):
             return quantity
@@ -190,7 +201,7 @@ def time_unit_in_name(name: str) -> str | None:
     >>> time_unit_in_name("OStime_day"), time_unit_in_name("OS (months)"), time_unit_in_name("OS")
     ('days', 'months', None)
     """
-    words = spaced_name(name).split()
+    words = plain_name(name).split()
     for word in reversed(words):
         for pattern, unit in _TIME_NAMES:
             if pattern.fullmatch(word):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.cohort.cell_values import code_key, is_missing_text, read_number
 from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec, EndpointSpec
+from hccsurv_core.cohort.event_words import assumptions
 from hccsurv_core.cohort.quantities import LONGEST_TIME_MONTHS, TIME_UNITS
 from hccsurv_core.cohort.table_columns import ColumnReader
 from hccsurv_core.cohort.table_ledger import Ledger, Settled
@@ -138,9 +139,11 @@ class EndpointReader:
             for text, code in spec.event_codes.items()
         )
         convention = set(spec.event_codes) in ({"1", "2"}, {"0", "1", "2"})
-        severity = "warning" if convention else "info"
-        text = f"{spec.shown}: {name} is read as {told}."
-        self._tell(spec, "event_code", severity, text + (" Check this." if convention else ""))
+        assumed = assumptions(spec.event_codes, spec.event_label)
+        check = convention or bool(assumed)
+        text = " ".join([f"{spec.shown}: {name} is read as {told}.", *assumed])
+        text += " Check this, and change what a value means if it is wrong." if check else ""
+        self._tell(spec, "event_code", "warning" if check else "info", text)
 
     def _with_dates(
         self, spec: EndpointSpec, cause: NDArray[np.int64], happened: NDArray[np.datetime64]

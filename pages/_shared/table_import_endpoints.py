@@ -13,8 +13,10 @@ from typing import Any
 from hccsurv_core.cohort.cell_values import code_key, is_missing_text, plain_code
 from hccsurv_core.cohort.column_kinds import level_order
 from hccsurv_core.cohort.column_mapping import ColumnMapping, EndpointSpec
-from hccsurv_core.cohort.endpoint_guess import FAMILIES, guess_event_codes, guess_time_unit
-from hccsurv_core.cohort.quantities import spaced_name
+from hccsurv_core.cohort.endpoint_guess import guess_time_unit
+from hccsurv_core.cohort.event_words import guess_event_codes
+from hccsurv_core.cohort.outcome_names import FAMILIES
+from hccsurv_core.cohort.quantities import plain_name
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawColumn, RawTable
 from pages._shared.table_import_changes import settle_roles
@@ -39,7 +41,7 @@ def change_endpoint(
     elif "time_unit" in wish:
         wish = {"time_unit_from": "user", **wish}
     if "event" in wish and wish["event"] != old.event:
-        wish = {**event_meaning(raw, wish["event"]), **wish}
+        wish = {**event_meaning(raw, wish["event"], name), **wish}
     new = replace(old, **wish)
     if new.name != name and any(e.name == new.name for e in mapping.endpoints):
         raise TableError(
@@ -49,12 +51,12 @@ def change_endpoint(
     return settle_roles(replace(mapping, endpoints=endpoints))
 
 
-def event_meaning(raw: RawTable, event: str | None) -> dict[str, Any]:
+def event_meaning(raw: RawTable, event: str | None, outcome: str) -> dict[str, Any]:
     """``event_codes`` and ``competing`` as guessed; where nothing tells, all count as censored."""
     if event is None:
         return {"event_codes": {}, "competing": ()}
     column = raw.column(event)
-    codes, competing = guess_event_codes(column)
+    codes, competing = guess_event_codes(column, outcome)
     if not codes:
         codes = {
             plain_code(t): 0 for t in column.texts[:MOST_EVENT_TEXTS] if not is_missing_text(t)
@@ -128,9 +130,9 @@ def likely_columns(
         return None, None
     used = {name for e in mapping.endpoints for name in e.columns}
     free = [name for name in time_columns(mapping) if name not in used]
-    time = next((name for name in free if family.time.fullmatch(spaced_name(name))), None)
+    time = next((name for name in free if family.time.fullmatch(plain_name(name))), None)
     others = [name for name in event_columns(raw) if name not in used and name != time]
-    event = next((name for name in others if family.event.fullmatch(spaced_name(name))), None)
+    event = next((name for name in others if family.event.fullmatch(plain_name(name))), None)
     return time, event
 
 

@@ -401,7 +401,9 @@ def test_unknown_events_are_shown_and_not_counted():
 def test_conventions_that_are_only_conventions_are_to_be_checked():
     group = report(cohort(death=[n % 2 + 1 for n in range(N)])).group("event_code:OS")
     assert (group.severity, group.problem) == (
-        "warning", "Overall survival: death is read as 1 = censored, 2 = death. Check this.",
+        "warning",
+        "Overall survival: death is read as 1 = censored, 2 = death. Check this, and change what a "
+        "value means if it is wrong.",
     )  # fmt: skip
 
 
