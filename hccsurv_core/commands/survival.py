@@ -208,10 +208,10 @@ def _answer(
         "concordance": None if cox is None else cox.concordance.value,
     }  # fmt: skip
     if cox is not None:
-        answer["concordance_ci"] = [cox.concordance.ci_low, cox.concordance.ci_high]
+        answer["concordance_ci"] = [_plain(cox.concordance.ci_low), _plain(cox.concordance.ci_high)]
         answer["cox_n"], answer["cox_n_events"] = cox.n, cox.n_events
         answer["proportional_hazards"] = [
-            {"name": t.name, "statistic": t.statistic, "dof": t.dof, "p": t.p}
+            {"name": t.name, "statistic": _plain(t.statistic), "dof": t.dof, "p": _plain(t.p)}
             for t in cox.proportional_hazards.tests
         ]
     return answer | {"warnings": list(warnings), "versions": software_versions()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,14 +17,16 @@ from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.models.cox_checks import (
     checked_codes,
     checked_covariates,
+    checked_numbers,
     checked_weights,
-    refuse_collinear,
-    scaling,
+    stratum_means,
+    whiten,
 )
+from hccsurv_core.models.newton import inverse_information, maximize
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.models.risk_sets import (
     TIES,
     RiskSets,
-    RiskSums,
     build_risk_sets,
     expected_events,
     information,
@@ -32,14 +35,6 @@ from hccsurv_core.models.risk_sets import (
     sum_risks,
 )
 from hccsurv_core.outcome import SurvivalOutcome
-
-_MAX_STEPS = 60
-#: No step moves a coefficient further than this, in standard deviations of its covariate.
-_LONGEST_STEP = 5.0
-#: Where the likelihood has settled, a finite estimate is reached in a step or two more. What still
-#: moves after these has none: a group without events, or a combination of covariates with the
-#: same effect (as R's "beta may be infinite").
-_STEPS_AFTER_SETTLING = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +97,8 @@ class CoxModel:
     @property
     def hazard_ratio(self) -> np.ndarray:
         """(p,) hazard ratios per unit."""
-        return np.exp(self.coef)
+        with np.errstate(over="ignore"):  # a runaway coefficient
+            return np.exp(self.coef)
 
     @property
     def z(self) -> np.ndarray:
@@ -117,10 +113,12 @@ class CoxModel:
         return 2 * norm.sf(np.abs(self.z))
 
     def ci(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Wald bounds of the hazard ratios, (p,) each."""
-        from scipy.stats import norm
+        """Wald bounds of the hazard ratios, (p,) each.
 
-        half = norm.ppf(0.5 + level / 2) * self.std_error
+        Raises:
+            InputError: the level is not between 0 and 1.
+        """
+        half = normal_quantile(level) * self.std_error
         with np.errstate(over="ignore"):  # a runaway coefficient: its upper bound is infinite
             return np.exp(self.coef - half), np.exp(self.coef + half)
 
@@ -132,15 +130,13 @@ class CoxModel:
         return statistic, len(self.names), float(chi2.sf(statistic, len(self.names)))
 
     def linear_predictor(self, x: ArrayLike) -> np.ndarray:
-        """(n, p) covariates → (n,) log hazard relative to the mean patient; higher is worse."""
-        values = np.atleast_2d(np.asarray(x, float))
-        if values.shape[1] != self.coef.size:
-            raise InputError(
-                f"{values.shape[1]} covariates given, the model has {self.coef.size}: "
-                + ", ".join(self.names),
-                source="x",
-            )
-        return (values - self.means) @ self.coef
+        """(n, p) covariates → (n,) log hazard relative to the mean patient; higher is worse.
+
+        Raises:
+            InputError: another number of covariates, or a value is missing.
+        """
+        matrix, _ = checked_covariates(x, None, self.names, p=len(self.names))
+        return (matrix - self.means) @ self.coef
 
     def predict_survival(
         self, x: ArrayLike, eval_times: ArrayLike, strata: ArrayLike | int = 0
@@ -155,13 +151,21 @@ class CoxModel:
         Returns:
             (n, n_times) probabilities. Beyond the last death of the stratum the curve stays
             where it was: ask only within the follow-up.
+
+        Raises:
+            InputError: covariates, times or strata cannot be used.
         """
         score = self.linear_predictor(x)
-        codes = np.broadcast_to(np.asarray(strata), score.shape)
-        times = np.atleast_1d(np.asarray(eval_times, float))
+        codes = np.asarray(strata)
+        if codes.ndim and codes.shape != score.shape:
+            raise InputError(f"{score.size} patients but strata {codes.shape}", source="strata")
+        codes = np.broadcast_to(codes, score.shape)
+        times = np.atleast_1d(checked_numbers(eval_times, "eval_times"))
+        if times.ndim != 1 or np.isnan(times).any():
+            raise InputError("times must be a list without gaps", source="eval_times")
         hazard = np.empty((score.size, times.size))
         for code in np.unique(codes):
-            if int(code) not in self.baselines:
+            if code not in self.baselines:
                 raise InputError(f"the model has no stratum {code}", source="strata")
             hazard[codes == code] = self.baselines[int(code)].at(times)
         # In logarithms a hazard of 0 times an enormous risk is still 0.
@@ -196,7 +200,7 @@ def fit_cox(
         InputError: shapes differ, a value is missing, a weight is not positive.
         StatisticsError: no events, a constant covariate, or covariates that determine each other.
     """
-    matrix, labels = checked_covariates(x, outcome, names)
+    matrix, labels = checked_covariates(x, len(outcome), names)
     weight = checked_weights(weights, len(outcome))
     codes = None if strata is None else checked_codes(strata, len(outcome), "strata")
     if ties not in TIES:
@@ -210,118 +214,101 @@ def fit_cox(
     sets = build_risk_sets(
         outcome.time_months, outcome.event, weight=weight, strata=codes, ties=ties
     )
-    mean, scale = scaling(matrix, labels)
-    z = ((matrix - mean) / scale)[sets.order]
-    refuse_collinear(z, labels)
-    fitted = _newton(sets, z, labels)
-    covariance = fitted.inverse
+    centers = stratum_means(matrix, codes)
+    white = whiten(matrix, centers, labels)
+    z = white.z[sets.order]
+    found = maximize(
+        lambda coef: _Point(sets, z, coef), white.to_plain, labels,
+        n_events=float(sets.weight @ sets.event), source="Cox model",
+    )  # fmt: skip
+    covariance = inverse_information(found.at.information)
     is_robust = robust if robust is not None else (weights is not None or cluster is not None)
     if is_robust:
-        groups = None if cluster is None else checked_codes(cluster, len(outcome), "cluster")
-        covariance = _sandwich(sets, z, fitted, groups)
+        groups = None
+        if cluster is not None:
+            groups = checked_codes(cluster, len(outcome), "cluster", renumber=True)
+        covariance = _sandwich(found.at, covariance, groups)
+    coef, mean = white.to_plain @ found.at.coef, matrix.mean(0)
     return CoxModel(
         names=labels,
-        coef=fitted.coef / scale,
-        covariance=covariance / np.outer(scale, scale),
-        log_likelihood=fitted.log_likelihood,
-        log_likelihood_null=fitted.log_likelihood_null,
-        score_test=fitted.score_test,
-        baselines=_baselines(sets, fitted.sums),
+        coef=coef,
+        covariance=white.to_plain @ covariance @ white.to_plain.T,
+        log_likelihood=found.at.value,
+        log_likelihood_null=found.null.value,
+        score_test=found.score_test,
+        baselines=_baselines(found.at, (mean - centers)[sets.order] @ coef),
         n=len(outcome),
         n_events=outcome.n_events,
         ties=ties,
         robust=is_robust,
-        infinite=fitted.infinite,
+        infinite=found.infinite,
         means=mean,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """Where Newton's method arrived, on standardized covariates in sorted order."""
+class _Point:
+    """The partial likelihood at one vector of coefficients; what a step needs, when it needs it."""
 
-    coef: np.ndarray
-    inverse: np.ndarray
-    sums: RiskSums
-    means: np.ndarray
-    log_likelihood: float
-    log_likelihood_null: float
-    score_test: float
-    infinite: tuple[str, ...]
+    def __init__(self, sets: RiskSets, z: np.ndarray, coef: np.ndarray) -> None:
+        self.sets, self.z, self.coef = sets, z, coef
+        linear_predictor = z @ coef
+        self.sums = sum_risks(sets, linear_predictor)
+        self.value = log_likelihood(sets, linear_predictor, self.sums)
 
+    @cached_property
+    def means(self) -> np.ndarray:
+        """(n_events, p) risk-weighted means of the covariates."""
+        return slot_means(self.sets, self.z, self.sums)
 
-def _newton(sets: RiskSets, z: np.ndarray, names: tuple[str, ...]) -> _Fit:
-    """Newton's method with step halving; the likelihood is concave, so it finds the maximum."""
-    ones = np.ones(sets.event_position.size)
-    coef = np.zeros(z.shape[1])
-    eta = z @ coef
-    sums = sum_risks(sets, eta)
-    value = null = log_likelihood(sets, eta, sums)
-    score_test = 0.0
-    runaway: tuple[str, ...] = ()
-    n_settled = 0
-    for step_number in range(_MAX_STEPS):
-        gradient = z.T @ (sets.weight * sets.event - expected_events(sets, sums, ones))
-        step = _solve(information(sets, z, sums, slot_means(sets, z, sums), ones), gradient)
-        if step_number == 0:
-            score_test = float(gradient @ step)
-        step *= min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
-        previous, coef, eta, sums, value = value, *_ascend(sets, z, coef, step, value)
-        n_settled += value - previous <= 1e-9 * (abs(value) + 1e-3)
-        # Convergence is quadratic: after a step of 1e-6 the error is about 1e-12.
-        if n_settled and np.abs(step).max() < 1e-6 * (1 + np.abs(coef).max()):
-            break
-        if n_settled > _STEPS_AFTER_SETTLING:
-            runaway = tuple(np.asarray(names)[np.abs(step) > 1e-3 * np.abs(step).max()])
-            break
-    else:
-        raise StatisticsError(
-            f"the fit did not settle in {_MAX_STEPS} steps",
-            source="Cox model",
-            remedy="use fewer covariates, or more events",
-        )
-    means = slot_means(sets, z, sums)
-    inverse = np.linalg.pinv(information(sets, z, sums, means, ones), hermitian=True)
-    return _Fit(coef, inverse, sums, means, value, null, score_test, runaway)
+    @cached_property
+    def score(self) -> np.ndarray:
+        """(p,) gradient."""
+        ones = np.ones(self.sets.event_position.size)
+        expected = expected_events(self.sets, self.sums, ones)
+        return self.z.T @ (self.sets.weight * self.sets.event - expected)
+
+    @cached_property
+    def information(self) -> np.ndarray:
+        """(p, p) observed information."""
+        ones = np.ones(self.sets.event_position.size)
+        return information(self.sets, self.z, self.sums, self.means, ones)
 
 
-def _ascend(
-    sets: RiskSets, z: np.ndarray, coef: np.ndarray, step: np.ndarray, value: float
-) -> tuple[np.ndarray, np.ndarray, RiskSums, float]:
-    """Take the step, or the largest half of a half of it that does not lose likelihood."""
-    for halving in range(30):
-        tried = coef + step * 0.5**halving
-        eta = z @ tried
-        sums = sum_risks(sets, eta)
-        reached = log_likelihood(sets, eta, sums)
-        # Rounding alone moves the likelihood by a few units in its last place.
-        if np.isfinite(reached) and reached >= value - 1e-11 * (abs(value) + 1):
-            return tried, eta, sums, reached
-    eta = z @ coef
-    return coef, eta, sum_risks(sets, eta), value
+def _baselines(at: _Point, lift: np.ndarray) -> dict[int, Baseline]:
+    """Cumulative hazards of the mean patient in every stratum.
 
-
-def _solve(matrix: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    try:
-        return np.linalg.solve(matrix, gradient)
-    except np.linalg.LinAlgError:
-        # A covariate that is constant among those ever at risk with a death: no information.
-        return np.linalg.pinv(matrix, hermitian=True) @ gradient
-
-
-def _baselines(sets: RiskSets, sums: RiskSums) -> dict[int, Baseline]:
-    """Cumulative hazards of the mean patient."""
+    Args:
+        lift: (n,) log hazard of that patient relative to the mean one of each patient's stratum.
+    """
+    sets, sums = at.sets, at.sums
     slots = sets.slot_weight / sums.denominator
-    jumps = sets.sum_of_slots(slots) * np.exp(-sums.shift)
+    with np.errstate(over="ignore"):  # strata at other ends of a covariate: nobody is like that
+        slots = slots * np.exp(lift[sets.event_position] - sums.shift)
+    jumps = sets.sum_of_slots(slots)
     found = {}
-    for code in np.unique(sets.group_stratum):
-        rows = np.flatnonzero(sets.group_stratum == code)[::-1]
-        found[int(code)] = Baseline(sets.group_time[rows], np.cumsum(jumps[rows]))
+    for first, end, start in zip(
+        sets.strata_group[:-1], sets.strata_group[1:], sets.strata_start[:-1], strict=True
+    ):
+        rows = slice(first, end)
+        hazard = np.cumsum(jumps[rows][::-1])
+        found[int(sets.stratum[start])] = Baseline(sets.group_time[rows][::-1], hazard)
     return found
 
 
-def score_residuals(sets: RiskSets, z: np.ndarray, sums: RiskSums, means: np.ndarray) -> np.ndarray:
+def _sandwich(at: _Point, inverse: np.ndarray, cluster: np.ndarray | None) -> np.ndarray:
+    """Robust covariance: weighted score residuals, summed by cluster, about the inverse."""
+    influence = _score_residuals(at) * at.sets.weight[:, None]
+    if cluster is not None:
+        summed = np.zeros((int(cluster.max()) + 1, influence.shape[1]))
+        np.add.at(summed, cluster[at.sets.order], influence)
+        influence = summed
+    moved = influence @ inverse
+    return moved.T @ moved
+
+
+def _score_residuals(at: _Point) -> np.ndarray:
     """(n, p) unweighted score residuals in sorted order (Therneau & Grambsch 2000, section 4.6)."""
+    sets, z, sums, means = at.sets, at.z, at.sums, at.means
     hazard = sets.slot_weight / sums.denominator
     past_hazard = sets.sum_of_past(sets.sum_of_slots(hazard))[:, None]
     past_mean = sets.sum_of_past(sets.sum_of_slots(hazard[:, None] * means))
@@ -334,16 +321,3 @@ def score_residuals(sets: RiskSets, z: np.ndarray, sums: RiskSums, means: np.nda
     own = z[deaths] - sets.sum_of_slots(means)[group] / counts
     residuals[deaths] += own + risk[deaths] * removed
     return residuals
-
-
-def _sandwich(
-    sets: RiskSets, z: np.ndarray, fitted: _Fit, cluster: np.ndarray | None
-) -> np.ndarray:
-    """Robust covariance: weighted score residuals, summed by cluster, about the inverse."""
-    influence = score_residuals(sets, z, fitted.sums, fitted.means) * sets.weight[:, None]
-    if cluster is not None:
-        summed = np.zeros((int(cluster.max()) + 1, z.shape[1]))
-        np.add.at(summed, cluster[sets.order], influence)
-        influence = summed
-    moved = influence @ fitted.inverse
-    return moved.T @ moved

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.models.cox_checks import checked_codes, checked_covariates, stratum_means
 from hccsurv_core.models.coxph import CoxModel
 from hccsurv_core.models.risk_sets import build_risk_sets, information, slot_means, sum_risks
 from hccsurv_core.outcome import SurvivalOutcome
 
 TRANSFORMS = ("km", "rank", "identity", "log")
+#: A variance below this share of what it was before fitting is rounding error.
+_NEGLIGIBLE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,9 @@ class ProportionalHazardsTest:
 
     Args:
         name: of the term, or "global".
-        statistic: chi-square with ``dof`` degrees of freedom.
-        p: p-value.
+        statistic: chi-square with ``dof`` degrees of freedom, of which there are fewer than
+            coefficients where some have no finite estimate.
+        p: p-value; both are NaN where there are too few event times to see a change.
     """
 
     name: str
@@ -77,27 +81,28 @@ def check_proportional_hazards(
         InputError: an unknown transform, "log" with a death at time 0, or covariates of
             another shape.
     """
-    matrix = np.asarray(x, float).reshape(len(outcome), -1)
-    codes = None if strata is None else np.asarray(strata, np.int64)
+    named = terms or {name: [i] for i, name in enumerate(model.names)}
+    if not all(0 <= i < len(model.names) for columns in named.values() for i in columns):
+        raise InputError(f"columns are 0 to {len(model.names) - 1}", source="terms")
+    matrix, _ = checked_covariates(x, len(outcome), model.names, p=len(model.names))
+    codes = None if strata is None else checked_codes(strata, len(outcome), "strata")
     sets = build_risk_sets(outcome.time_months, outcome.event, strata=codes, ties=model.ties)
-    z = (matrix - matrix.mean(0))[sets.order]
-    sums = sum_risks(sets, z @ model.coef)
-    means = slot_means(sets, z, sums)
     times = outcome.time_months[sets.order][sets.event_position]
     g = _transformed(outcome, times, transform)
     g = g - g.mean()
-    own_mean = (sets.sum_of_slots(means) / np.bincount(sets.group_of_event)[:, None])[
-        sets.group_of_event
-    ]
-    residuals = z[sets.event_position] - own_mean
+    # In units of their spread, so that no covariate drowns another in the matrices.
+    unit = np.where(matrix.std(0) > 0, matrix.std(0), 1.0)
+    z = ((matrix - stratum_means(matrix, codes)) / unit)[sets.order]
+    sums = sum_risks(sets, z @ (model.coef * unit))
+    means = slot_means(sets, z, sums)
+    own_mean = sets.sum_of_slots(means) / np.bincount(sets.group_of_event)[:, None]
+    residuals = z[sets.event_position] - own_mean[sets.group_of_event]
     blocks = [information(sets, z, sums, means, factor) for factor in (np.ones_like(g), g, g * g)]
-    named = terms or {name: [i] for i, name in enumerate(model.names)}
-    tests = [
-        _score_test(name, list(columns), g, residuals, blocks) for name, columns in named.items()
-    ]
-    tests.append(_score_test("global", list(range(z.shape[1])), g, residuals, blocks))
+    asked = [*named.items(), ("global", range(z.shape[1]))]
+    tests = [_score_test(name, list(columns), g, residuals, blocks) for name, columns in asked]
     rising = np.argsort(times, kind="stable")
-    scaled = model.coef + residuals @ (np.linalg.pinv(blocks[0], hermitian=True) * times.size)
+    step = residuals @ np.linalg.pinv(blocks[0], hermitian=True) * times.size
+    scaled = model.coef + step / unit
     return ProportionalHazardsCheck(tuple(tests), times[rising], scaled[rising], transform)
 
 
@@ -110,13 +115,16 @@ def _score_test(
     plain, first, second = blocks
     score = g @ residuals[:, columns]
     mixed = first[:, columns]
-    variance = (
-        second[np.ix_(columns, columns)] - mixed.T @ np.linalg.pinv(plain, hermitian=True) @ mixed
-    )
-    statistic = float(score @ np.linalg.pinv(variance, hermitian=True) @ score)
-    return ProportionalHazardsTest(
-        name, statistic, len(columns), float(chi2.sf(statistic, len(columns)))
-    )
+    spread = second[np.ix_(columns, columns)]
+    variance = spread - mixed.T @ np.linalg.pinv(plain, hermitian=True) @ mixed
+    # Directions without information: too few event times, or a group without events.
+    values, vectors = np.linalg.eigh(variance)
+    kept = values > _NEGLIGIBLE * max(float(np.trace(spread)), 1e-300)
+    dof = int(kept.sum())
+    if dof == 0:
+        return ProportionalHazardsTest(name, np.nan, len(columns), np.nan)
+    statistic = float(((vectors[:, kept].T @ score) ** 2 / values[kept]).sum())
+    return ProportionalHazardsTest(name, statistic, dof, float(chi2.sf(statistic, dof)))
 
 
 def _transformed(outcome: SurvivalOutcome, times: np.ndarray, transform: str) -> np.ndarray:

@@ -8,6 +8,7 @@ a sum over patients with one weight each, so the p x p information needs no loop
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +25,15 @@ class RiskSets:
         event: (n,) in sorted order, like all that follows.
         weight: (n,) case weights.
         last_at_risk: (g,) for each distinct death time, last position still at risk.
-        group_start: (g,) first position of its stratum.
         group_of_event: (n_events,) death time of each event, events in sorted order.
         first_slot: (g,) the first event of each death time; events of one time are neighbors.
         event_position: (n_events,) where the events are.
         fraction: (n_events,) share l/d of the tied deaths left out in each slot.
         slot_weight: (n_events,) mean case weight of the tied deaths.
         group_time: (g,) the death times.
-        group_stratum: (g,) their stratum.
+        stratum: (n,) codes.
+        strata_start, strata_group: (k + 1,) where the patients, and the death times, of each
+            stratum begin; the last entry is their number.
         first_group, end_group: (n,) the death times at or before each patient's time are those
             from ``first_group`` up to, and without, ``end_group``.
     """
@@ -40,25 +42,21 @@ class RiskSets:
     event: np.ndarray
     weight: np.ndarray
     last_at_risk: np.ndarray
-    group_start: np.ndarray
     group_of_event: np.ndarray
     first_slot: np.ndarray
     event_position: np.ndarray
     fraction: np.ndarray
     slot_weight: np.ndarray
     group_time: np.ndarray
-    group_stratum: np.ndarray
+    stratum: np.ndarray
+    strata_start: np.ndarray
+    strata_group: np.ndarray
     first_group: np.ndarray
     end_group: np.ndarray
 
     def sum_at_risk(self, values: np.ndarray) -> np.ndarray:
         """(n, …) values per patient → (g, …) sums over those at risk at each death time."""
-        running = np.cumsum(values, axis=0)
-        total = running[self.last_at_risk]
-        later = self.group_start > 0  # groups of any stratum but the first
-        if later.any():
-            total[later] -= running[self.group_start[later] - 1]
-        return total
+        return _running_sum(values, self.strata_start)[self.last_at_risk]
 
     def sum_of_deaths(self, values: np.ndarray) -> np.ndarray:
         """(n, …) values per patient → (g, …) sums over the deaths at each time."""
@@ -70,9 +68,15 @@ class RiskSets:
 
     def sum_of_past(self, per_group: np.ndarray) -> np.ndarray:
         """(g, …) values per death time → (n, …) sums over those at or before each patient's time."""
-        # Groups run in falling time inside a stratum: the past of a patient is a tail of it.
-        padded = np.concatenate([np.zeros((1, *per_group.shape[1:])), np.cumsum(per_group, axis=0)])
-        return padded[self.end_group] - padded[self.first_group]
+        # Death times fall inside a stratum, so a patient's past runs to the stratum's end. It is
+        # summed from there: hazards grow with time, and early ones would drown in late ones.
+        backwards = _running_sum(per_group[::-1], per_group.shape[0] - self.strata_group[::-1])
+        past = np.concatenate([backwards[::-1], np.zeros((1, *per_group.shape[1:]))])
+        return past[np.where(self.first_group < self.end_group, self.first_group, -1)]
+
+    def by_stratum(self, per_stratum: np.ndarray) -> np.ndarray:
+        """(k,) a number for each stratum → (n,) for each of its patients."""
+        return np.repeat(per_stratum, np.diff(self.strata_start))
 
 
 def build_risk_sets(
@@ -96,7 +100,7 @@ def build_risk_sets(
     strata = np.zeros(n, np.int64) if strata is None else strata
     order = np.lexsort((-time, strata))
     t, d, w, s = time[order], event[order], weight[order], strata[order]
-    block_start = _run_starts(s[1:] != s[:-1])
+    strata_start = np.append(np.flatnonzero(np.append(True, s[1:] != s[:-1])), n)
     new_time = (t[1:] != t[:-1]) | (s[1:] != s[:-1])
     run = np.concatenate([[0], np.cumsum(new_time)])  # one number per distinct time and stratum
     run_last = np.append(np.flatnonzero(new_time), n - 1)
@@ -114,19 +118,28 @@ def build_risk_sets(
     block_end_run = run[_run_ends(s)]
     return RiskSets(
         order=order, event=d, weight=w,
-        last_at_risk=group_last, group_start=block_start[group_last],
+        last_at_risk=group_last,
         group_of_event=group_of_event, first_slot=first_slot, event_position=event_position, fraction=fraction,
         slot_weight=(tied_weight / deaths)[group_of_event],
-        group_time=t[group_last], group_stratum=s[group_last],
+        group_time=t[group_last], stratum=s,
+        strata_start=strata_start, strata_group=np.searchsorted(group_last, strata_start),
         first_group=np.searchsorted(death_runs, run, side="left"),
         end_group=np.searchsorted(death_runs, block_end_run, side="right"),
     )  # fmt: skip
 
 
-def _run_starts(changes: np.ndarray) -> np.ndarray:
-    """Position of the first member of each element's run, given where runs change."""
-    starts = np.concatenate([[0], np.where(changes, np.arange(1, changes.size + 1), 0)])
-    return np.maximum.accumulate(starts)
+def _running_sum(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Running sums that begin anew at each of ``starts``, (k + 1,) with the number of rows last.
+
+    Each stratum is summed on its own. The difference of two sums over all of them would be noise
+    where one stratum's risks are a billion times another's.
+    """
+    if starts.size == 2:
+        return np.cumsum(values, axis=0)
+    total = np.empty(values.shape)
+    for first, end in itertools.pairwise(starts.tolist()):
+        np.cumsum(values[first:end], axis=0, out=total[first:end])
+    return total
 
 
 def _run_ends(sorted_codes: np.ndarray) -> np.ndarray:
@@ -139,30 +152,33 @@ class RiskSums:
     """Everything the likelihood and its derivatives need at one value of the coefficients.
 
     Args:
-        relative_risk: (n,) weighted exp(linear predictor), scaled by exp(-shift).
+        relative_risk: (n,) weighted exp(linear predictor), scaled by the stratum's exp(-shift).
         denominator: (n_events,) sum of relative risks in each slot, same scale.
-        shift: what was taken off the linear predictor against overflow.
+        shift: (n_events,) what was taken off the linear predictor of the slot's stratum against
+            overflow: its largest.
     """
 
     relative_risk: np.ndarray
     denominator: np.ndarray
-    shift: float
+    shift: np.ndarray
 
 
 def sum_risks(sets: RiskSets, linear_predictor: np.ndarray) -> RiskSums:
     """Relative risks and the slots' denominators; ``linear_predictor`` in sorted order."""
-    shift = float(linear_predictor.max())
+    largest = np.maximum.reduceat(linear_predictor, sets.strata_start[:-1])
+    shift = sets.by_stratum(largest)
     risk = sets.weight * np.exp(linear_predictor - shift)
     group = sets.group_of_event
     denominator = sets.sum_at_risk(risk)[group] - sets.fraction * sets.sum_of_deaths(risk)[group]
-    return RiskSums(risk, denominator, shift)
+    return RiskSums(risk, denominator, shift[sets.event_position])
 
 
 def log_likelihood(sets: RiskSets, linear_predictor: np.ndarray, sums: RiskSums) -> float:
     """Partial log-likelihood."""
     deaths = sets.event_position
     gained = float(sets.weight[deaths] @ linear_predictor[deaths])
-    return gained - float(sets.slot_weight @ (np.log(sums.denominator) + sums.shift))
+    with np.errstate(divide="ignore"):  # a step so long that a denominator vanished
+        return gained - float(sets.slot_weight @ (np.log(sums.denominator) + sums.shift))
 
 
 def expected_events(sets: RiskSets, sums: RiskSums, slot_factor: np.ndarray) -> np.ndarray:

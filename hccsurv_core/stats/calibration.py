@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.models.coxph import fit_cox
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.arguments import checked_probability, checked_score, checked_times
 from hccsurv_core.stats.estimate import Estimate
@@ -23,7 +24,6 @@ from hccsurv_core.stats.horizon_weights import Outcome
 from hccsurv_core.stats.observed_risk import observed_risk, require_follow_up
 from hccsurv_core.stats.offset_regression import fit_poisson
 from hccsurv_core.stats.plain import plain_numbers
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.pseudo_values import risk_pseudo_values
 
 #: Predicted risks of exactly 0 and 1 have no complementary log-log; they are moved to here.

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.arguments import checked_event, checked_probability
 from hccsurv_core.stats.calibration import SMALLEST_RISK, quantile_groups
 from hccsurv_core.stats.calibration_curve import CalibrationCurve, calibration_distances
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.offset_regression import fit_logistic
 from hccsurv_core.stats.plain import plain_numbers
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.proportions import proportion
 from hccsurv_core.stats.splines import spline_basis, spline_knots
 

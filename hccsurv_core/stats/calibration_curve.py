@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import StatisticsError
 from hccsurv_core.models.coxph import fit_cox
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.stats.calibration import checked_risk, complementary_log_log
 from hccsurv_core.stats.cox_survival import cox_survival_with_error
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.plain import plain_numbers
-from hccsurv_core.stats.probability_interval import normal_quantile, probability_interval
+from hccsurv_core.stats.probability_interval import probability_interval
 from hccsurv_core.stats.resampling import describe, percentile_bounds, resample_indices
 from hccsurv_core.stats.splines import spline_basis, spline_knots
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.censoring import censoring_survival
 from hccsurv_core.stats.estimate import Estimate
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.resampling import (
     bootstrap_p,
     describe,

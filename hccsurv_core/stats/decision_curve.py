@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import CompetingOutcome
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.stats.arguments import checked_event, checked_probability, checked_times
 from hccsurv_core.stats.horizon_weights import Outcome
 from hccsurv_core.stats.plain import plain_number, plain_numbers
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.resampling import resample_indices
 
 #: The name of treating everybody, beside the models' names.

@@ -9,27 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.errors import StatisticsError
+from hccsurv_core.models.cox_checks import checked_covariates, stratum_means, whiten
 from hccsurv_core.models.coxph import Baseline
+from hccsurv_core.models.newton import inverse_information, maximize
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import CompetingOutcome
 from hccsurv_core.stats.cumulative_incidence import check_cause
 from hccsurv_core.stats.groups import read_groups
 from hccsurv_core.stats.p_values import format_p, normal_p
 from hccsurv_core.stats.plain import plain_number
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.steps import checked_points
 from hccsurv_core.stats.subdistribution import (
     SubdistributionRiskSets,
     build_subdistribution_risk_sets,
+    until_row,
 )
-
-_MAX_STEPS = 50
-#: A coefficient per standard deviation beyond this, still growing, has no finite estimate.
-_RUNAWAY = 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,9 @@ class FineGrayModel:
         covariance: (p, p), Fine & Gray's, which counts the estimation of censoring.
         log_likelihood, log_likelihood_null: partial, at the estimate and at 0 (not a likelihood
             to compare models by where censoring is heavy: weights are estimated).
-        baseline: cumulative subdistribution hazard of a patient whose covariates are all 0.
+        baseline: cumulative subdistribution hazard of a patient with the ``means``.
+        means: (p,) covariate means: the patient that baseline and linear predictors refer to, as
+            in a Cox model.
         last_time_months: the last observed time; nothing is predicted beyond.
         n, n_events, n_competing: patients, events of the cause, events of others.
         cause_name: which cause.
@@ -60,6 +62,7 @@ class FineGrayModel:
     n_events: int
     n_competing: int
     cause_name: str
+    means: np.ndarray
     infinite: tuple[str, ...] = ()
 
     @property
@@ -90,15 +93,16 @@ class FineGrayModel:
             return np.exp(self.coef - half), np.exp(self.coef + half)
 
     def linear_predictor(self, x: ArrayLike) -> np.ndarray:
-        """(n, p) covariates → (n,) log subdistribution hazard relative to all covariates 0.
+        """(n, p) covariates → (n,) log subdistribution hazard relative to the mean patient.
 
         Raises:
             InputError: another number of covariates, or a value is missing.
         """
-        return _matrix(x, len(self.names)) @ self.coef
+        matrix, _ = checked_covariates(x, None, self.names, p=len(self.names))
+        return (matrix - self.means) @ self.coef
 
     def predict_cumulative_incidence(self, x: ArrayLike, eval_times: ArrayLike) -> np.ndarray:
-        """Probability of the cause by each time: 1 − exp(−Λ₀(t)·exp(x'β)).
+        """Probability of the cause by each time: 1 − exp(−Λ(t)·exp((x − mean)'β)).
 
         Args:
             x: (n, p) covariates.
@@ -112,9 +116,10 @@ class FineGrayModel:
         """
         times = np.atleast_1d(checked_points(eval_times))
         hazard = np.where(times > self.last_time_months, np.nan, self.baseline.at(times))
-        with np.errstate(divide="ignore"):
+        # In logarithms a hazard of 0 times an enormous risk is still 0.
+        with np.errstate(divide="ignore", over="ignore"):
             logarithm = self.linear_predictor(x)[:, None] + np.log(hazard)
-        return -np.expm1(-np.exp(logarithm))
+            return -np.expm1(-np.exp(logarithm))
 
     def to_json(self) -> dict[str, object]:
         """A row for each covariate; what is not a number becomes None."""
@@ -170,10 +175,7 @@ def fit_fine_gray(
     n = len(competing_outcome)
     check_cause(cause, len(competing_outcome.cause_names))
     cause_name = competing_outcome.cause_names[cause - 1]
-    matrix = _matrix(x)
-    if matrix.shape[0] != n:
-        raise InputError(f"{n} patients but {matrix.shape[0]} rows of covariates", source="x")
-    labels = _names(names, matrix.shape[1])
+    matrix, labels = checked_covariates(x, n, names)
     n_events = int((competing_outcome.cause == cause).sum())
     if n_events == 0:
         raise StatisticsError(
@@ -186,88 +188,67 @@ def fit_fine_gray(
         groups = read_groups(censoring_groups, n, source="censoring_groups")
         code, n_groups = groups.code, len(groups)
     sets = build_subdistribution_risk_sets(competing_outcome, cause, code, n_groups)
-    mean, scale = _scaling(matrix, labels)
-    z = ((matrix - mean) / scale)[sets.order]
-    null = _evaluate(sets, z, np.zeros(z.shape[1]))
-    at, infinite = _newton(sets, z, null, labels)
-    inverse = np.linalg.inv(at.information)
-    spread = inverse @ _residual_products(sets, z, at) @ inverse
-    coef = at.coef / scale
-    jumps = sets.n_tied / at.total * np.exp(-float(mean @ coef))
+    white = whiten(matrix, stratum_means(matrix, None), labels)
+    z, mean = white.z[sets.order], matrix.mean(axis=0)
+    found = maximize(
+        lambda coef: _Point(sets, z, coef),
+        white.to_plain,
+        labels,
+        n_events=n_events,
+        source="Fine-Gray model",
+    )
+    at = found.at
+    inverse = inverse_information(at.information)
+    spread = white.to_plain @ inverse @ _residual_products(sets, z, at) @ inverse @ white.to_plain.T
     return FineGrayModel(
         names=labels,
-        coef=coef,
-        covariance=spread / np.outer(scale, scale),
-        log_likelihood=at.log_likelihood,
-        log_likelihood_null=null.log_likelihood,
-        baseline=Baseline(sets.event_times, np.cumsum(jumps)),
+        coef=white.to_plain @ at.coef,
+        covariance=spread,
+        log_likelihood=at.value,
+        log_likelihood_null=found.null.value,
+        baseline=Baseline(sets.event_times, np.cumsum(sets.n_tied / at.total)),
         last_time_months=float(sets.time[-1]),
         n=n,
         n_events=n_events,
         n_competing=int(sets.competing.sum()),
         cause_name=cause_name,
-        infinite=infinite,
+        means=mean,
+        infinite=found.infinite,
     )
 
 
-@dataclass(frozen=True, eq=False)
 class _Point:
-    """Everything at one coefficient vector, on standardized covariates in sorted order."""
+    """The partial likelihood at one coefficient vector, on whitened covariates in sorted order."""
 
-    coef: np.ndarray
-    risk: np.ndarray
-    total: np.ndarray
-    mean: np.ndarray
-    exposure: np.ndarray
-    score: np.ndarray
-    information: np.ndarray
-    log_likelihood: float
+    def __init__(self, sets: SubdistributionRiskSets, z: np.ndarray, coef: np.ndarray) -> None:
+        self.sets, self.z, self.coef = sets, z, coef
+        eta = z @ coef
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self.risk = np.exp(eta)
+            self.total = sets.at_risk_sum(self.risk)
+            self.value = float(eta[sets.own].sum() - sets.n_tied @ np.log(self.total))
 
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """(m, p) mean covariates of the risk set at each event time."""
+        return self.sets.at_risk_sum(self.risk[:, None] * self.z) / self.total[:, None]
 
-def _evaluate(sets: SubdistributionRiskSets, z: np.ndarray, coef: np.ndarray) -> _Point:
-    eta = z @ coef
-    with np.errstate(over="ignore", invalid="ignore"):
-        risk = np.exp(eta)
-        total = sets.at_risk_sum(risk)
-        mean = sets.at_risk_sum(risk[:, None] * z) / total[:, None]
-        exposure = sets.time_at_risk_sum(sets.n_tied / total)
-        expected = risk * exposure
-        information = z.T @ (expected[:, None] * z) - mean.T @ (sets.n_tied[:, None] * mean)
-        value = float(eta[sets.own].sum() - sets.n_tied @ np.log(total))
-    score = z.T @ (sets.own - expected)
-    return _Point(coef, risk, total, mean, exposure, score, information, value)
+    @cached_property
+    def exposure(self) -> np.ndarray:
+        """(n,) cumulated baseline hazard that each patient was exposed to, weights included."""
+        return self.sets.time_at_risk_sum(self.sets.n_tied / self.total)
 
+    @cached_property
+    def score(self) -> np.ndarray:
+        """(p,) gradient."""
+        return self.z.T @ (self.sets.own - self.risk * self.exposure)
 
-def _newton(
-    sets: SubdistributionRiskSets, z: np.ndarray, start: _Point, names: tuple[str, ...]
-) -> tuple[_Point, tuple[str, ...]]:
-    """Newton's method with step halving; the objective is concave."""
-    at = start
-    _refuse_collinear(at.information, int(sets.own.sum()))
-    for _ in range(_MAX_STEPS):
-        try:
-            step = np.linalg.solve(at.information, at.score)
-        except np.linalg.LinAlgError as error:
-            raise _not_settled() from error
-        previous, at = at, _ascend(sets, z, at, step)
-        moved = np.abs(at.coef - previous.coef).max()
-        # Convergence is quadratic: after a step of 1e-7 only rounding is left.
-        if moved < 1e-7 * (1 + np.abs(at.coef).max()):
-            return at, ()
-        growing = (np.abs(at.coef) > _RUNAWAY) & (np.abs(step) > 0.2)
-        if growing.any() and at.log_likelihood - previous.log_likelihood < 1e-5:
-            return at, tuple(np.asarray(names)[growing].tolist())
-    raise _not_settled()
-
-
-def _ascend(sets: SubdistributionRiskSets, z: np.ndarray, at: _Point, step: np.ndarray) -> _Point:
-    """Take the step, or the largest half of a half of it that does not lose likelihood."""
-    for halving in range(30):
-        tried = _evaluate(sets, z, at.coef + step * 0.5**halving)
-        # Rounding alone moves the likelihood by a few units in its last place.
-        if tried.log_likelihood >= at.log_likelihood - 1e-11 * (abs(at.log_likelihood) + 1):
-            return tried
-    return at
+    @cached_property
+    def information(self) -> np.ndarray:
+        """(p, p) observed information."""
+        expected = (self.risk * self.exposure)[:, None]
+        tied = self.sets.n_tied[:, None]
+        return self.z.T @ (expected * self.z) - self.mean.T @ (tied * self.mean)
 
 
 def _residual_products(sets: SubdistributionRiskSets, z: np.ndarray, at: _Point) -> np.ndarray:
@@ -303,74 +284,12 @@ def _add_censoring_part(
     n_censored = np.add.reduceat(sets.censored[rows].astype(np.float64), first)
     at_risk = rows.size - first
     faded = (at.risk * sets.inverse_g * sets.competing)[rows]
-    before = _exclusive(faded)[first]
-    before_z = _exclusive(faded[:, None] * z[rows])[first]
+    before = until_row(faded)[first]
+    before_z = until_row(faded[:, None] * z[rows])[first]
     event = np.searchsorted(sets.event_times, times, side="left")
-    later = hazard.sum() - _exclusive(hazard)[event]
-    later_mean = (hazard @ at.mean) - _exclusive(hazard[:, None] * at.mean)[event]
+    later = hazard.sum() - until_row(hazard)[event]
+    later_mean = (hazard @ at.mean) - until_row(hazard[:, None] * at.mean)[event]
     q = before_z * later[:, None] - before[:, None] * later_mean
     compensator = np.cumsum(q * (n_censored / at_risk.astype(np.float64) ** 2)[:, None], axis=0)
     jump = (q / at_risk[:, None])[index] * sets.censored[rows][:, None]
     residual[rows] += jump - compensator[index]
-
-
-def _exclusive(values: np.ndarray) -> np.ndarray:
-    """Sums of the rows before each row, and of all: (n, …) → (n + 1, …)."""
-    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-
-
-def _matrix(x: ArrayLike, p: int | None = None) -> np.ndarray:
-    try:
-        matrix = np.atleast_2d(np.asarray(x, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise InputError("covariates must be numbers", source="x") from error
-    if matrix.ndim != 2 or matrix.shape[1] == 0 or (p is not None and matrix.shape[1] != p):
-        wanted = "(n, p)" if p is None else f"(n, {p})"
-        raise InputError(f"covariates must be shaped {wanted}, got {matrix.shape}", source="x")
-    bad = ~np.isfinite(matrix)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise InputError(
-            f"{int(bad.sum())} covariate values are missing, the first in row {row}, "
-            f"column {column}",
-            source="x",
-            remedy="leave these patients out or fill the values in beforehand",
-        )
-    return matrix
-
-
-def _names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
-    labels = tuple(f"x{j + 1}" for j in range(p)) if names is None else tuple(map(str, names))
-    if len(labels) != p:
-        raise InputError(f"{p} covariates but {len(labels)} names", source="names")
-    return labels
-
-
-def _scaling(matrix: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    mean, scale = matrix.mean(axis=0), matrix.std(axis=0)
-    constant = scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
-    if constant.any():
-        raise StatisticsError(
-            f"{names[int(np.flatnonzero(constant)[0])]} is the same for everybody",
-            source="Fine-Gray model",
-            remedy="leave it out",
-        )
-    return mean, scale
-
-
-def _refuse_collinear(information: np.ndarray, n_events: int) -> None:
-    # On standardized covariates each event contributes about 1.
-    if np.linalg.eigvalsh(information)[0] <= 1e-10 * n_events:
-        raise StatisticsError(
-            "some covariates determine each other, or do not vary among those at risk",
-            source="Fine-Gray model",
-            remedy="leave one of them out",
-        )
-
-
-def _not_settled() -> StatisticsError:
-    return StatisticsError(
-        f"the fit did not settle in {_MAX_STEPS} steps",
-        source="Fine-Gray model",
-        remedy="use fewer covariates, or more events",
-    )

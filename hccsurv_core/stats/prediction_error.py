@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.arguments import (
     checked_event,
     checked_probabilities,
@@ -25,7 +26,6 @@ from hccsurv_core.stats.arguments import (
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.horizon_weights import HorizonWeights, Outcome, horizon_weights
 from hccsurv_core.stats.plain import plain_numbers
-from hccsurv_core.stats.probability_interval import normal_quantile
 
 _METHOD = "inverse-probability-of-censoring weights, influence function"
 

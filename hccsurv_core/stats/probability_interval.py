@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Literal, get_args
 
 import numpy as np
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.models.normal import normal_quantile
 
 #: The scale on which an interval is symmetric. ``log-log`` stays within (0, 1) by itself.
 IntervalKind = Literal["log-log", "log", "plain"]
-
-
-def normal_quantile(level: float) -> float:
-    """How many standard errors to each side make a two-sided interval of ``level``.
-
-    Raises:
-        InputError: the level is not between 0 and 1.
-    """
-    if not 0 < level < 1:
-        raise InputError(
-            f"a confidence level must lie between 0 and 1, got {level:g}",
-            source="level",
-            remedy="give 0.95 for 95 %",
-        )
-    return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def probability_interval(

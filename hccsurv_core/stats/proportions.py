@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.estimate import Estimate
-from hccsurv_core.stats.probability_interval import normal_quantile
 
 #: Interval -> what it is called in a footnote.
 INTERVALS = {"clopper-pearson": "Clopper-Pearson (exact)", "wilson": "Wilson score"}

@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.stats.arguments import checked_event, checked_probability, checked_times
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.horizon_weights import HorizonWeights, Outcome, horizon_weights
 from hccsurv_core.stats.observed_risk import observed_risk, require_follow_up
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.resampling import describe, percentile_bounds, resample_indices
 
 _NRI_KINDS = ("ipcw", "kaplan-meier")

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.arguments import checked_event, checked_score
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.plain import plain_number, plain_numbers
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.resampling import Metric, bootstrap_difference
 
 

@@ -50,14 +50,14 @@ class SubdistributionRiskSets:
         total = _from_row(values)[self.start]
         for g, weight in enumerate(self.g_at_events):
             rows = self.competing_in(g)
-            gone = _until_row(values[rows] * _column(self.inverse_g[rows], values))
+            gone = until_row(values[rows] * _column(self.inverse_g[rows], values))
             before = np.searchsorted(self.time[rows], self.event_times, side="left")
             total = total + gone[before] * _column(weight, values)
         return total
 
     def time_at_risk_sum(self, values: np.ndarray) -> np.ndarray:
         """Sum over event times of ``values`` times the patient's weight then: (m, …) → (n, …)."""
-        total = _until_row(values)[self.passed]
+        total = until_row(values)[self.passed]
         for g, weight in enumerate(self.g_at_events):
             rows = self.competing_in(g)
             later = _from_row(values * _column(weight, values))[self.passed[rows]]
@@ -128,7 +128,7 @@ def _from_row(values: np.ndarray) -> np.ndarray:
     return padded
 
 
-def _until_row(values: np.ndarray) -> np.ndarray:
+def until_row(values: np.ndarray) -> np.ndarray:
     """Sums of the rows before each row, and of all: (n, …) → (n + 1, …)."""
     padded = np.zeros((values.shape[0] + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, out=padded[1:])

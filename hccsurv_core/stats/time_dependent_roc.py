@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.arguments import checked_score, checked_scores, checked_times
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.horizon_weights import HorizonWeights, Outcome, horizon_weights
 from hccsurv_core.stats.plain import plain_numbers
-from hccsurv_core.stats.probability_interval import normal_quantile
 from hccsurv_core.stats.roc import RocCurve, weighted_roc
 
 
