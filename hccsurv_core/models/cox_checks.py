@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.newton import smallest_pivot
 
 
 def checked_numbers(values: ArrayLike, source: str) -> np.ndarray:
@@ -147,6 +148,9 @@ def whiten(matrix: np.ndarray, centers: np.ndarray, names: tuple[str, ...]) -> W
         )
     z = within / scale
     correlation = z.T @ z / len(z)
+    if smallest_pivot(correlation) > 1e-2:
+        turn = np.linalg.inv(np.linalg.cholesky(correlation)).T
+        return Whitened(z @ turn, turn / scale[:, None])
     spread, directions = np.linalg.eigh(correlation)
     if spread[0] < 1e-9:
         _refuse_collinear(correlation, names)
