@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from hccsurv_core.stats.fine_gray import fit_fine_gray
 from hccsurv_core.stats.gray import GrayTestResult, gray_test
 from hccsurv_core.systems.explorer.curves import HazardRatio
 from hccsurv_core.systems.explorer.grouping import Grouping
+from hccsurv_core.wording import agree, count_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +29,13 @@ class GroupIncidence:
         label: of the group.
         curves: cumulative incidence.
         incidence_at: by cause, an estimate for each horizon.
+        slot: which color it has.
     """
 
     label: str
     curves: CumulativeIncidence
     incidence_at: tuple[tuple[Estimate, ...], ...]
+    slot: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +47,10 @@ class CompetingComparison:
         cause_names: what cause 1, 2, … is.
         horizons_months: of ``incidence_at``.
         tests: Gray's test for each cause; None with one group or without an event of the cause.
-        ratios: for each cause, subdistribution hazard ratios against the first group.
+        ratios: for each cause, subdistribution hazard ratios against the reference group.
         notes: sentences a reader must see.
+        variable: what the groups are made by.
+        reference: label of the group the others are compared with.
     """
 
     groups: tuple[GroupIncidence, ...]
@@ -54,6 +59,8 @@ class CompetingComparison:
     tests: tuple[GrayTestResult | None, ...]
     ratios: tuple[tuple[HazardRatio, ...], ...]
     notes: tuple[str, ...]
+    variable: str = ""
+    reference: str = ""
 
     @property
     def n(self) -> int:
@@ -70,6 +77,7 @@ def compare_competing(
     grouping: Grouping,
     *,
     horizons_months: Sequence[float] = (12, 36, 60),
+    reference: str | None = None,
     level: float = 0.95,
 ) -> CompetingComparison:
     """Cumulative incidence by group, for every cause.
@@ -77,6 +85,8 @@ def compare_competing(
     Args:
         outcome: of n patients.
         grouping: of the same patients; those in no group are left out.
+        reference: label of the group the others are compared with; default, and where it is
+            empty, the first.
 
     Raises:
         InputError: sizes differ. StatisticsError: nobody is in a group.
@@ -92,28 +102,45 @@ def compare_competing(
     labels = [grouping.labels[k] for k in present]
     horizons = tuple(map(float, horizons_months))
     groups = tuple(
-        _describe(grouping.labels[k], kept.subset(code == k), horizons, level) for k in present
-    )
+        replace(_describe(grouping.labels[k], kept.subset(code == k), horizons, level),
+                slot=grouping.slots[k])
+        for k in present
+    )  # fmt: skip
     causes = range(1, len(outcome.cause_names) + 1)
     names = np.asarray(grouping.labels, dtype=object)[code]
     several = len(groups) > 1
-    notes = [
-        "Hazard ratios are of the subdistribution (Fine-Gray): they compare risks, not causes."
-    ]
+    against = labels.index(reference) if reference in labels else 0
+    others = [k for k in present if k != present[against]]
+    indicators = np.column_stack([code == k for k in others]).astype(float) if several else None
+    compared = [grouping.labels[k] for k in others]
+    return CompetingComparison(
+        groups, tuple(outcome.cause_names), horizons,
+        tuple(_gray(kept, names, cause, labels) if several else None for cause in causes),
+        tuple(
+            () if indicators is None
+            else _ratios(kept, indicators, compared, labels[against], cause, level)
+            for cause in causes
+        ),
+        _notes(grouping, several), grouping.variable, labels[against],
+    )  # fmt: skip
+
+
+def _notes(grouping: Grouping, several: bool) -> tuple[str, ...]:
+    notes = []
+    if several:
+        notes.append(
+            "Hazard ratios are of the subdistribution (Fine-Gray): they compare risks, not causes."
+        )
     if grouping.n_missing:
         notes.append(
-            f"{grouping.n_missing} patients without a value of {grouping.variable} are left out."
+            f"{count_of(grouping.n_missing, 'patient')} without a value of {grouping.variable} "
+            f"{agree(grouping.n_missing, 'is', 'are')} left out."
         )
     if grouping.searched_p is not None:
         notes.append(
             "The cut-off was searched in these same patients: p-values here are too small."
         )
-    return CompetingComparison(
-        groups, tuple(outcome.cause_names), horizons,
-        tuple(_gray(kept, names, cause, labels) if several else None for cause in causes),
-        tuple(_ratios(kept, code, present, labels, cause, level) if several else () for cause in causes),
-        tuple(notes),
-    )  # fmt: skip
+    return tuple(notes)
 
 
 def _describe(
@@ -145,20 +172,19 @@ def _gray(
 
 def _ratios(
     outcome: CompetingOutcome,
-    code: np.ndarray,
-    present: list[int],
-    labels: list[str],
+    indicators: np.ndarray,
+    compared: list[str],
+    reference: str,
     cause: int,
     level: float,
 ) -> tuple[HazardRatio, ...]:
-    indicators = np.column_stack([code == k for k in present[1:]]).astype(float)
     try:
-        model = fit_fine_gray(indicators, outcome, cause=cause, names=labels[1:])
+        model = fit_fine_gray(indicators, outcome, cause=cause, names=compared)
     except StatisticsError:
         return ()
     low, high = model.ci(level)
     rows = []
-    for i, label in enumerate(labels[1:]):
+    for i, label in enumerate(compared):
         finite = label not in model.infinite
         value, below, above = (
             float(v[i]) if finite else float("nan") for v in (model.hazard_ratio, low, high)
@@ -167,5 +193,5 @@ def _ratios(
         ratio = Estimate(value, below, above, level, words, model.n, model.n_events)
         reason = "" if finite else f"no event of {outcome.cause_names[cause - 1]} in a group"
         p = float(model.p[i]) if finite else float("nan")
-        rows.append(HazardRatio(label, labels[0], ratio, p, reason))
+        rows.append(HazardRatio(label, reference, ratio, p, reason))
     return tuple(rows)

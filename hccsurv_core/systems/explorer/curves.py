@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hccsurv_core.errors import InputError, StatisticsError
-from hccsurv_core.models.coxph import fit_cox
+from hccsurv_core.models.coxph import CoxModel, fit_cox
+from hccsurv_core.models.proportional_hazards import check_proportional_hazards
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import KaplanMeier, fit_kaplan_meier, median_follow_up
@@ -20,6 +21,7 @@ from hccsurv_core.stats.logrank import (
     log_rank_trend,
     pairwise_log_rank,
 )
+from hccsurv_core.stats.p_values import format_p
 from hccsurv_core.stats.restricted_mean import (
     RestrictedMean,
     RestrictedMeanComparison,
@@ -27,9 +29,12 @@ from hccsurv_core.stats.restricted_mean import (
     restricted_mean,
 )
 from hccsurv_core.systems.explorer.grouping import Grouping
+from hccsurv_core.wording import agree, count_of
 
 #: A curve that fewer patients than this still support is marked.
 FEW_AT_RISK = 5
+#: A test of proportional hazards below this is told.
+DOUBTFUL_P = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,7 @@ class GroupCurve:
         survival_at: (n_horizons,) survival probability at each horizon; NaN beyond follow-up.
         restricted_mean: months lived up to the common horizon; None where that has no answer.
         few_from_months: from when on fewer than five are at risk; None if never before the end.
+        slot: which color it has.
     """
 
     label: str
@@ -51,6 +57,7 @@ class GroupCurve:
     survival_at: tuple[Estimate, ...]
     restricted_mean: RestrictedMean | None
     few_from_months: float | None
+    slot: int = 0
 
     @property
     def n(self) -> int:
@@ -88,13 +95,18 @@ class GroupComparison:
         log_rank: None with one group.
         trend: for three or more ordered groups (cut-offs), else None.
         pairs: two by two with Holm's correction, for three groups or more.
-        hazard_ratios: against the first group.
+        reference: label of the group that the others are compared with.
+        hazard_ratios: each other group against it.
+        proportional_p: of the test that hazard ratios stay the same over time (all groups
+            together); None where there is none.
         restricted_horizon_months: up to where restricted means count.
-        restricted_means: each group against the first, difference and ratio.
+        restricted_means: each other group against the reference, difference and ratio.
         searched_p: corrected p-value if the cut-off was searched; shown in place of the
             log-rank's.
         notes: sentences a reader must see.
-        n_missing: patients in no group.
+        variable: what the groups are made by; empty for everybody together.
+        n_missing: patients in no group because they have no value.
+        n_not_shown: patients in no group because theirs is not drawn.
     """
 
     groups: tuple[GroupCurve, ...]
@@ -109,6 +121,10 @@ class GroupComparison:
     searched_p: float | None
     notes: tuple[str, ...]
     n_missing: int
+    variable: str = ""
+    reference: str = ""
+    n_not_shown: int = 0
+    proportional_p: float | None = None
 
     @property
     def n(self) -> int:
@@ -127,6 +143,7 @@ def compare_groups(
     *,
     horizons_months: Sequence[float] = (12, 36, 60),
     restricted_horizon_months: float | None = None,
+    reference: str | None = None,
     level: float = 0.95,
 ) -> GroupComparison:
     """Compare the survival of groups.
@@ -137,6 +154,8 @@ def compare_groups(
         horizons_months: where survival is read off.
         restricted_horizon_months: of the restricted means; default the shortest of the groups'
             follow-ups.
+        reference: label of the group that the others are compared with; default, and where it is
+            empty, the first.
         level: of all intervals.
 
     Raises:
@@ -155,13 +174,22 @@ def compare_groups(
     parts = [kept.subset(code == k) for k in present]
     tau = restricted_horizon_months or float(min(p.time_months.max() for p in parts))
     curves = tuple(
-        _describe(label, part, tuple(horizons_months), tau, level)
-        for label, part in zip(labels, parts, strict=True)
+        replace(
+            _describe(grouping.labels[k], part, tuple(horizons_months), tau, level),
+            slot=grouping.slots[k],
+        )
+        for k, part in zip(present, parts, strict=True)
     )
+    against = labels.index(reference) if reference in labels else 0
+    others = [*present[:against], *present[against + 1 :]]
     several = len(curves) > 1
     names = np.asarray(grouping.labels, dtype=object)[code]
     ordered = several and bool(grouping.cutoffs) and len(curves) > 2
-    ratios = _hazard_ratios(kept, code, present, labels, level) if several else ()
+    ratios, proportional_p = (
+        _hazard_ratios(kept, code, present[against], others, grouping.labels, level)
+        if several
+        else ((), None)
+    )
     return GroupComparison(
         groups=curves,
         horizons_months=tuple(map(float, horizons_months)),
@@ -171,10 +199,16 @@ def compare_groups(
         pairs=tuple(pairwise_log_rank(kept, names, order=labels)) if len(curves) > 2 else (),
         hazard_ratios=ratios,
         restricted_horizon_months=tau,
-        restricted_means=_against_first(kept, names, labels, tau, level),
+        restricted_means=_mean_differences(
+            kept, names, labels[against], [grouping.labels[k] for k in others], tau, level
+        ),
         searched_p=grouping.searched_p,
-        notes=_notes(curves, grouping, ratios),
+        notes=_notes(curves, grouping, ratios, proportional_p),
         n_missing=grouping.n_missing,
+        variable=grouping.variable,
+        reference=labels[against],
+        n_not_shown=grouping.n_not_shown,
+        proportional_p=proportional_p,
     )
 
 
@@ -209,58 +243,79 @@ def _describe(
 
 
 def _hazard_ratios(
-    outcome: SurvivalOutcome, code: np.ndarray, present: list[int], labels: list[str], level: float
-) -> tuple[HazardRatio, ...]:
-    indicators = np.column_stack([code == k for k in present[1:]]).astype(float)
+    outcome: SurvivalOutcome,
+    code: np.ndarray,
+    reference: int,
+    others: list[int],
+    labels: Sequence[str],
+    level: float,
+) -> tuple[tuple[HazardRatio, ...], float | None]:
+    """The ratios, and the p-value of the test that they stay the same over time."""
+    indicators = np.column_stack([code == k for k in others]).astype(float)
     try:
-        model = fit_cox(indicators, outcome, names=labels[1:])
+        model = fit_cox(indicators, outcome, names=[labels[k] for k in others])
     except StatisticsError:
-        return ()
+        return (), None
     low, high = model.ci(level)
     rows = []
-    for i, label in enumerate(labels[1:]):
-        empty = [
-            g
-            for g, k in ((label, present[i + 1]), (labels[0], present[0]))
-            if not outcome.event[code == k].any()
-        ]
-        finite = not empty and label not in model.infinite
+    for i, k in enumerate(others):
+        empty = [labels[g] for g in (k, reference) if not outcome.event[code == g].any()]
+        finite = not empty and labels[k] not in model.infinite
         ratio = Estimate(
             float(model.hazard_ratio[i]) if finite else float("nan"),
             float(low[i]) if finite else float("nan"), float(high[i]) if finite else float("nan"),
             level, "Cox, Efron ties, Wald interval", model.n, model.n_events,
         )  # fmt: skip
-        reason = "" if finite else f"no event in {' and '.join(empty) or label}"
-        rows.append(
-            HazardRatio(
-                label, labels[0], ratio, float(model.p[i]) if finite else float("nan"), reason
-            )
-        )
-    return tuple(rows)
+        reason = "" if finite else f"no event in {' and '.join(empty) or labels[k]}"
+        p = float(model.p[i]) if finite else float("nan")
+        rows.append(HazardRatio(labels[k], labels[reference], ratio, p, reason))
+    return tuple(rows), _proportional_p(model, indicators, outcome)
 
 
-def _against_first(
-    outcome: SurvivalOutcome, names: np.ndarray, labels: list[str], tau: float, level: float
+def _proportional_p(model: CoxModel, x: np.ndarray, outcome: SurvivalOutcome) -> float | None:
+    if model.infinite:
+        return None
+    check = _or_none(check_proportional_hazards, model, x, outcome)
+    # The last test is of all groups together.
+    return None if check is None else float(check.tests[-1].p)
+
+
+def _mean_differences(
+    outcome: SurvivalOutcome,
+    names: np.ndarray,
+    reference: str,
+    others: Sequence[str],
+    tau: float,
+    level: float,
 ) -> tuple[RestrictedMeanComparison, ...]:
     found = []
-    for label in labels[1:]:
-        two = (names == label) | (names == labels[0])
+    for label in others:
+        two = (names == label) | (names == reference)
         found.append(
             _or_none(
                 compare_restricted_means, outcome.subset(two), names[two], tau_months=tau,
-                level=level, order=(labels[0], label),
+                level=level, order=(reference, label),
             )
         )  # fmt: skip
     return tuple(c for c in found if c is not None)
 
 
 def _notes(
-    curves: Sequence[GroupCurve], grouping: Grouping, ratios: Sequence[HazardRatio]
+    curves: Sequence[GroupCurve],
+    grouping: Grouping,
+    ratios: Sequence[HazardRatio],
+    proportional_p: float | None,
 ) -> tuple[str, ...]:
     notes = []
     if grouping.n_missing:
         notes.append(
-            f"{grouping.n_missing} patients without a value of {grouping.variable} are left out."
+            f"{count_of(grouping.n_missing, 'patient')} without a value of {grouping.variable} "
+            f"{agree(grouping.n_missing, 'is', 'are')} left out."
+        )
+    if grouping.n_not_shown:
+        notes.append(
+            f"{count_of(grouping.n_not_shown, 'patient')} with other values of "
+            f"{grouping.variable} {agree(grouping.n_not_shown, 'is', 'are')} not shown."
         )
     if grouping.searched_p is not None:
         notes.append(
@@ -276,4 +331,13 @@ def _notes(
     if tiny:
         notes.append(f"Fewer than {FEW_AT_RISK} patients in: {', '.join(tiny)}.")
     notes += [f"No hazard ratio for {r.label}: {r.reason}." for r in ratios if r.reason]
+    if proportional_p is not None and proportional_p < DOUBTFUL_P:
+        notes.append(
+            f"Hazards are not proportional (p {_of(format_p(proportional_p))}): a hazard ratio is "
+            "only an average over time. Look at the curves and at the mean survival."
+        )
     return tuple(notes)
+
+
+def _of(p: str) -> str:
+    return p if p[0] in "<>" else f"= {p}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -30,6 +30,9 @@ class Grouping:
         searched_p: corrected p-value of a searched cut-off; it replaces the log-rank p-value,
             which would be too small. None where nothing was searched.
         details: more about a search (statistic, cut-offs tried), for a "how was this computed".
+        slots: (k,) which color a group has: its place among all groups there could be, so that a
+            filter that empties one does not recolor the others.
+        n_not_shown: of those in no group, how many have a value that is not among the labels.
     """
 
     variable: str
@@ -39,6 +42,12 @@ class Grouping:
     cutoffs: tuple[float, ...] = ()
     searched_p: float | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    slots: tuple[int, ...] = ()
+    n_not_shown: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.slots:
+            object.__setattr__(self, "slots", tuple(range(len(self.labels))))
 
     @property
     def known(self) -> np.ndarray:
@@ -47,8 +56,12 @@ class Grouping:
 
     @property
     def n_missing(self) -> int:
-        """How many are in none."""
-        return int((self.code < 0).sum())
+        """How many are in none because they have no value."""
+        return int((self.code < 0).sum()) - self.n_not_shown
+
+    def only(self, rows: np.ndarray) -> Grouping:
+        """The same groups of some of the patients (positions or mask)."""
+        return replace(self, code=self.code[rows], n_not_shown=0)
 
 
 def everybody(n: int) -> Grouping:
@@ -56,13 +69,20 @@ def everybody(n: int) -> Grouping:
     return Grouping("", ("All patients",), np.zeros(n, np.int64), "all patients together")
 
 
-def group_by_category(values: ArrayLike, variable: str, *, levels: Sequence[str] = ()) -> Grouping:
+def group_by_category(
+    values: ArrayLike,
+    variable: str,
+    *,
+    levels: Sequence[str] = (),
+    shown: Sequence[str] = (),
+) -> Grouping:
     """One group for each value.
 
     Args:
         values: (n,) anything; None and NaN are missing.
         variable: name, for labels and messages.
         levels: order wanted; others follow, sorted.
+        shown: the only values to make groups of; default all.
 
     Raises:
         StatisticsError: nobody has a value, or there are more than six.
@@ -71,31 +91,47 @@ def group_by_category(values: ArrayLike, variable: str, *, levels: Sequence[str]
     text = [None if v is None or v != v else level_text(v) for v in raw.tolist()]
     found = {t for t in text if t is not None}
     if not found:
-        raise StatisticsError("is missing in everybody", source=variable)
-    if len(found) > MAX_GROUPS:
         raise StatisticsError(
-            f"has {len(found)} different values; at most {MAX_GROUPS} groups can be drawn",
+            "is missing in everybody", source=variable, remedy="choose another variable"
+        )
+    every = [*levels, *sorted(found - set(levels), key=natural_order)]
+    drawn = [v for v in every if not shown or v in shown]
+    ordered = [v for v in drawn if v in found]
+    if not ordered:
+        raise StatisticsError(
+            f"nobody of these patients is {' or '.join(drawn) or 'any of the values chosen'}",
+            source=variable, remedy="choose other groups or filters",
+        )  # fmt: skip
+    if len(ordered) > MAX_GROUPS:
+        raise StatisticsError(
+            f"has {len(ordered)} different values; at most {MAX_GROUPS} groups can be drawn",
             source=variable,
             remedy="set cut-offs if it is a number, or filter some values out",
         )
-    ordered = [v for v in levels if v in found]
-    ordered += sorted(found - set(ordered), key=natural_order)
     position: dict[str | None, int] = {label: i for i, label in enumerate(ordered)}
     code = np.array([position.get(t, -1) for t in text], np.int64)
-    return Grouping(variable, tuple(ordered), code, f"by {variable}")
+    not_shown = sum(t is not None and t not in position for t in text)
+    places = drawn if len(drawn) <= MAX_GROUPS else ordered
+    return Grouping(
+        variable, tuple(ordered), code, f"by {variable}",
+        slots=tuple(places.index(v) for v in ordered), n_not_shown=not_shown,
+    )  # fmt: skip
 
 
-def group_by_levels(code: ArrayLike, levels: Sequence[str], variable: str) -> Grouping:
+def group_by_levels(
+    code: ArrayLike, levels: Sequence[str], variable: str, *, shown: Sequence[str] = ()
+) -> Grouping:
     """Groups of a coded category; levels that nobody has are left out.
 
     Args:
         code: (n,) position in ``levels``, -1 where missing.
+        shown: the only levels to make groups of; default all.
 
     Raises:
         StatisticsError: as :func:`group_by_category`.
     """
     names = np.array([*levels, None], dtype=object)
-    return group_by_category(names[np.asarray(code)], variable, levels=levels)
+    return group_by_category(names[np.asarray(code)], variable, levels=levels, shown=shown)
 
 
 def group_by_cutoffs(
@@ -139,6 +175,9 @@ def group_by_quantiles(
 ) -> Grouping:
     """Groups of about equal size; 2 cuts at the median.
 
+    A quantile that is the largest value would leave nobody above it: the next smaller value takes
+    its place (median 3 of scores 0 to 3: "≤ 2" and "> 2").
+
     Raises:
         InputError: no numbers, or not 2 to 6 groups.
         StatisticsError: too few different values.
@@ -147,10 +186,14 @@ def group_by_quantiles(
         raise InputError(f"2 to {MAX_GROUPS} groups, not {n_groups}", source=variable)
     numbers = _numbers(values, variable)
     seen = numbers[~np.isnan(numbers)]
-    cuts = np.unique(np.quantile(seen, np.arange(1, n_groups) / n_groups))
-    cuts = cuts[(cuts < seen.max()) & (cuts >= seen.min())]
-    if cuts.size == 0:
-        raise StatisticsError("has too few different values to be cut", source=variable)
+    below = seen[seen < seen.max()]
+    if below.size == 0:
+        raise StatisticsError(
+            f"is {seen[0]:g} in everybody, so it cannot be cut", source=variable,
+            remedy="choose another variable",
+        )  # fmt: skip
+    cuts = np.quantile(seen, np.arange(1, n_groups) / n_groups)
+    cuts = np.unique(np.where(cuts < seen.max(), cuts, below.max()))
     names = {2: "median", 3: "tertiles", 4: "quartiles", 5: "quintiles", 6: "sextiles"}
     return group_by_cutoffs(
         numbers, variable, cuts.tolist(), unit=unit, origin=f"{names[n_groups]} of these patients"
@@ -179,17 +222,18 @@ def group_by_search(
 
     numbers = _numbers(values, variable)
     known = ~np.isnan(numbers)
-    if not known.any():
-        raise StatisticsError("is missing in everybody", source=variable)
-    found = optimal_cutpoint(numbers[known], outcome.subset(known), min_share=min_share)
+    try:
+        found = optimal_cutpoint(numbers[known], outcome.subset(known), min_share=min_share)
+    except StatisticsError as error:
+        raise StatisticsError(
+            f"no cut-off can be searched: {error.what}", source=variable,
+            remedy="cut at the median or at a published value",
+        ) from error  # fmt: skip
     grouped = group_by_cutoffs(
         numbers, variable, [found.cutpoint.value], unit=unit,
         origin=f"cut-off searched among {found.n_cuts} (largest {found.statistic_name})",
     )  # fmt: skip
-    return Grouping(
-        grouped.variable, grouped.labels, grouped.code, grouped.origin, grouped.cutoffs,
-        searched_p=found.p_corrected, details=found.to_json(),
-    )  # fmt: skip
+    return replace(grouped, searched_p=found.p_corrected, details=found.to_json())
 
 
 def _numbers(values: ArrayLike, variable: str) -> np.ndarray:
@@ -200,12 +244,26 @@ def _numbers(values: ArrayLike, variable: str) -> np.ndarray:
             "holds text, so it cannot be cut", source=variable, remedy="group by its values"
         ) from error
     if np.isnan(numbers).all():
-        raise StatisticsError("is missing in everybody", source=variable)
+        raise StatisticsError(
+            "is missing in everybody", source=variable, remedy="choose another variable"
+        )
     return numbers
 
 
 def _interval_labels(cuts: np.ndarray, unit: str) -> tuple[str, ...]:
     suffix = f" {unit}" if unit else ""
-    text = [f"{c:.4g}" if len(f"{c:g}") > 7 else f"{c:g}" for c in cuts]
+    digits = 4
+    text = [_cut_text(c, digits) for c in cuts]
+    while len(set(text)) < len(text) and digits < 17:
+        digits += 1
+        text = [f"{c:.{digits}g}" for c in cuts]
     middle = [f"> {a} to {b}{suffix}" for a, b in pairwise(text)]
     return (f"≤ {text[0]}{suffix}", *middle, f"> {text[-1]}{suffix}")
+
+
+def _cut_text(cut: float, digits: int) -> str:
+    """As it was given where that is short (42.4, 1234.5, 200000), else rounded."""
+    text = f"{cut:g}"
+    if len(text) <= 7:
+        return text
+    return f"{cut:.0f}" if 1e6 <= abs(cut) < 1e9 else f"{cut:.{digits}g}"

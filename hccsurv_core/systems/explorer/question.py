@@ -37,12 +37,25 @@ class GroupRule:
         how: "levels" of a category; for numbers "median", "quantiles", "cutoffs" or "search".
         cutoffs: rising, for "cutoffs".
         n_groups: for "quantiles".
+        shown: levels of a category to make groups of; empty is all.
+        reference: label of the group that others are compared with; None is the first.
     """
 
     variable: str | None = None
     how: How = "levels"
     cutoffs: tuple[float, ...] = ()
     n_groups: int = 3
+    shown: tuple[str, ...] = ()
+    reference: str | None = None
+
+    def describe(self, label: str) -> str:
+        """For a caption: "Age at 60", "BCLC: A, B"; ``label`` is the variable's."""
+        if self.how == "cutoffs":
+            return f"{label} at {' and '.join(f'{c:g}' for c in self.cutoffs)}"
+        if self.how == "levels":
+            return f"{label}: {', '.join(self.shown)}" if self.shown else label
+        ways = {"median": "at its median", "search": "at a searched cut-off"}
+        return f"{label} {ways.get(self.how, f'in {self.n_groups} equal groups')}"
 
 
 @dataclass(frozen=True)
@@ -66,17 +79,31 @@ class Question:
     restricted_months: float = 0.0
 
     def settings(self) -> dict[str, Any]:
-        """For a manifest and a caption."""
+        """For a manifest, with the table's own names: what was asked can be asked again."""
         rule = self.group
         return {
             "endpoint": self.endpoint,
             "groups": "all patients" if rule.variable is None else f"{rule.variable}, {rule.how}",
-            "cutoffs": ", ".join(f"{c:g}" for c in rule.cutoffs),
-            "filters": "; ".join(f.describe() for f in self.filters),
-            "landmark_months": self.landmark_months or "",
-            "restricted_mean_to_months": self.restricted_months or "",
-            "horizons_months": ", ".join(f"{h:g}" for h in self.horizons_months),
+            "cutoffs": list(rule.cutoffs),
+            "n_groups": rule.n_groups if rule.how == "quantiles" else None,
+            "groups_shown": list(rule.shown),
+            "reference": rule.reference,
+            "filters": [f.to_json() for f in self.filters],
+            "landmark_months": self.landmark_months,
+            "restricted_mean_to_months": self.restricted_months or "shortest follow-up of a group",
+            "horizons_months": list(self.horizons_months),
         }
+
+    def describe(self, table: ClinicalTable) -> str:
+        """For a caption, with the labels people read: "Overall survival by BCLC, only …"."""
+        parts = [table.endpoint(self.endpoint).label]
+        if self.group.variable is not None:
+            parts[0] += f" by {self.group.describe(table.column(self.group.variable).label)}"
+        labels = {c.name: c.label for c in table.columns}
+        parts += [f"only {f.describe(labels.get(f.column))}" for f in self.filters]
+        if self.landmark_months:
+            parts.append(f"followed at least {self.landmark_months:g} months, time from there")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +144,8 @@ def select_patients(table: ClinicalTable, question: Question) -> Selection:
         StatisticsError: nobody is left.
     """
     outcome, rows = table.outcome(question.endpoint)
-    passed = apply_filters(table.frame.iloc[rows], question.filters)
+    labels = {c.name: c.label for c in table.columns}
+    passed = apply_filters(table.frame.iloc[rows], question.filters, labels=labels)
     filtered = outcome.subset(passed)
     late, kept = after_landmark(filtered, question.landmark_months)
     return Selection(
@@ -138,7 +166,7 @@ def make_groups(selection: Selection, rule: GroupRule) -> Grouping:
     label = column.label
     if column.kind in ("category", "boolean"):
         codes, levels = selection.table.groups(rule.variable)
-        return group_by_levels(codes[selection.rows], levels, label)
+        return group_by_levels(codes[selection.rows], levels, label, shown=rule.shown)
     values, unit = selection.numbers(rule.variable), column.unit or ""
     if rule.how == "cutoffs":
         return group_by_cutoffs(values, label, rule.cutoffs, unit=unit)

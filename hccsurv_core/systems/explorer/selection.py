@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,26 +31,35 @@ class Filter:
     high: float | None = None
     levels: tuple[str, ...] = ()
 
-    def describe(self) -> str:
-        """For a caption: "Age 40 to 60", "BCLC: A or B"."""
+    def describe(self, label: str | None = None) -> str:
+        """For a caption: "Age 40 to 60", "BCLC: A or B"; ``label`` stands for the column."""
+        name = self.column if label is None else label
         if self.levels:
-            return f"{self.column}: {' or '.join(self.levels)}"
+            return f"{name}: {' or '.join(self.levels)}"
         if self.low is not None and self.high is not None:
-            return f"{self.column} {self.low:g} to {self.high:g}"
-        return (
-            f"{self.column} ≥ {self.low:g}"
-            if self.low is not None
-            else f"{self.column} ≤ {self.high:g}"
-        )
+            return f"{name} {self.low:g} to {self.high:g}"
+        return f"{name} ≥ {self.low:g}" if self.low is not None else f"{name} ≤ {self.high:g}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        if self.levels:
+            return {"column": self.column, "levels": list(self.levels)}
+        return {"column": self.column, "low": self.low, "high": self.high}
 
 
-def apply_filters(frame: DataFrame, filters: Sequence[Filter]) -> np.ndarray:
+def apply_filters(
+    frame: DataFrame, filters: Sequence[Filter], *, labels: Mapping[str, str] | None = None
+) -> np.ndarray:
     """(n,) mask of the patients that meet every filter.
+
+    Args:
+        labels: what columns are called in messages; default their names.
 
     Raises:
         InputError: a column is not there, or a range is asked of text.
         StatisticsError: nobody is left; the message names the filters.
     """
+    shown = labels or {}
     kept = np.ones(len(frame), bool)
     for condition in filters:
         if condition.column not in frame.columns:
@@ -58,7 +67,7 @@ def apply_filters(frame: DataFrame, filters: Sequence[Filter]) -> np.ndarray:
         kept &= _matches(frame[condition.column], condition)
     if not kept.any():
         raise StatisticsError(
-            f"nobody is left with {'; '.join(f.describe() for f in filters)}",
+            f"nobody is left with {'; '.join(f.describe(shown.get(f.column)) for f in filters)}",
             source="filters",
             remedy="widen or remove a filter",
         )

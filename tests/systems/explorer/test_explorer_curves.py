@@ -1,18 +1,30 @@
 """Comparisons of the explorer on data with known answers."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from hccsurv_core.cohort.clinical_table import build_cohort_table
+from hccsurv_core.cohort.column_guess import guess_mapping
 from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.io.tables import read_table
 from hccsurv_core.models.design import Term, build_design
-from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.outcome import CompetingOutcome, SurvivalOutcome
+from hccsurv_core.systems.explorer.competing import compare_competing
 from hccsurv_core.systems.explorer.curves import compare_groups
 from hccsurv_core.systems.explorer.grouping import (
     everybody,
     group_by_category,
     group_by_cutoffs,
     group_by_search,
+)
+from hccsurv_core.systems.explorer.question import (
+    GroupRule,
+    Question,
+    make_groups,
+    select_patients,
 )
 from hccsurv_core.systems.explorer.regression import fit_cox_table, scaled
 from hccsurv_core.systems.explorer.selection import Filter, after_landmark, apply_filters
@@ -59,6 +71,59 @@ def test_three_ordered_groups_have_a_trend_pairs_and_ratios():
         ("≤ 55", "> 55 to 65"), ("≤ 55", "> 65"),
     ]  # fmt: skip
     assert any("chosen by hand" in note for note in comparison.notes)
+
+
+def test_any_group_can_be_the_reference():
+    frame, outcome = cohort()
+    grouping = group_by_category(frame["stage"], "stage")
+    first, last = (compare_groups(outcome, grouping, reference=r) for r in (None, "C"))
+    assert (first.reference, last.reference) == ("A", "C")
+    assert [r.label for r in last.hazard_ratios] == ["A", "B"]
+    turned = {r.label: r.ratio.value for r in first.hazard_ratios}
+    assert last.hazard_ratios[0].ratio.value == pytest.approx(1 / turned["C"])
+    assert [c.groups for c in last.restricted_means] == [("C", "A"), ("C", "B")]
+    assert compare_groups(outcome, grouping, reference="gone").reference == "A"
+    cause = np.where(outcome.event, np.random.default_rng(1).choice([1, 2], 120), 0)
+    risks = CompetingOutcome(outcome.time_months, cause, ("recurrence", "death"))
+    by_first, by_last = (compare_competing(risks, grouping, reference=r) for r in (None, "C"))
+    assert by_last.ratios[0][0].ratio.value == pytest.approx(
+        1 / by_first.ratios[0][1].ratio.value, rel=1e-6
+    )
+
+
+def test_hazards_that_are_not_proportional_are_told(shared_data):
+    frame = pd.read_csv(shared_data / "cohorts" / "hepatocellular_resected_227.csv")
+    outcome = SurvivalOutcome(frame["OS"], frame["Death"])
+    grouping = group_by_category(frame["BCLC"], "BCLC")
+    comparison = compare_groups(outcome, grouping)
+    check = fit_cox_table(frame, outcome, [Term("BCLC")]).proportional_hazards
+    assert comparison.proportional_p == pytest.approx(check.tests[-1].p)
+    assert any(note.startswith("Hazards are not proportional (p = ") for note in comparison.notes)
+
+
+def test_a_question_tells_itself_to_readers_and_to_machines(tmp_path):
+    frame, outcome = cohort()
+    frame["months"], frame["died"] = outcome.time_months, outcome.event.astype(int)
+    frame["patient"] = [f"P{i}" for i in range(len(frame))]
+    frame.to_csv(tmp_path / "c.csv", index=False)
+    raw = read_table(tmp_path / "c.csv")
+    table = build_cohort_table(raw, guess_mapping(raw).with_column("stage", label="BCLC stage"))
+    name = table.endpoint().name
+    question = Question(
+        name, (Filter("age", low=40, high=60),), 6.0,
+        group=GroupRule("stage", "levels", shown=("A", "B"), reference="B"),
+    )  # fmt: skip
+    words = question.describe(table)
+    assert words.startswith(f"{table.endpoint().label} by BCLC stage: A, B; only age 40 to 60")
+    assert words.endswith("followed at least 6 months, time from there")
+    told = json.loads(json.dumps(question.settings()))
+    assert told["filters"] == [{"column": "age", "low": 40, "high": 60}]
+    assert (told["reference"], told["landmark_months"]) == ("B", 6.0)
+    selection = select_patients(table, question)
+    grouping = make_groups(selection, question.group)
+    assert grouping.n_not_shown == (selection.frame["stage"] == "C").sum()
+    part = compare_groups(selection.outcome, grouping)
+    assert any(f"{grouping.n_not_shown} patients with other values" in n for n in part.notes)
 
 
 def test_categories_have_no_trend():

@@ -30,6 +30,43 @@ def test_an_order_of_levels_is_kept():
     )  # fmt: skip
 
 
+def test_a_group_keeps_its_color_when_a_filter_empties_another():
+    levels = ("0", "A", "B")
+    assert group_by_category(["0", "A", "B"], "BCLC", levels=levels).slots == (0, 1, 2)
+    assert group_by_category(["B", "A"], "BCLC", levels=levels).slots == (1, 2)
+    many = [f"L{i}" for i in range(9)]
+    assert group_by_category(many, "site", levels=many, shown=("L7", "L2")).slots == (0, 1)
+
+
+def test_some_of_many_values_are_drawn_and_the_others_counted():
+    grouping = group_by_category([*list("abcdefg"), None], "site", shown=("a", "f"))
+    assert grouping.labels == ("a", "f")
+    assert (grouping.n_not_shown, grouping.n_missing) == (5, 1)
+    assert grouping.only(np.array([0, 5, 7])).code.tolist() == [0, 1, -1]
+
+
+def test_the_median_leaves_somebody_above_it():
+    grouping = group_by_quantiles([0, 2, 3, 3, 3], "score", 2)
+    assert grouping.labels == ("≤ 2", "> 2")
+    assert np.bincount(grouping.code).tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("cuts", "labels"),
+    [
+        ([42.4], ("≤ 42.4", "> 42.4")),
+        ([200_000], ("≤ 200000", "> 200000")),
+        ([2_345_678.0], ("≤ 2345678", "> 2345678")),
+        ([1.123456789, 1.123456999], None),
+    ],
+)
+def test_labels_are_short_and_different(cuts, labels):
+    values = np.concatenate([np.array(cuts) - 1e-9, np.array(cuts) + 1e-8, [0.0, 1e9]])
+    found = group_by_cutoffs(values, "x", cuts).labels
+    assert len(set(found)) == len(found)
+    assert labels is None or found == labels
+
+
 def test_a_cut_off_belongs_to_the_lower_group():
     grouping = group_by_cutoffs([1, 5, 5.1, np.nan, 9], "Size", [5, 7], unit="cm")
     assert grouping.labels == ("≤ 5 cm", "> 5 to 7 cm", "> 7 cm")
@@ -71,7 +108,17 @@ def test_a_searched_cut_off_brings_its_corrected_p_value():
         (lambda: group_by_cutoffs([1, 2], "x", [1, 1]), InputError, "must be different numbers"),
         (lambda: group_by_cutoffs(["a"], "x", [1]), InputError, "x: holds text"),
         (lambda: group_by_cutoffs(range(9), "x", range(1, 7)), StatisticsError, "make 7 groups"),
-        (lambda: group_by_quantiles([1, 1, 1], "x"), StatisticsError, "too few different values"),
+        (lambda: group_by_quantiles([1, 1, 1], "x"), StatisticsError, "x: is 1 in everybody"),
+        (
+            lambda: group_by_category("ab", "x", shown=["c"]),
+            StatisticsError,
+            "is any of the values",
+        ),
+        (
+            lambda: group_by_search([1, 2, 3], "AFP", SurvivalOutcome([1, 2, 3], [1, 0, 1])),
+            StatisticsError,
+            "AFP: no cut-off can be searched: 2 events are too few",
+        ),
         (lambda: group_by_quantiles([1, 2], "x", 7), InputError, "2 to 6 groups, not 7"),
     ],
 )
