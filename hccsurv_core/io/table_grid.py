@@ -7,7 +7,6 @@ follows, parsing above all, looks at each distinct text once.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,16 @@ from typing import Any
 import numpy as np
 
 from hccsurv_core.errors import TableError
+from hccsurv_core.io.table_header import (
+    Header,
+    NoTableError,
+    column_letters,
+    distinct_names,
+    find_header,
+    looks_like_number,
+)
 from hccsurv_core.io.table_limits import TableLimits
-from hccsurv_core.wording import count_of
+from hccsurv_core.wording import agree, count_of
 
 #: What a cell is by the file's own word. Text files only know text.
 TEXT, NUMBER, DATE, BOOLEAN, FAULT = range(5)
@@ -30,14 +37,6 @@ Decode = Callable[[Cell], tuple[int, str]]
 _CHUNK_ROWS = 2048
 #: Rows among which the header is looked for.
 _HEADER_ROWS = 40
-_MAX_NAME = 200
-_NUMBER_LIKE = re.compile(
-    r"[-+]?[\d.,]*\d[\d.,]*(e[-+]?\d+)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*", re.I
-)
-
-
-class NoTableError(TableError):
-    """What was read holds no table: another sheet may."""
 
 
 @dataclass
@@ -110,7 +109,7 @@ _MAX_RAGGED = 100_000
 def _mostly_numbers(codes: np.ndarray, texts: list[str], kinds: list[int]) -> bool:
     measured = np.array(
         [
-            kind in (NUMBER, DATE) or (kind == TEXT and _NUMBER_LIKE.fullmatch(text) is not None)
+            kind in (NUMBER, DATE) or (kind == TEXT and looks_like_number(text))
             for text, kind in zip(texts, kinds, strict=True)
         ],
         dtype=bool,
@@ -181,27 +180,17 @@ def build_grid(
     if not ahead:
         raise NoTableError("the table is empty", remedy="give a table with a header and patients")
     texts = [(number, [decode(cell)[1].strip() for cell in cells]) for number, cells in ahead]
-    at = _header_at(texts, header_row)
-    notes: list[str] = []
-    if at is None:
-        names, body, header = [], ahead, 0
-        width = max(len(cells) for _, cells in ahead)
-        notes.append("The table has no header row: its columns are numbered.")
-    else:
-        header, names = texts[at][0], _without_empty_end(texts[at][1])
-        body = ahead[at + 1 :]
-        width = len(names)
-        if texts[at][0] > 1 and header_row is None:
-            notes.append(f"The column names were found in row {header}; rows above are left out.")
-        if _has_row_names(width, texts[at + 1 :]):
-            names, width = ["", *names], width + 1
-            notes.append("The header has one name less than the rows have cells: the first column "
-                         "is taken for row names.")  # fmt: skip
-    filler = _Filler(width, limits, full_width, has_header=at is not None)
+    header = find_header(texts, header_row)
+    body = ahead[header.body :]
+    # A table that runs over several printed pages repeats its names.
+    repeated = ahead[header.at][1] if header.at is not None and len(header.names) > 1 else None
+    filler = _Filler(
+        header.width, limits, full_width, has_header=header.at is not None, repeated=repeated
+    )
     for chunk in _chunks(body, _not_blank(rows)):
         filler.add(chunk)
         on_row(chunk[-1][0])
-    return filler.finish(names, header, notes, decode)
+    return filler.finish(header, decode)
 
 
 def _not_blank(
@@ -219,60 +208,17 @@ def _chunks(
         yield chunk
 
 
-def _without_empty_end(names: list[str]) -> list[str]:
-    """Names up to the last that is not empty: a trailing delimiter is not a column."""
-    n = len(names)
-    while n and not names[n - 1]:
-        n -= 1
-    return names[:n]
-
-
-def _header_at(rows: list[tuple[int, list[str]]], wanted: int | None) -> int | None:
-    """Index of the header among the first rows, or None where the table has none.
-
-    Title lines above a header have fewer cells than the table; a row of which half looks like
-    numbers or dates is data.
-
-    Raises:
-        NoTableError: the row that the user names is not there.
-    """
-    if wanted == 0:
-        return None
-    if wanted is not None:
-        for at, (number, _) in enumerate(rows):
-            if number == wanted:
-                return at
-        raise NoTableError(
-            f"row {wanted} cannot be the header: it is empty, or further down than "
-            f"row {rows[-1][0]}",
-            remedy="give the row that holds the column names",
-        )
-    filled = [sum(map(bool, cells)) for _, cells in rows]
-    enough = 0.6 * max(filled)
-    at = next(i for i, n in enumerate(filled) if n >= enough)
-    cells = [text for text in rows[at][1] if text]
-    numbers = sum(_NUMBER_LIKE.fullmatch(text) is not None for text in cells)
-    return None if 2 * numbers > len(cells) or (2 * numbers == len(cells) > 0) else at
-
-
-def _has_row_names(width: int, body: list[tuple[int, list[str]]]) -> bool:
-    """True for what R's write.table makes: a first column of names or of 1, 2, 3 … without a header.
-
-    Other columns of numbers are not taken for names: a decimal comma makes a row longer, too.
-    """
-    if not body or any(len(cells) != width + 1 or not cells[width] for _, cells in body):
-        return False
-    names = [cells[0] for _, cells in body]
-    counted = names == [str(k) for k in range(1, len(names) + 1)]
-    named = len(set(names)) == len(names) and not any(map(_NUMBER_LIKE.fullmatch, names))
-    return counted or named
-
-
 class _Filler:
     """Fills columns from chunks of rows, evening out and noting rows of another length."""
 
     def __init__(
-        self, width: int, limits: TableLimits, full_width: bool, *, has_header: bool
+        self,
+        width: int,
+        limits: TableLimits,
+        full_width: bool,
+        *,
+        has_header: bool,
+        repeated: Sequence[Cell] | None = None,
     ) -> None:
         self.limits = limits
         self.full_width = full_width
@@ -281,6 +227,8 @@ class _Filler:
         self.coders: list[_Coder] = []
         self.numbers = array("q")
         self.ragged: list[tuple[int, int]] = []
+        self.repeated = None if repeated is None else tuple(repeated)
+        self.repeated_rows: list[int] = []
         self._widen(width)
 
     def _widen(self, width: int) -> None:
@@ -297,6 +245,12 @@ class _Filler:
         self.width = max(width, self.width)
 
     def add(self, chunk: list[tuple[int, Sequence[Cell]]]) -> None:
+        repeated = [number for number, cells in chunk if tuple(cells) == self.repeated]
+        if repeated:
+            self.repeated_rows += repeated
+            chunk = [row for row in chunk if row[0] not in repeated]
+        if not chunk:
+            return
         if not self.fixed:
             self._widen(max(self.width, *(len(cells) for _, cells in chunk)))
         width = self.width
@@ -333,7 +287,17 @@ class _Filler:
             "comma is not in quotation marks",
         )
 
-    def finish(self, names: list[str], header: int, notes: list[str], decode: Decode) -> Grid:
+    def _notes(self) -> list[str]:
+        n = len(self.repeated_rows)
+        if not n:
+            return []
+        rows = ", ".join(map(str, self.repeated_rows[:10]))
+        return [
+            f"{count_of(n, 'row repeats', 'rows repeat')} the column names and "
+            f"{agree(n, 'is', 'are')} left out ({agree(n, 'row', 'rows')} {rows})."
+        ]
+
+    def finish(self, header: Header, decode: Decode) -> Grid:
         n = len(self.numbers)
         if not n:
             raise NoTableError(
@@ -343,7 +307,7 @@ class _Filler:
             raise self._uneven()
         done = [coder.finish(decode) for coder in self.coders]
         codes = np.stack([column[0] for column in done])
-        names = names + [""] * (len(done) - len(names))
+        names = header.names + [""] * (len(done) - len(header.names))
         used = np.array(
             [bool(name) or (c >= 0).any() for name, c in zip(names, codes, strict=True)]
         )
@@ -353,7 +317,7 @@ class _Filler:
             raise NoTableError(
                 "the table is empty", remedy="give a table with a header and patients"
             )
-        distinct, told = _distinct_names(names, header)
+        distinct, told = distinct_names(names, header.row)
         keep = np.flatnonzero(used)
         return Grid(
             names=[distinct[i] for i in keep],
@@ -361,42 +325,13 @@ class _Filler:
             texts=[done[i][1] for i in keep],
             kinds=[done[i][2] for i in keep],
             row_numbers=np.frombuffer(self.numbers, dtype=np.int64)[kept_rows],
-            header_row=header,
+            header_row=header.row,
             width=self.width,
             sheet_columns={int(i): at for at, i in enumerate(keep)},
             ragged=self.ragged,
-            notes=[*notes, *(t for i, t in enumerate(told) if used[i] and t)],
+            notes=[
+                *header.notes,
+                *self._notes(),
+                *(t for i, t in enumerate(told) if used[i] and t),
+            ],
         )
-
-
-def column_letters(index: int) -> str:
-    """A column as spreadsheets name it: 0 is A, 26 is AA."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
-
-
-def _distinct_names(names: list[str], header: int) -> tuple[list[str], list[str]]:
-    """Names made fit and distinct, and what to tell about each ("" for nothing)."""
-    taken: set[str] = set()
-    given: list[str] = []
-    told: list[str] = []
-    for index, raw in enumerate(names):
-        printable = "".join(c if c.isprintable() else " " for c in raw)
-        name, note = " ".join(printable.split())[:_MAX_NAME], ""
-        if not name:
-            name = f"column {column_letters(index)}"
-            if header:
-                note = f"Column {column_letters(index)} has no name: it is called {name!r}."
-        if name in taken:
-            n = next(k for k in range(2, len(names) + 2) if f"{name} ({k})" not in taken)
-            note = f"Two columns are called {name!r}: the later one (column "
-            name = f"{name} ({n})"
-            note += f"{column_letters(index)}) is called {name!r}."
-        taken.add(name)
-        given.append(name)
-        told.append(note)
-    return given, told
