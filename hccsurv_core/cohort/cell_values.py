@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,6 +18,12 @@ from hccsurv_core.io.tables import DATE, FAULT, NUMBER, RawColumn
 #: pandas write. A dash or "unknown" may be a finding, so those are no such texts.
 MISSING_TEXTS = frozenset(
     ["na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null", "nat", ".", "k.a.", "not available", "missing"]
+)  # fmt: skip
+#: Texts that say that nothing is known where a number, a date or a sex is expected; elsewhere
+#: they may be findings, so they are shown and not taken for missing.
+UNCLEAR_TEXTS = frozenset(
+    ["unknown", "unk", "unclear", "?", "??", "-", "–", "--", "none", "nd", "n.d.", "n. d.", "not done", "not known", "pending", "unbekannt", "unklar",
+     "keine angabe", "n.b.", "nicht bestimmt", "fehlt", "inconnu", "non connu", "nc", "nr", "desconocido", "sconosciuto", "不详", "未知", "未查"]
 )  # fmt: skip
 TRUE_TEXTS = frozenset(
     ["1", "yes", "y", "true", "t", "positive", "pos", "+", "present", "ja", "oui", "si", "sí", "是", "有", "阳性"]
@@ -55,6 +62,18 @@ class Numbers:
     values: NDArray[np.float64]
     readings: NDArray[np.uint8]
     units: dict[int, str]
+
+    def usual_unit(self, counts: NDArray[np.int64]) -> str | None:
+        """The unit that is written most often; None where most numbers have none.
+
+        Args:
+            counts: (n_texts,) how many rows hold each text.
+        """
+        found: Counter[str] = Counter()
+        for at, unit in self.units.items():
+            found[unit] += int(counts[at])
+        plain = int(counts[self.readings == Reading.FINE].sum())
+        return found.most_common(1)[0][0] if found.total() > plain else None
 
 
 _NUM = r"[-+−]?(?:\d+(?:[.,\s'’\u202f]\d{3})*(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d+)?"
@@ -189,7 +208,13 @@ def decimal_votes(column: RawColumn) -> tuple[int, int]:
 # --- dates ------------------------------------------------------------------------------------
 
 #: Orders of day, month and year where all three are numbers and the year does not come first.
-DATE_ORDERS = ("dmy", "mdy", "ymd")
+#: "serial": a plain number is a day as spreadsheets count them.
+DATE_ORDERS = ("dmy", "mdy", "ymd", "serial")
+#: Day 1 of a spreadsheet is 1 January 1900; it believes in a 29 February of that year.
+_SERIAL_START = np.datetime64("1899-12-30")
+_SERIAL = re.compile(r"(\d{5})(\.\d+)?")
+#: Serials of 1950 to 2049; nobody is followed for so many days.
+FIRST_SERIAL, LAST_SERIAL = 18_264, 54_788
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -224,9 +249,12 @@ def read_date(text: str, order: str = "dmy") -> np.datetime64:
     Args:
         text: 2015-03-04, 4.3.2015, 04/03/15, 4-Mar-2015, March 4, 2015, 20150304, 2015年3月4日.
             A year of two digits is 19.. from 50 on, else 20...
-        order: "dmy" or "mdy" where the year comes last; "ymd" is read as "dmy" there.
+        order: "dmy" or "mdy" where the year comes last; "ymd" and "serial" are read as "dmy"
+            there. Only with "serial" 42370 is a date.
     """
     text = _TIME.sub("", text.strip())
+    if order == "serial" and (found := _SERIAL.fullmatch(text)):
+        return read_serial(found[1])
     if found := _YMD.fullmatch(text):
         year, month, day = found[1], found[3] or found[5], found[4] or found[6]
         return _day(int(year), int(month), int(day))
@@ -241,6 +269,18 @@ def read_date(text: str, order: str = "dmy") -> np.datetime64:
     if found := _NAMED_FIRST.fullmatch(text):
         return _day(int(found[3]), _MONTHS.get(found[1][:3].lower(), 0), int(found[2]))
     return np.datetime64("NaT", "D")
+
+
+def read_serial(text: str) -> np.datetime64:
+    """The day that a spreadsheet numbers so, its time of day dropped; NaT for anything else.
+
+    >>> read_serial("42370")
+    np.datetime64('2016-01-01')
+    """
+    found = _SERIAL.fullmatch(text.strip())
+    if found is None or not FIRST_SERIAL <= int(found[1]) <= LAST_SERIAL:
+        return np.datetime64("NaT", "D")
+    return _SERIAL_START + np.timedelta64(int(found[1]), "D")
 
 
 def _year(text: str) -> int:
@@ -272,8 +312,12 @@ def read_dates(column: RawColumn, order: str = "dmy", missing: Sequence[str] = (
 def guess_date_order(texts: Sequence[str]) -> tuple[str, bool]:
     """Which of :data:`DATE_ORDERS` a column's texts follow, and whether they prove it.
 
-    Where nothing tells (no day above 12), day before month is assumed.
+    Where nothing tells (no day above 12), day before month is assumed. Where most are numbers
+    of days they are "serial".
     """
+    serials = sum(not np.isnat(read_serial(text)) for text in texts)
+    if serials > 0.5 * len(texts):
+        return "serial", True
     day_first = month_first = undecided = 0
     for text in texts:
         found = _THREE.fullmatch(_TIME.sub("", text.strip()))

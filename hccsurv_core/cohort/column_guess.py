@@ -9,7 +9,10 @@ import numpy as np
 
 from hccsurv_core.cohort.cell_values import (
     FALSE_TEXTS,
+    FIRST_SERIAL,
+    LAST_SERIAL,
     TRUE_TEXTS,
+    UNCLEAR_TEXTS,
     Reading,
     code_key,
     decimal_votes,
@@ -20,11 +23,15 @@ from hccsurv_core.cohort.cell_values import (
 from hccsurv_core.cohort.column_kinds import MOST_LEVELS, as_kind, levels_of, measured
 from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec
 from hccsurv_core.cohort.endpoint_guess import guess_endpoints
-from hccsurv_core.cohort.quantities import find_quantity, plain_name
+from hccsurv_core.cohort.name_legend import legend_in, without_legend
+from hccsurv_core.cohort.outcome_names import BIRTH, DEATH_DATE, LAST, RECURRENCE_DATE, START
+from hccsurv_core.cohort.quantities import find_quantity, find_unit, plain_name, time_unit_in_name
 from hccsurv_core.io.tables import BOOLEAN, DATE, RawColumn, RawTable
 
 #: A column is of a kind if this share of its filled cells reads so; the others are then shown.
 _MOST = 0.8
+#: Where the name speaks of a date, fewer dates are enough: "alive" may stand in its other cells.
+_SOME = 0.3
 #: Whole numbers are codes of classes if there are at most so many, none above ``_TOP_CODE``.
 _FEW_CODES, _TOP_CODE = 6, 20
 #: A named quantity (AFP, tumor size) is coded only if it has very few values.
@@ -60,6 +67,7 @@ _PERSONAL = re.compile(
     r"|nom( (et )?prenoms?| de (naissance|famille|jeune fille)| du patient)?|prenoms?|nombres?( y apellidos?)?|apellidos?|nome|cognome|nome (e )?cognome|nome (del )?paziente|.*\b(courriel|portable|correo|direccion|movil|indirizzo|cellulare|codice fiscale|dni|nss)\b.*"
     r"|(date|fecha|data) (de |di )?(naissance|nacimiento|nascita|nascimento)"
 )
+_DATE = re.compile(r".*\b(date|\w*datum|fecha|data|am)\b.*|.*日期")
 _GROUP = re.compile(
     r"(study )?(arm|group|groups|treatment( (arm|group))?|trt|rx|therapy|cohort|split|set|cent(er|re)|hospital|site|stage|(bclc|tnm|okuda|clip|cnlc)( stage)?|child ?pugh (class|grade|stage)|分组|组别|治疗方式)"
     r"|gruppe|studienarm|behandlung|therapie|zentrum|klinik|stadium|(bclc|tnm|uicc)( stadium)?|groupe|bras|traitement|centre|stade|grupo|brazo|tratamiento|centro|estadio|gruppo|braccio|trattamento|stadio"
@@ -119,6 +127,7 @@ class _Profile:
     median: float
     keys: tuple[str, ...]  # distinct levels, case and spaces aside, in order of appearance
     unique: bool
+    written_unit: str | None  # what most cells write behind the number
 
 
 def guess_mapping(raw: RawTable) -> ColumnMapping:
@@ -137,7 +146,7 @@ def guess_mapping(raw: RawTable) -> ColumnMapping:
     specs, profiles = [], []
     for column, (point, comma) in zip(raw.columns, votes, strict=True):
         decimal = default if point == comma else "," if comma > point else "."
-        profile = _profile(column, decimal)
+        profile = _profile(column, decimal, _named_date(plain_name(column.name)))
         specs.append(_guess_column(column, profile, decimal))
         profiles.append(profile)
     _choose_patient_id(raw, specs, profiles)
@@ -149,29 +158,38 @@ def guess_mapping(raw: RawTable) -> ColumnMapping:
     return mapping
 
 
-def _profile(column: RawColumn, decimal: str) -> _Profile:
+def _profile(column: RawColumn, decimal: str, named_date: bool) -> _Profile:
     counts = column.counts()
     numbers = read_numbers(column, decimal)
     known = numbers.readings != Reading.MISSING
     filled = int(counts[known].sum())
     if filled == 0:
-        return _Profile(0, 0, 0, 0, np.empty(0), float("nan"), (), False)
+        return _Profile(0, 0, 0, 0, np.empty(0), float("nan"), (), False, None)
     # "<20" and "45 mm" are numbers that somebody must look at, not another kind of column.
     as_number = np.isin(numbers.readings, (Reading.FINE, Reading.LIMIT, Reading.WITH_UNIT))
-    number_share = counts[as_number].sum() / filled
+    # "n.d." or "?" among numbers says nothing of the kind of column.
+    unclear = np.array([text.casefold() in UNCLEAR_TEXTS for text in column.texts], dtype=bool)
+    clear = max(filled - int(counts[unclear].sum()), 1)
+    number_share = counts[as_number].sum() / clear
     fine = numbers.readings == Reading.FINE
     values = numbers.values[fine]
     median = float(np.median(np.repeat(values, counts[fine]))) if fine.any() else float("nan")
     date_share = 0.0
     typed_dates = column.kinds == DATE
-    if typed_dates.any() or number_share < _MOST or _looks_like_compact_dates(values):
+    if (
+        typed_dates.any()
+        or number_share < _MOST
+        or _looks_like_compact_dates(values)
+        or (named_date and _looks_like_serials(values))
+    ):
         order, _ = guess_date_order(column.texts)
         dates = read_dates(column, order)
-        date_share = counts[dates.readings == Reading.FINE].sum() / filled
+        date_share = counts[dates.readings == Reading.FINE].sum() / clear
     keys, word_share = _levels_of(column, known)
     unique = counts[known].max() == 1 and filled >= 0.95 * len(column.codes)
     return _Profile(
-        filled, number_share, date_share, word_share / filled, np.unique(values), median, keys, unique
+        filled, number_share, date_share, word_share / filled, np.unique(values), median, keys, unique,
+        numbers.usual_unit(counts),
     )  # fmt: skip
 
 
@@ -192,8 +210,17 @@ def _looks_like_compact_dates(values: np.ndarray) -> bool:
     )
 
 
+def _looks_like_serials(values: np.ndarray) -> bool:
+    """True for numbers such as 42370, in which spreadsheets count days."""
+    return bool(len(values)) and bool(((values >= FIRST_SERIAL) & (values <= LAST_SERIAL)).all())
+
+
+def _named_date(name: str) -> bool:
+    return any(p.fullmatch(name) for p in (_DATE, START, LAST, DEATH_DATE, RECURRENCE_DATE, BIRTH))
+
+
 def _guess_column(column: RawColumn, profile: _Profile, decimal: str) -> ColumnSpec:
-    name = plain_name(column.name)
+    name = plain_name(without_legend(column.name))
     spec = ColumnSpec(column.name, decimal=decimal)
     if profile.filled == 0:
         return replace(spec, role="ignored", kind="text")
@@ -202,11 +229,11 @@ def _guess_column(column: RawColumn, profile: _Profile, decimal: str) -> ColumnS
         return as_kind(column, replace(spec, role="personal"), kind)
     if _SEX.fullmatch(name) and len(profile.keys) <= 4:
         return _guess_sex(column, name, spec)
-    if profile.dates >= _MOST:
+    if profile.dates >= (_SOME if _named_date(name) else _MOST):
         return as_kind(column, spec, "date")
-    if _is_boolean(profile):
+    if _is_boolean(profile) and _says_yes_or_no(column.name):
         return as_kind(column, replace(spec, role=_role(name)), "boolean")
-    if profile.numbers >= _MOST:
+    if profile.numbers >= _MOST and not (legend_in(column.name) and _is_boolean(profile)):
         return _guess_number(column, name, profile, spec)
     return _guess_text(column, name, profile, spec)
 
@@ -228,14 +255,33 @@ def _is_boolean(profile: _Profile) -> bool:
     )
 
 
+def _says_yes_or_no(name: str) -> bool:
+    """False where a name explains its codes, and not as yes and no ("lobe (0=left, 1=right)")."""
+    return {code_key(words) for words in legend_in(name).values()} <= TRUE_TEXTS | FALSE_TEXTS
+
+
+def _category(column: RawColumn, spec: ColumnSpec) -> ColumnSpec:
+    """A category, its codes labelled where its name tells what all of them mean."""
+    guess, legend = as_kind(column, spec, "category"), legend_in(column.name)
+    if not guess.levels or not set(guess.levels) <= legend.keys():
+        return guess
+    return replace(guess, level_labels={level: legend[level] for level in guess.levels})
+
+
 def _guess_number(column: RawColumn, name: str, profile: _Profile, spec: ColumnSpec) -> ColumnSpec:
     quantity = find_quantity(column.name)
     if _is_coded(profile, quantity is not None, quantity is not None and quantity.counted):
-        return as_kind(column, replace(spec, role=_role(name)), "category")
+        return _category(column, replace(spec, role=_role(name)))
     if quantity is None:
-        return replace(spec, kind="number")
+        written = profile.written_unit
+        timed = time_unit_in_name(written or "") and time_unit_in_name(column.name)
+        return replace(spec, kind="number", unit=None if timed else written)
     role = quantity.key if quantity.key in ("age", "height", "weight") else "variable"
-    return measured(replace(spec, role=role), quantity, profile.median)
+    guess = measured(replace(spec, role=role), quantity, profile.median)
+    written = find_unit(profile.written_unit or "", quantity)
+    if written is not None and guess.unit_from == "assumed":
+        guess = replace(guess, unit=written, unit_from="name")
+    return guess
 
 
 def _is_coded(profile: _Profile, is_quantity: bool, is_count: bool) -> bool:
@@ -250,7 +296,7 @@ def _is_coded(profile: _Profile, is_quantity: bool, is_count: bool) -> bool:
 def _guess_text(column: RawColumn, name: str, profile: _Profile, spec: ColumnSpec) -> ColumnSpec:
     n = len(profile.keys)
     if n <= MOST_LEVELS and (n <= 0.5 * profile.filled or (n <= 2 and profile.filled <= 4)):
-        return as_kind(column, replace(spec, role=_role(name)), "category")
+        return _category(column, replace(spec, role=_role(name)))
     identifier = profile.unique and not any(" " in key for key in profile.keys)
     return replace(spec, kind="identifier" if identifier else "text")
 
@@ -258,15 +304,17 @@ def _guess_text(column: RawColumn, name: str, profile: _Profile, spec: ColumnSpe
 def _guess_sex(column: RawColumn, name: str, spec: ColumnSpec) -> ColumnSpec:
     levels = levels_of(column, spec)
     labels: dict[str, str] = {}
+    legend = legend_in(column.name)
     for text in levels:
-        key = code_key(text)
+        key = code_key(legend.get(text, text))
         if key in _MALE or key in _FEMALE:
             labels[text] = "male" if key in _MALE else "female"
     if "male" in name.split() or "men" in name.split() or "is male" in name:
         labels = {t: "male" if code_key(t) in TRUE_TEXTS else "female" for t in levels}
     elif {"female", "women"} & set(name.split()):
         labels = {t: "female" if code_key(t) in TRUE_TEXTS else "male" for t in levels}
-    if len(set(labels.values())) < len(labels) or len(labels) < len(levels):
+    told = [text for text in levels if code_key(text) not in UNCLEAR_TEXTS]
+    if len(set(labels.values())) < len(labels) or len(labels) < len(told):
         labels = {}  # not all told, or two spellings that are no mere case: a person must say
     return replace(spec, role="sex", kind="category", levels=levels, level_labels=labels)
 
@@ -287,7 +335,7 @@ def _choose_patient_id(raw: RawTable, specs: list[ColumnSpec], profiles: list[_P
 def _id_rank(spec: ColumnSpec, profile: _Profile, n_rows: int, *, first: bool) -> int:
     if spec.role in ("personal", "sex") or spec.kind == "date" or profile.filled < 0.9 * n_rows:
         return 0
-    values, name = profile.values, plain_name(spec.name)
+    values, name = profile.values, plain_name(without_legend(spec.name))
     if profile.numbers >= _MOST and (values != np.round(values)).any():
         return 0
     many = len(profile.keys) > 0.05 * n_rows or len(profile.keys) > 100
@@ -322,7 +370,7 @@ def _choose_visit(raw: RawTable, specs: list[ColumnSpec]) -> str:
     if n_patients == 0 or (codes >= 0).sum() < _VISITS_EACH * n_patients:
         return "patients"
     dates = [at for at, spec in enumerate(specs) if spec.kind == "date" and spec.role == "variable"]
-    named = [at for at in dates if _VISIT.fullmatch(plain_name(specs[at].name))]
+    named = [at for at in dates if _VISIT.fullmatch(plain_name(without_legend(specs[at].name)))]
     # A visit's date differs between a patient's rows; a date of surgery does not.
     varying = [at for at in named or dates if _varies(codes, raw.columns[at].codes, n_patients)]
     if not varying:

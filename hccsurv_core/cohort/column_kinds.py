@@ -18,6 +18,7 @@ from hccsurv_core.cohort.cell_values import (
     read_numbers,
 )
 from hccsurv_core.cohort.column_mapping import ColumnSpec
+from hccsurv_core.cohort.name_legend import legend_in
 from hccsurv_core.cohort.quantities import Quantity, find_quantity, unit_by_median, unit_in_name
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawColumn
@@ -101,11 +102,12 @@ def yes_no_codes(column: RawColumn, spec: ColumnSpec) -> dict[str, int]:
     Raises:
         TableError: it has more than two values, and nothing tells which are which.
     """
-    spellings = _spellings(column, spec)
+    spellings, legend = _spellings(column, spec), legend_in(spec.name)
+    words = {text: code_key(legend.get(key, key)) for key, text in spellings.items()}
     codes = {
-        text: int(key in TRUE_TEXTS)
-        for key, text in spellings.items()
-        if key in TRUE_TEXTS | FALSE_TEXTS
+        text: int(word in TRUE_TEXTS)
+        for text, word in words.items()
+        if word in TRUE_TEXTS | FALSE_TEXTS
     }
     if codes:
         return dict(sorted(codes.items(), key=lambda item: item[1]))

@@ -9,6 +9,7 @@ import numpy as np
 from hccsurv_core.cohort.cell_values import code_key, is_missing_text, read_numbers
 from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec, EndpointSpec
 from hccsurv_core.cohort.event_words import guess_event_codes, tells_of_death
+from hccsurv_core.cohort.name_legend import without_legend
 from hccsurv_core.cohort.outcome_names import (
     ANY_EVENT,
     ANY_TIME,
@@ -60,7 +61,7 @@ def guess_endpoints(raw: RawTable, mapping: ColumnMapping) -> list[EndpointSpec]
 def _may_be_time(raw: RawTable, spec: ColumnSpec) -> bool:
     if spec.kind != "number" or find_quantity(spec.name) is not None:
         return False
-    name = plain_name(spec.name)
+    name = _words(spec)
     return bool(ANY_TIME.fullmatch(name)) or any(f.time.fullmatch(name) for f in FAMILIES)
 
 
@@ -92,7 +93,7 @@ def _named_pairs(
 
 def _first(specs: list[ColumnSpec], pattern: re.Pattern[str], used: set[str]) -> ColumnSpec | None:
     for spec in specs:
-        if spec.name not in used and pattern.fullmatch(plain_name(spec.name)):
+        if spec.name not in used and pattern.fullmatch(_words(spec)):
             return spec
     return None
 
@@ -201,12 +202,17 @@ def _dated(
 
 
 def _matches(spec: ColumnSpec, *patterns: re.Pattern[str]) -> bool:
-    return any(pattern.fullmatch(plain_name(spec.name)) for pattern in patterns)
+    return any(pattern.fullmatch(_words(spec)) for pattern in patterns)
+
+
+def _words(spec: ColumnSpec) -> str:
+    return plain_name(without_legend(spec.name))
 
 
 def guess_time_unit(column: RawColumn, decimal: str = ".") -> tuple[str, str]:
     """The unit of a column of durations, and whether its name, its range or nothing tells it.
 
+    A unit that most cells write behind their number counts as one of the name.
     By range: what would be longer than 50 years in months is in days; short times with
     fractions are in years; all else is taken for months.
     """
@@ -215,6 +221,9 @@ def guess_time_unit(column: RawColumn, decimal: str = ".") -> tuple[str, str]:
         return named, "name"
     numbers = read_numbers(column, decimal)
     counts = column.counts()
+    written = time_unit_in_name(numbers.usual_unit(counts) or "")
+    if written:
+        return written, "name"
     known = np.isfinite(numbers.values)
     if not known.any():
         return "months", "assumed"

@@ -18,6 +18,7 @@ from hccsurv_core.cohort.cell_values import (
     is_missing_text,
     plain_code,
 )
+from hccsurv_core.cohort.name_legend import legend_in, without_legend
 from hccsurv_core.cohort.quantities import plain_name
 from hccsurv_core.io.tables import RawColumn
 
@@ -85,9 +86,12 @@ _FATES = tuple(
         (rf"({_EVENT})(?! ?(free|frei|no|none))( .*)?|(local|distant|intrahepatic|extrahepatic|early|late|lokal\w*) ({_EVENT})|复发.*|进展.*", Fate.HAPPENED),
     )
 )  # fmt: skip
-_NUMBERED = re.compile(
-    r"\(?([0-9])\)?\s*[-:=.)]?\s+(\S.*)|\(?([0-9])\)?[-:=.)](\S.*)|(\S.*?)\s*[(=:]\s*([0-9])\)?"
-)
+#: "1:DECEASED", "0 = alive", "2 verstorben", "dead (1)"; no other number stands beside it.
+_NUMBERED = re.compile(r"\(?([0-9])\)?\s*[-:=.)]?\s*(\D+)|(\D+?)\s*[(=:]\s*([0-9])\)?")
+#: A number that is said to be a code, so that it tells where its words are not known.
+_CODED = re.compile(r"[01]\s*[:=].*|.*[:=(]\s*[01]\)?")
+#: Codes that stand for *not known* beside codes of events.
+_UNKNOWN_CODES = frozenset(["9", "99", "999", "-1", "-9", "-99"])
 _INVERTED = re.compile(
     r".*\b(cens|censor\w*|alive|living|survived|lebt|lebend|vivant|viv[oa]|in vita|en vie|zensiert|zensur\w*)\b.*|.*存活.*"
 )
@@ -104,7 +108,7 @@ def read_fate(text: str) -> Fate | None:
         return Fate.HAPPENED if key in TRUE_TEXTS else Fate.NOT_HAPPENED
     number, words = _apart(key)
     fate = _fate_of_words(plain_name(words))
-    if fate is None and number in ("0", "1"):
+    if fate is None and number in ("0", "1") and _CODED.fullmatch(key):
         # "1:PROGRESSED": where the words are not known the number tells.
         return Fate.HAPPENED if number == "1" else Fate.NOT_HAPPENED
     return fate
@@ -115,7 +119,7 @@ def _apart(key: str) -> tuple[str | None, str]:
     found = _NUMBERED.fullmatch(key)
     if found is None:
         return None, key
-    return found[1] or found[3] or found[6], found[2] or found[4] or found[5]
+    return found[1] or found[4], found[2] or found[3]
 
 
 def _fate_of_words(words: str) -> Fate | None:
@@ -128,7 +132,9 @@ def guess_event_codes(
     """What the values of an event column mean, and the names of competing events.
 
     1 and 0 are event and censored; 1 and 2 are censored and event, as in R; 0, 1 and 2 are
-    censored, event and competing event. A column called "censored" or "alive" is turned round.
+    censored, event and competing event; where the column's name explains its codes, as in
+    "Status (0=dead, 1=alive)", it is believed. A column called "censored" or "alive" is turned
+    round.
     Every death is an event; only for ``CSS`` one of another cause competes. Patients alive, with
     or without disease, and lost ones are censored. Values that say nothing are left out.
 
@@ -138,13 +144,16 @@ def guess_event_codes(
     """
     texts = [text for text in column.texts if not is_missing_text(text)]
     keys = {code_key(text) for text in texts}
-    if keys == {"1", "2"}:
+    legend = legend_in(column.name)
+    if not legend and keys - _UNKNOWN_CODES == {"1", "2"}:
         return {"1": 0, "2": 1}, ()
-    if keys == {"0", "1", "2"}:
+    if not legend and keys - _UNKNOWN_CODES == {"0", "1", "2"}:
         return {"0": 0, "1": 1, "2": 2}, ("competing event",)
-    fates = {plain_code(text): fate for text in texts if (fate := read_fate(text)) is not None}
+    said = {plain_code(text): legend.get(code_key(text), text) for text in texts}
+    fates = {text: fate for text, words in said.items() if (fate := read_fate(words)) is not None}
     codes = {text: _code(fate, outcome) for text, fate in fates.items()}
-    if _INVERTED.fullmatch(plain_name(column.name)) and _only_yes_no(keys):
+    inverted = _INVERTED.fullmatch(plain_name(without_legend(column.name)))
+    if inverted and _only_yes_no({code_key(words) for words in said.values()}):
         codes = {text: 1 - code for text, code in codes.items()}
     competing = (OTHER_DEATH,) if 2 in codes.values() else ()
     return dict(sorted(codes.items(), key=lambda item: (item[1], item[0]))), competing

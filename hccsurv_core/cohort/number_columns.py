@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.cohort.cell_values import Reading, read_number, read_numbers
 from hccsurv_core.cohort.column_mapping import ColumnSpec
-from hccsurv_core.cohort.quantities import Quantity, find_unit, time_unit_in_name
+from hccsurv_core.cohort.quantities import TIME_UNITS, Quantity, find_unit, time_unit_in_name
 from hccsurv_core.cohort.table_ledger import Ledger, Settled
 from hccsurv_core.cohort.table_rows import RowChoice
 from hccsurv_core.errors import TableError
@@ -156,8 +156,12 @@ class NumberReader:
         meant = self.numbers.values[self.codes[at]] * by_row
         known = np.isfinite(by_row)
         shown = f" ({self.spec.unit})" if self.spec.unit else ""
+        own = bool((by_row[known] == 1).all())
+        written = (
+            f"its unit{shown}" if own else f"a unit and converted to that of the column{shown}"
+        )
         for chosen, kind, text, actions in (
-            (known, "written_unit", f" written with a unit and converted to that of the column{shown}.",
+            (known, "written_unit", f" written with {written}.",
              ("use_suggestion", "set_missing", "exclude", "fix")),
             (~known, "unknown_unit", " followed by something that is no unit of it.",
              ("set_missing", "use_suggestion", "exclude", "fix")),
@@ -165,7 +169,7 @@ class NumberReader:
             if chosen.any():
                 plain = self.numbers.values[self.codes[at]]
                 self._settle(
-                    kind, "warning" if kind == "written_unit" else "error",
+                    kind, "error" if kind == "unknown_unit" else "info" if own else "warning",
                     self._are(at[chosen], "is", "are") + text, at[chosen], actions,
                     np.where(known, meant, plain)[chosen],
                 )  # fmt: skip
@@ -174,8 +178,11 @@ class NumberReader:
         """What a number written with ``unit`` is multiplied by; NaN if the unit is not known."""
         quantity = self.spec.known_quantity
         if quantity is None:
-            same = time_unit_in_name(unit) == time_unit_in_name(self.spec.name) is not None
-            return 1.0 if same or unit == self.spec.unit else np.nan
+            own = time_unit_in_name(self.spec.unit or self.spec.name)
+            theirs = time_unit_in_name(unit)
+            if own is not None and theirs is not None:
+                return TIME_UNITS[theirs] / TIME_UNITS[own]
+            return 1.0 if unit == self.spec.unit else np.nan
         if quantity.key == "age" and time_unit_in_name(unit) == "years":
             return 1.0
         found = find_unit(unit, quantity)

@@ -18,6 +18,7 @@ from hccsurv_core.cohort.cell_values import (
     plain_code,
     read_date,
     read_dates,
+    read_serial,
 )
 from hccsurv_core.cohort.column_mapping import ColumnSpec
 from hccsurv_core.cohort.number_columns import NumberReader
@@ -205,6 +206,12 @@ class ColumnReader:
                 f"as {'month/day/year' if spec.date_order == 'mdy' else 'day/month/year'}.",
                 ("keep",),
             )  # fmt: skip
+        if spec.date_order == "serial" and (texts := [t for t in column.texts if _is_serial(t)]):
+            self._ledger.settle_column(
+                "serial_dates", spec.name, "info",
+                f"{spec.shown} is read as numbers of days, as spreadsheets count them "
+                f"({texts[0]} is {read_serial(texts[0])}).", ("keep",),
+            )  # fmt: skip
         wrong = np.flatnonzero(np.isin(dates.readings, (Reading.UNREADABLE, Reading.FAULT)))
         other = "mdy" if spec.date_order != "mdy" else "dmy"
         self._settle_dates(
@@ -234,7 +241,7 @@ class ColumnReader:
         texts = column.values()[self._choice.rows[at]]
         meant = np.full(len(at), np.datetime64("NaT", "D"))
         if other_order:
-            meant[:] = [read_date(str(text), other_order) for text in texts]
+            meant[:] = [_date_meant(str(text), other_order) for text in texts]
         told = [None if np.isnat(day) else str(day) for day in meant]
         actions = ["set_missing", "exclude", "fix"]
         if any(told):
@@ -289,6 +296,15 @@ class ColumnReader:
                 f"{spec.shown} is the same for everybody: it can explain nothing.", _KEEP_OR_DROP,
             )  # fmt: skip
         return replace(column, dropped=action == "drop_column")
+
+
+def _is_serial(text: str) -> bool:
+    return not np.isnat(read_serial(text))
+
+
+def _date_meant(text: str, other_order: str) -> np.datetime64:
+    day = read_date(text, other_order)
+    return read_serial(text) if np.isnat(day) else day
 
 
 def _in_words(spec: ColumnSpec) -> str:

@@ -17,6 +17,7 @@ from hccsurv_core.cohort.cell_values import (
     read_numbers,
 )
 from hccsurv_core.cohort.column_mapping import ColumnMapping, ColumnSpec
+from hccsurv_core.cohort.table_foot import settle_foot
 from hccsurv_core.cohort.table_ledger import Ledger
 from hccsurv_core.errors import TableError
 from hccsurv_core.io.tables import RawTable
@@ -47,6 +48,7 @@ def choose_rows(raw: RawTable, mapping: ColumnMapping, ledger: Ledger) -> RowCho
     """One row a patient: the first visit where rows are visits, without duplicates else."""
     _settle_ragged(raw, ledger)
     spec = mapping.with_role("patient_id")
+    settle_foot(raw, spec, ledger)
     names, patients = _identify(raw, spec, mapping.layout, ledger)
     n_later = 0
     if mapping.layout == "visits":

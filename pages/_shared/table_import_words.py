@@ -36,7 +36,12 @@ SEVERITIES = {
     "warning": ("Check", "▲", "look"),
     "info": ("Note", "i", ""),
 }
-DATE_ORDERS = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}
+DATE_ORDERS = {
+    "dmy": "day, month, year",
+    "mdy": "month, day, year",
+    "ymd": "year, month, day",
+    "serial": "number of days, as spreadsheets count",
+}
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _UNIT_SOURCES = {
     "name": "as the column’s name says",

@@ -43,6 +43,7 @@ PHRASES = {
     "intrahepatic recurrence": Fate.HAPPENED, "recurrence in the liver": Fate.HAPPENED,
     "0:LIVING": Fate.ALIVE, "1:DECEASED": Fate.DEAD, "1 = alive": Fate.ALIVE, "2: dead": Fate.DEAD, "dead (1)": Fate.DEAD,
     "1 - verstorben": Fate.DEAD, "1:UNHEARD OF": Fate.HAPPENED, "0=?": Fate.NOT_HAPPENED, "7: strange": None,
+    "0.5": None, "1-2": None, "1 year": None, "0=alive, 1=dead": None, "12": None, "1+": None, "1:recurred in 2 lobes": None,
     "unknown": None, "green": None, "liver failure": None, "?": None, "deadline": None, "": None,
 }  # fmt: skip
 
