@@ -96,7 +96,10 @@ class EndpointReader:
         endpoint = ReadEndpoint(spec, time, cause)
         if endpoint.known.any() and not (endpoint.cause[endpoint.known] == 1).any():
             self._tell(
-                spec, "no_events", "error", f"{spec.shown}: no patient has the event ({spec.event_label})."
+                spec,
+                "no_events",
+                "error",
+                f"{spec.shown}: no patient has the event ({spec.event_label}).",
             )
         return endpoint
 

@@ -409,7 +409,9 @@ def test_conventions_that_are_only_conventions_are_to_be_checked():
 
 def test_an_outcome_without_events_is_an_error():
     found = report(cohort(death=[0] * N))
-    assert found.group("no_events:OS").problem == "Overall survival: no patient has the event (death)."
+    assert (
+        found.group("no_events:OS").problem == "Overall survival: no patient has the event (death)."
+    )
 
 
 def dated(**columns) -> RawTable:

@@ -119,7 +119,7 @@ def test_saying_one_sex_says_the_other(dropped):
 def test_what_an_event_means_can_be_turned_round(dropped):
     at = dropped()
     choose(at, "_OS_means_1", 0)
-    assert "no patient has the death" in page_text(at)
+    assert "no patient has the event (death)" in page_text(at)
     choose(at, "_OS_means_0", 1)
     assert draft_on(at).now.table.endpoint().n_events == N_PATIENTS // 2
 
