@@ -24,6 +24,12 @@ from hccsurv_core.io.tables import ReadOptions, TableLimits, read_table
 TEXT = "id,age\np1,50\np2,60\n"
 
 
+@pytest.fixture(autouse=True)
+def temporary_folder(tmp_path_factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary folder of the test's own: others who read tables meanwhile leave nothing in it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "cohort.csv"
