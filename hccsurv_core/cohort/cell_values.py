@@ -26,10 +26,10 @@ UNCLEAR_TEXTS = frozenset(
      "keine angabe", "n.b.", "nicht bestimmt", "fehlt", "inconnu", "non connu", "nc", "nr", "desconocido", "sconosciuto", "不详", "未知", "未查"]
 )  # fmt: skip
 TRUE_TEXTS = frozenset(
-    ["1", "yes", "y", "true", "t", "positive", "pos", "+", "present", "ja", "oui", "si", "sí", "是", "有", "阳性"]
+    ["1", "yes", "y", "true", "t", "positive", "pos", "+", "present", "ja", "j", "oui", "si", "sí", "sì", "positiv", "positif", "positivo", "vorhanden", "vrai", "wahr", "vero", "是", "有", "阳性"]
 )  # fmt: skip
 FALSE_TEXTS = frozenset(
-    ["0", "no", "n", "false", "f", "negative", "neg", "-", "–", "absent", "nein", "non", "否", "无", "阴性"]
+    ["0", "no", "n", "false", "f", "negative", "neg", "-", "–", "absent", "nein", "non", "negativ", "négatif", "negativo", "nicht vorhanden", "faux", "falsch", "falso", "否", "无", "阴性"]
 )  # fmt: skip
 #: A number beyond measures nothing; its square would overflow.
 LARGEST = 1e100

@@ -186,7 +186,9 @@ def assumptions(codes: Mapping[str, int], event_label: str) -> tuple[str, ...]:
     told = []
     if (Fate.DEAD_OF_OTHER, 1) in found:
         told.append(f"Deaths of other causes count as {event_label}.")
-    elif event_label != "death" and any(fate and fate.died and code == 1 for fate, code in found):
+    elif (Fate.DEAD, 1) in found and event_label == "death of cancer":
+        told.append("Deaths of a cause that is not told count as death of cancer.")
+    elif "death" not in event_label and (Fate.DEAD, 1) in found:
         told.append(f"Any death counts as {event_label}.")
     if (Fate.DEAD_OF_OTHER, 2) in found:
         told.append("Deaths of other causes are a competing event.")

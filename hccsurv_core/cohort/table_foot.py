@@ -34,16 +34,17 @@ def settle_foot(raw: RawTable, spec: ColumnSpec | None, ledger: Ledger) -> None:
     if len(raw.columns) < 2:
         return
     foot = np.arange(max(raw.n_rows - _FOOT_ROWS, 0), raw.n_rows)
-    cells = np.array([column.values()[foot] for column in raw.columns], dtype=object)
-    filled = np.array([[cell is not None for cell in row] for row in cells], dtype=bool)
-    first = [next((str(cell) for cell in row if cell is not None), "") for row in cells.T]
+    codes = np.array([column.codes[foot] for column in raw.columns])
+    first = [_first_text(raw, row) for row in codes.T]
     # A level called "media" comes more than once, a total does not.
     summaries = np.array(
         [_SUMMARY.fullmatch(t.strip(" :")) is not None and first.count(t) == 1 for t in first]
     )
-    remarks = (filled.sum(axis=0) == 1) & _are_sentences(raw, spec, first)
+    remarks = ((codes >= 0).sum(axis=0) == 1) & _are_sentences(raw, spec, first)
     last = np.flatnonzero(~(summaries | remarks))
-    under = np.arange(len(foot)) > (last[-1] if len(last) else -1)
+    if not len(last):
+        return  # a table of nothing else is no table with a foot
+    under = np.arange(len(foot)) > last[-1]
     summaries, remarks = summaries & under, remarks & under & ~summaries
     for found, kind, one, many in (
         (summaries, "summary_row", "row under the table is", "rows under the table are"),
@@ -57,6 +58,12 @@ def settle_foot(raw: RawTable, spec: ColumnSpec | None, ledger: Ledger) -> None:
                 foot[found], ("exclude_row", "keep"),
                 values=[text for text, chosen in zip(first, found, strict=True) if chosen],
             )  # fmt: skip
+
+
+def _first_text(raw: RawTable, codes: NDArray[np.int32]) -> str:
+    """The text of a row's first filled cell."""
+    filled = np.flatnonzero(codes >= 0)
+    return raw.columns[filled[0]].texts[codes[filled[0]]] if len(filled) else ""
 
 
 def _are_sentences(raw: RawTable, spec: ColumnSpec | None, texts: list[str]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ FATES = {
     Fate.DEAD_OF_DISEASE: "DOD",
     Fate.DEAD_OF_OTHER: "DOC DICD",
     Fate.NOT_HAPPENED: "0 no nein censored zensiert none rezidivfrei 否 未复发",
-    Fate.HAPPENED: "1 yes oui recurrence relapsed progression Rezidiv récidive recidiva recaída 是 复发",
+    Fate.HAPPENED: "1 yes oui j sì recurrence relapsed progression Rezidiv récidive recidiva recaída 是 复发",
 }
 PHRASES = {
     "dead of HCC": Fate.DEAD_OF_DISEASE, "died of disease": Fate.DEAD_OF_DISEASE, "Death from cancer": Fate.DEAD_OF_DISEASE,
@@ -83,6 +83,12 @@ def test_what_is_assumed_is_said():
         "Patients lost to follow-up are censored when last seen.",
     )
     assert assumptions({"dead": 1, "none": 0}, "recurrence") == ("Any death counts as recurrence.",)
+    assert assumptions({"DOD": 1, "DOC": 2}, "death of cancer") == (
+        "Deaths of other causes are a competing event.",
+    )
+    assert assumptions({"dead": 1}, "death of cancer") == (
+        "Deaths of a cause that is not told count as death of cancer.",
+    )
     # What a person has said is no assumption.
     assert assumptions({"DOC": 0, "DOD": 1, "lost": 1}, "death") == ()
 

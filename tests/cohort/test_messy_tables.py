@@ -85,6 +85,11 @@ def test_a_last_patient_of_whom_little_is_known_is_a_patient(last):
     assert len(table) == N + 1
 
 
+def test_a_table_of_remarks_has_no_foot():
+    _, table = read("topic;text\nfirst of all;\nand then;\n")
+    assert len(table) == 2
+
+
 def test_levels_that_sound_like_totals_are_none():
     _, table = read(
         "risk;OS;death\n" + rows(lambda k: f"{'alta' if k < 12 else 'media'};{k + 1};{k % 2}")
