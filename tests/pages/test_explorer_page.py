@@ -150,7 +150,8 @@ def test_scores(explorer, cohort):
     assert "so it is no probability" in page_text(explorer)
 
 
-def test_competing_risks(explorer):
+def test_competing_risks(explorer, cohort):
+    explorer.selectbox(key=key(cohort, "group")).set_value("stage").run()
     text = section(explorer, "Competing risks")
     assert "Competing:" in text
     assert "subdistribution" in text
