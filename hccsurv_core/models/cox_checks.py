@@ -8,20 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import checked_numbers
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.models.newton import smallest_pivot
-
-
-def checked_numbers(values: ArrayLike, source: str) -> np.ndarray:
-    """Floats of any shape, finite or not.
-
-    Raises:
-        InputError: they are text, or lists of unequal lengths.
-    """
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("must be numbers", source=source) from error
 
 
 def checked_covariates(

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.models.cox_checks import (
     checked_codes,
@@ -23,7 +24,6 @@ from hccsurv_core.models.cox_checks import (
     whiten,
 )
 from hccsurv_core.models.newton import inverse_information, maximize
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.models.risk_sets import (
     TIES,
     RiskSets,

@@ -8,7 +8,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import checked_numbers
 from hccsurv_core.errors import InputError, StatisticsError
+
+
+def checked_truth(values: ArrayLike, *, source: str) -> np.ndarray:
+    """(n,) booleans, one patient or more.
+
+    Raises:
+        InputError: not a list, or a value is neither true nor false.
+    """
+    found = np.asarray(values)
+    if found.ndim != 1 or found.size == 0:
+        raise InputError(f"a list is needed, got shape {found.shape}", source=source)
+    if found.dtype != bool:
+        if found.dtype.kind not in "iuf" or not np.isin(found, (0, 1)).all():
+            raise InputError("values must be true or false (1 or 0)", source=source)
+        found = found.astype(bool)
+    return found
 
 
 def checked_event(event: ArrayLike) -> np.ndarray:
@@ -17,13 +34,7 @@ def checked_event(event: ArrayLike) -> np.ndarray:
     Raises:
         InputError: a value is neither true nor false. StatisticsError: only one of the two occurs.
     """
-    values = np.asarray(event)
-    if values.ndim != 1 or values.size == 0:
-        raise InputError(f"events must be a list, got shape {values.shape}", source="event")
-    if values.dtype != bool:
-        if values.dtype.kind not in "iuf" or not np.isin(values, (0, 1)).all():
-            raise InputError("an event must be true or false (1 or 0)", source="event")
-        values = values.astype(bool)
+    values = checked_truth(event, source="event")
     n_events = int(values.sum())
     if n_events == 0 or n_events == values.size:
         raise StatisticsError(
@@ -36,7 +47,7 @@ def checked_event(event: ArrayLike) -> np.ndarray:
 
 def checked_score(score: ArrayLike, n: int, *, source: str = "risk_score") -> np.ndarray:
     """(n,) finite numbers, one for each patient."""
-    values = np.asarray(score, dtype=np.float64)
+    values = checked_numbers(score, source)
     if values.shape != (n,):
         raise InputError(f"{n} patients but scores of shape {values.shape}", source=source)
     _refuse_missing(values, source)
@@ -56,7 +67,7 @@ def checked_probabilities(
     probability: ArrayLike, n: int, n_times: int, *, source: str = "survival_probability"
 ) -> np.ndarray:
     """(n, n_times) probabilities, 0 to 1; a (n,) list is one column."""
-    values = np.asarray(probability, dtype=np.float64)
+    values = checked_numbers(probability, source)
     if values.ndim == 1 and n_times == 1:
         values = values[:, None]
     if values.shape != (n, n_times):
@@ -71,7 +82,7 @@ def checked_probabilities(
 
 def checked_scores(score: ArrayLike, n: int, n_times: int) -> np.ndarray:
     """(n, n_times) scores; a (n,) list stands for every time."""
-    values = np.asarray(score, dtype=np.float64)
+    values = checked_numbers(score, "risk_score")
     if values.ndim == 1:
         return np.broadcast_to(checked_score(values, n)[:, None], (n, n_times))
     if values.shape != (n, n_times):
@@ -86,7 +97,7 @@ def checked_scores(score: ArrayLike, n: int, n_times: int) -> np.ndarray:
 
 def checked_times(eval_times: ArrayLike) -> np.ndarray:
     """(n_times,) positive, strictly rising months; a single number is a list of one."""
-    times = np.atleast_1d(np.asarray(eval_times, dtype=np.float64))
+    times = np.atleast_1d(checked_numbers(eval_times, "eval_times"))
     if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all() or (times <= 0).any():
         raise InputError("evaluation times must be positive months", source="eval_times")
     if (np.diff(times) <= 0).any():

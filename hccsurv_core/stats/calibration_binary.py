@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.arguments import checked_event, checked_probability
 from hccsurv_core.stats.calibration import SMALLEST_RISK, quantile_groups
 from hccsurv_core.stats.calibration_curve import CalibrationCurve, calibration_distances

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import StatisticsError
 from hccsurv_core.models.coxph import fit_cox
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.stats.calibration import checked_risk, complementary_log_log

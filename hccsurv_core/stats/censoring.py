@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hccsurv_core.outcome import SurvivalOutcome
-from hccsurv_core.stats.risk_sets import checked_weights, sum_by, sum_from
+from hccsurv_core.stats.counting import checked_weights, sum_by, sum_from
 from hccsurv_core.stats.steps import step_value
 
 

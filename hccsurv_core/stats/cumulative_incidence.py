@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.outcome import CompetingOutcome
+from hccsurv_core.stats.counting import checked_weights, sum_by, sum_from
 from hccsurv_core.stats.groups import read_groups
 from hccsurv_core.stats.plain import plain_numbers
 from hccsurv_core.stats.probability_interval import IntervalKind, probability_interval
-from hccsurv_core.stats.risk_sets import checked_weights, sum_by, sum_from
 from hccsurv_core.stats.steps import count_from, step_value
 
 #: ``aalen``: Aalen's asymptotic variance with a correction for ties, as R's ``cmprsk::cuminc``.

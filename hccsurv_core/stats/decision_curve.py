@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError, StatisticsError
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import CompetingOutcome
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.stats.arguments import checked_event, checked_probability, checked_times

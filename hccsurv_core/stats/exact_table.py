@@ -6,18 +6,36 @@ import itertools
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import checked_numbers
 from hccsurv_core.errors import InputError
 
 #: More partly filled tables than this at once, and the p-value is drawn instead of enumerated.
 MAX_TABLES = 1_000_000
 #: Tables drawn where there are too many to enumerate.
 DRAWN_TABLES = 20_000
+#: More patients than this need no exact test, and drawing tables would never end.
+MAX_PATIENTS = 10_000_000
 #: Tables this close in probability are equally probable, as in R's fisher.test.
 _SAME = 1e-7
 
 
-def exact_table_p(table: np.ndarray, *, seed: int = 0) -> tuple[float, bool]:
+def checked_counts(table: ArrayLike, source: str = "table") -> np.ndarray:
+    """(r, c) whole numbers, none negative.
+
+    Raises:
+        InputError: not a table of counts.
+    """
+    counts = checked_numbers(table, source)
+    if counts.ndim != 2 or not (np.isfinite(counts) & (counts >= 0) & (counts < 2**53)).all():
+        raise InputError("a table of counts is needed", source=source)
+    if (counts != np.rint(counts)).any():
+        raise InputError("counts must be whole numbers", source=source)
+    return counts.astype(np.int64)
+
+
+def exact_table_p(table: ArrayLike, *, seed: int = 0) -> tuple[float, bool]:
     """P of all tables with these margins that are no more probable than this one.
 
     Fisher's two-sided test for 2×2 and its extension by Freeman & Halton (Biometrika 1951).
@@ -31,12 +49,15 @@ def exact_table_p(table: np.ndarray, *, seed: int = 0) -> tuple[float, bool]:
         left it is 1.
 
     Raises:
-        InputError: not a table of counts.
+        InputError: not a table of counts, or more patients than 10 million.
     """
-    counts = np.asarray(table)
-    if counts.ndim != 2 or (counts < 0).any() or (counts != np.rint(counts)).any():
-        raise InputError("a table of counts is needed", source="table")
-    counts = counts.astype(np.int64)
+    counts = checked_counts(table)
+    if counts.sum() > MAX_PATIENTS:
+        raise InputError(
+            f"{counts.sum()} patients are too many for an exact test",
+            source="table",
+            remedy="use the chi-square test",
+        )
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if min(counts.shape) < 2:
         return 1.0, True

@@ -14,11 +14,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import StatisticsError
 from hccsurv_core.models.cox_checks import checked_covariates, stratum_means, whiten
 from hccsurv_core.models.coxph import Baseline
 from hccsurv_core.models.newton import inverse_information, maximize
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import CompetingOutcome
 from hccsurv_core.stats.cumulative_incidence import check_cause
 from hccsurv_core.stats.groups import read_groups

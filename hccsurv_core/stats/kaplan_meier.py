@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.stats.counting import checked_weights, sum_by, sum_from
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.plain import plain_numbers
 from hccsurv_core.stats.probability_interval import IntervalKind, probability_interval
-from hccsurv_core.stats.risk_sets import checked_weights, sum_by, sum_from
 from hccsurv_core.stats.steps import count_from, step_value
 
 #: A quantile that falls within this of a step's height lies on a flat part of the curve: the

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError, StatisticsError
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.plain import plain_number
 from hccsurv_core.stats.proportions import check_level

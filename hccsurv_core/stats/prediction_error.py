@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError, StatisticsError
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.arguments import (
     checked_event,
     checked_probabilities,

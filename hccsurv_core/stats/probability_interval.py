@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError
-from hccsurv_core.models.normal import normal_quantile
 
 #: The scale on which an interval is symmetric. ``log-log`` stays within (0, 1) by itself.
 IntervalKind = Literal["log-log", "log", "plain"]

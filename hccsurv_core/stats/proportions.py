@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.stats.estimate import Estimate
 
 #: Interval -> what it is called in a footnote.

@@ -12,7 +12,7 @@ import numpy as np
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.outcome import SurvivalOutcome
-from hccsurv_core.stats.risk_sets import sum_by, sum_from
+from hccsurv_core.stats.counting import sum_by, sum_from
 
 
 def risk_pseudo_values(outcome: SurvivalOutcome, horizon_months: float) -> np.ndarray:

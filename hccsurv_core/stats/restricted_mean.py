@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.errors import InputError, StatisticsError
-from hccsurv_core.models.normal import normal_quantile
 from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.stats.counting import checked_weights, sum_by, sum_from
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.groups import Groups, read_groups
 from hccsurv_core.stats.p_values import format_p, normal_p
 from hccsurv_core.stats.plain import plain_number
-from hccsurv_core.stats.risk_sets import checked_weights, sum_by, sum_from
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hccsurv_core.models.normal import normal_quantile
+from hccsurv_core.checks import normal_quantile
 from hccsurv_core.stats.arguments import checked_score, checked_scores, checked_times
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.horizon_weights import HorizonWeights, Outcome, horizon_weights
