@@ -129,6 +129,22 @@ def compare_concordance(
     return estimate, bootstrap_p(difference)
 
 
+def concordance_draws(
+    outcome: SurvivalOutcome,
+    risk_score: ArrayLike,
+    *,
+    method: str = "harrell",
+    train: SurvivalOutcome | None = None,
+    horizon_months: float | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    device: str = "cpu",
+) -> tuple[float, np.ndarray]:
+    """C and its (n_resamples,) bootstrap draws; the same seed draws the same patients."""
+    pairs, weight = _prepare(outcome, risk_score, method, train, horizon_months)
+    return pairs.value(weight), _draw(pairs, outcome, method, train, n_resamples, seed, device)
+
+
 def jackknife_concordance(
     outcome: SurvivalOutcome,
     risk_score: ArrayLike,
