@@ -120,6 +120,12 @@ class SegmentationError(InputError):
     code = "segmentation"
 
 
+class RadiomicsError(InputError):
+    """A region or an image cannot give every feature of a radiomics preset."""
+
+    code = "radiomics"
+
+
 class StatisticsError(InputError):
     """The data cannot answer the question: too few patients or events, one group, a constant."""
 
