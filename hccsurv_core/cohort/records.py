@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -132,6 +133,23 @@ class Revision:
     at: datetime
     note: str
     is_current: bool
+
+
+@dataclass(frozen=True)
+class StoredClinicalValues:
+    """What is known of a patient besides the scan.
+
+    Args:
+        values: name to value, the known ones only; see
+            :data:`~hccsurv_core.cohort.clinical_values.CLINICAL_VALUES`.
+        actor, at: who changed them last, and when (UTC).
+        can_undo: whether there is a change to take back.
+    """
+
+    values: Mapping[str, float | bool | str]
+    actor: str
+    at: datetime
+    can_undo: bool
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,9 @@ from sqlalchemy import JSON, Connection, ForeignKey, Index, String, Text, TypeDe
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: Version of the tables below, kept in SQLite's ``user_version``.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: Marks the file as ours in SQLite's ``application_id`` ("HCCS").
 APPLICATION_ID = 0x48434353
-
-#: Step from version n (the key) to n + 1. Each runs in one transaction with the version's change.
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -169,6 +166,24 @@ class Measures(Base):
     at: Mapped[datetime]
 
 
+class ClinicalValues(Base):
+    """What is known of a patient besides the scan; the newest row of a patient holds.
+
+    A row is added for each change and each undo. ``before_id`` is the row whose values an undo
+    brings back (None: nothing was known), ``can_undo`` whether there is a change to take back.
+    """
+
+    __tablename__ = "clinical_values"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    patient_id: Mapped[str] = _patient_key()
+    values: Mapped[dict[str, Any]]
+    before_id: Mapped[int | None]
+    can_undo: Mapped[bool]
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[datetime]
+
+
 class Audit(Base):
     """Who did what when. No foreign keys: an entry outlives what it tells of."""
 
@@ -182,3 +197,20 @@ class Audit(Base):
     study_id: Mapped[str | None] = mapped_column(String(32))
     detail: Mapped[str] = mapped_column(Text)
     changes: Mapped[dict[str, Any]]
+
+
+def _add_clinical_values(connection: Connection) -> None:
+    """Version 2: clinical values of a patient. Written out, so that later tables leave it alone."""
+    connection.exec_driver_sql(
+        "CREATE TABLE clinical_values (id INTEGER NOT NULL, patient_id VARCHAR(32) NOT NULL, "
+        '"values" JSON NOT NULL, before_id INTEGER, can_undo BOOLEAN NOT NULL, '
+        "actor VARCHAR(128) NOT NULL, at VARCHAR(32) NOT NULL, PRIMARY KEY (id), "
+        "FOREIGN KEY(patient_id) REFERENCES patients (id) ON DELETE CASCADE)"
+    )
+    connection.exec_driver_sql(
+        "CREATE INDEX ix_clinical_values_patient_id ON clinical_values (patient_id)"
+    )
+
+
+#: Step from version n (the key) to n + 1. Each runs in one transaction with the version's change.
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _add_clinical_values}

@@ -14,6 +14,7 @@ Usage::
 
 from __future__ import annotations
 
+from hccsurv_core.cohort.clinical_record import ClinicalRecord
 from hccsurv_core.cohort.findings import Findings
 from hccsurv_core.cohort.patients import ORDERS, UNCHANGED, Patients
 from hccsurv_core.cohort.records import (
@@ -24,6 +25,7 @@ from hccsurv_core.cohort.records import (
     PatientRecord,
     PatientRow,
     Revision,
+    StoredClinicalValues,
     StoredLevel,
     StoredSegmentation,
     StudyRecord,
@@ -41,13 +43,14 @@ __all__ = [
     "PatientRow",
     "PatientStore",
     "Revision",
+    "StoredClinicalValues",
     "StoredLevel",
     "StoredSegmentation",
     "StudyRecord",
 ]
 
 
-class PatientStore(Patients, Studies, Findings):
+class PatientStore(Patients, ClinicalRecord, Studies, Findings):
     """Patients and everything known of them, under one data folder.
 
     Args:

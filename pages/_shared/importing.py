@@ -130,6 +130,7 @@ def open_demo(key: str, *, actor: str, progress: Progress) -> Imported:
     progress(0.35, "Storing the scan")
     patient = store.add_patient(pseudonym, demo.facts, simulated=True, actor=actor)
     try:
+        store.save_clinical_values(patient.id, demo.clinical_values(), actor=actor, can_undo=False)
         study = store.add_study(
             patient.id,
             scan.volume,

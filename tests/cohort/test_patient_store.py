@@ -496,6 +496,7 @@ def test_an_older_store_is_brought_up_to_date(
 ) -> None:
     from hccsurv_core.cohort import schema
 
+    now = schema.SCHEMA_VERSION
     with PatientStore(tmp_path) as store:
         patient = store.add_patient("kept")
     steps = []
@@ -510,8 +511,8 @@ def test_an_older_store_is_brought_up_to_date(
         if len(steps) < 4:
             raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(schema, "MIGRATIONS", {1: second, 2: third})
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", now + 2)
+    monkeypatch.setattr(schema, "MIGRATIONS", {now: second, now + 1: third})
     with pytest.raises(OSError, match="no space"):
         PatientStore(tmp_path)
     with PatientStore(tmp_path) as store:  # nothing of the failed try is left
@@ -519,7 +520,7 @@ def test_an_older_store_is_brought_up_to_date(
     assert steps == [2, 3, 2, 3]
     with PatientStore(tmp_path) as store:
         assert steps == [2, 3, 2, 3]
-    assert (tmp_path / "hccsurv.sqlite3.v1.bak").is_file()
+    assert (tmp_path / f"hccsurv.sqlite3.v{now}.bak").is_file()
 
 
 @pytest.mark.parametrize("content", [b"not a database at all" * 100, None])

@@ -7,9 +7,15 @@ from functools import cache
 import numpy as np
 import pytest
 
+from hccsurv_core.cohort.clinical_values import CLINICAL_VALUES, check_clinical_values
 from hccsurv_core.errors import NotFoundError
 from hccsurv_core.patient import check_patient_facts
-from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS, DemoPatient, build_demo_patient
+from hccsurv_core.simulate.demo_patients import (
+    DEMO_PATIENTS,
+    DemoPatient,
+    build_demo_patient,
+    demo_patient,
+)
 from hccsurv_core.simulate.phantom.abdomen import SimulatedScan
 
 #: Published cut-offs, (male, female); the value counts as low below them.
@@ -45,6 +51,11 @@ ROWS = 176  # coarser than the shipped image, the same anatomy
 @cache
 def small_demo(key: str) -> SimulatedScan:
     return build_demo_patient(key, rows=ROWS)
+
+
+@pytest.fixture(params=DEMO_PATIENTS, ids=lambda p: p.key)
+def patient(request: pytest.FixtureRequest) -> DemoPatient:
+    return request.param
 
 
 @pytest.fixture(params=DEMO_PATIENTS, ids=lambda p: p.key)
@@ -101,6 +112,30 @@ def test_small_enough_to_keep(built: tuple[DemoPatient, SimulatedScan]) -> None:
     assert scan.volume.voxels.dtype == np.int16
     at_full_size = scan.volume.voxels.nbytes * (patient.acquisition.rows / ROWS) ** 2
     assert at_full_size < 45e6
+
+
+def test_the_record_holds_possible_values_that_fit_the_scan(patient: DemoPatient) -> None:
+    values = patient.clinical_values()
+    assert check_clinical_values(values) == values
+    missing = {v.name for v in CLINICAL_VALUES} - set(values)
+    assert missing == set(patient.not_recorded)
+    assert values["ascites"] == "none" and patient.anatomy.ascites_mm == 0
+    if patient.anatomy.lesion_mm:
+        assert values["tumor_diameter_mm"] == patient.anatomy.lesion_mm
+    assert values == patient.clinical_values()  # the same every time
+
+
+def test_one_record_has_gaps() -> None:
+    assert any(p.not_recorded for p in DEMO_PATIENTS)
+
+
+def test_staging_follows_the_values() -> None:
+    """By hand: one tumor of 48 mm without large-vessel invasion is BCLC A; 42 g/L, 27 µmol/L and
+    INR 1.07 without ascites are five Child-Pugh points."""
+    values = demo_patient("streaky_muscle").clinical_values()
+    assert (values["tumor_number"], values["macrovascular_invasion"]) == (1, False)
+    assert values["albumin_g_l"] > 35 and values["bilirubin_umol_l"] < 34 and values["inr"] < 1.7
+    assert (values["bclc_stage"], values["child_pugh_score"]) == ("A", 5)
 
 
 def test_keys_are_unique_and_an_unknown_one_is_named() -> None:
