@@ -54,8 +54,8 @@ def shape_features(
     n_voxels, axes = principal_axes(inside, spacing)
     least, minor, major = axes
     return {
-        "Elongation": _ratio(minor, major),
-        "Flatness": _ratio(least, major),
+        "Elongation": ratio_of_axes(minor, major),
+        "Flatness": ratio_of_axes(least, major),
         "LeastAxisLength": least,
         "MajorAxisLength": major,
         "Maximum2DDiameterColumn": in_column,
@@ -98,12 +98,13 @@ def checked_spacing(
 
 def cropped_and_padded(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The mask's bounding box as 0 and 1, with an empty layer all round."""
-    box = []
+    box: tuple[slice, ...] = ()
     for axis in range(mask.ndim):
+        # Each axis looks only into the box that the axes before it left.
         others = tuple(other for other in range(mask.ndim) if other != axis)
-        hit = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(hit[0]), int(hit[-1]) + 1))
-    return np.pad(mask[tuple(box)].astype(np.uint8), 1)
+        hit = np.flatnonzero(mask[box].any(axis=others))
+        box += (slice(int(hit[0]), int(hit[-1]) + 1),)
+    return np.pad(mask[box].astype(np.uint8), 1)
 
 
 def principal_axes(
@@ -170,5 +171,6 @@ def _diameters(
     return tuple(float(np.sqrt(d)) for d in (in_slice, in_row, in_column, overall))  # type: ignore[return-value]
 
 
-def _ratio(axis: float, major: float) -> float:
+def ratio_of_axes(axis: float, major: float) -> float:
+    """``axis`` as a part of the longest one; 1 where all have no length."""
     return axis / major if major else 1.0
