@@ -11,6 +11,7 @@ from hccsurv_core import __version__
 from hccsurv_core.errors import HccsurvError
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS
 from pages._shared import components, downloads, formats, routes, viewer, views
+from pages._shared.clinical_values import clinical_values_card
 from pages._shared.facts_form import height_input, missing_facts, sex_input
 from pages._shared.formats import OPERATOR_SIGNS, html
 from pages._shared.frame import require_study, save_facts
@@ -249,6 +250,7 @@ def draw(view: StudyView) -> None:
         with right:
             slice_picture(view)
             st.html(numbers_table(view))
+    clinical_values_card(view)
 
 
 view = require_study()

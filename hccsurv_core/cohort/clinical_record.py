@@ -74,6 +74,7 @@ class ClinicalRecord(StoreBase):
                 session, actor, "values_changed", patient_id, _told(changes), changes=changes
             )
             session.add(row)
+            session.flush()
             patient.updated_at = row.at
             return _stored(row)
 
@@ -105,6 +106,7 @@ class ClinicalRecord(StoreBase):
                 session, actor, "values_undone", patient_id, told, changes=changes
             )
             session.add(row)
+            session.flush()
             patient.updated_at = row.at
             return _stored(row)
 
@@ -121,7 +123,7 @@ def _newest(session: Session, patient_id: str) -> schema.ClinicalValues | None:
 def _stored(row: schema.ClinicalValues) -> StoredClinicalValues:
     # In the order of the form, not of the row.
     values = {v.name: row.values[v.name] for v in CLINICAL_VALUES if v.name in row.values}
-    return StoredClinicalValues(values, row.actor, row.at, row.can_undo)
+    return StoredClinicalValues(values, row.id, row.actor, row.at, row.can_undo)
 
 
 def _changes(old: Mapping[str, Value], new: Mapping[str, Value]) -> dict[str, list[Value | None]]:

@@ -25,9 +25,9 @@ from hccsurv_core.errors import InputError
 
 #: What a known value can be: a number, yes or no, or one of some words.
 Value = float | bool | str
-Group = Literal["liver", "tumor", "treatment"]
+Group = Literal["liver", "tumor"]
 
-GROUP_TITLES: dict[Group, str] = {"liver": "Liver", "tumor": "Tumor", "treatment": "Treatment"}
+GROUP_TITLES: dict[Group, str] = {"liver": "Liver", "tumor": "Tumor and treatment"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
     ClinicalValue("macrovascular_invasion", "Macrovascular invasion", "tumor", about="tumor in a large vessel on imaging"),
     ClinicalValue("microvascular_invasion", "Microvascular invasion", "tumor", about="tumor in small vessels in the specimen"),
     ClinicalValue("bclc_stage", "BCLC stage", "tumor", levels={c: c for c in "0ABCD"}, about="Barcelona stage", source=_BCLC),
-    ClinicalValue("treatment", "Operation", "treatment", levels={"hepatectomy": "Hepatectomy", "transplantation": "Transplantation"}, about="planned or done"),
+    ClinicalValue("treatment", "Operation", "tumor", levels={"hepatectomy": "Hepatectomy", "transplantation": "Transplantation"}, about="planned or done"),
 )  # fmt: skip
 BY_NAME = {value.name: value for value in CLINICAL_VALUES}
 

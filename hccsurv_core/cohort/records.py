@@ -142,11 +142,13 @@ class StoredClinicalValues:
     Args:
         values: name to value, the known ones only; see
             :data:`~hccsurv_core.cohort.clinical_values.CLINICAL_VALUES`.
+        revision: another one after each change and each undo.
         actor, at: who changed them last, and when (UTC).
         can_undo: whether there is a change to take back.
     """
 
     values: Mapping[str, float | bool | str]
+    revision: int
     actor: str
     at: datetime
     can_undo: bool

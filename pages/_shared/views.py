@@ -15,6 +15,7 @@ from pages._shared.session import session
 if TYPE_CHECKING:
     from hccsurv_core.cohort.records import (
         PatientRecord,
+        StoredClinicalValues,
         StoredLevel,
         StoredSegmentation,
         StudyRecord,
@@ -41,6 +42,7 @@ class StudyView:
         level: the L3 level, or None.
         outline: the current revision of the outlines, or None.
         measures: what was stored with that revision, or None.
+        clinical: laboratory values and staging, or None where nothing was ever entered.
     """
 
     patient: PatientRecord
@@ -49,6 +51,7 @@ class StudyView:
     level: StoredLevel | None
     outline: StoredSegmentation | None
     measures: Mapping[str, Any] | None
+    clinical: StoredClinicalValues | None = None
 
     @property
     def simulated(self) -> bool:
@@ -111,6 +114,11 @@ class StudyView:
         return tuple(dict.fromkeys(formats.sentence(text) for text in found))
 
     @property
+    def clinical_values(self) -> Mapping[str, float | bool | str]:
+        """What is known of the patient besides the scan: name to value."""
+        return {} if self.clinical is None else self.clinical.values
+
+    @property
     def areas_cm2(self) -> Mapping[str, float]:
         """Area of each structure on the measured slice, cm²."""
         return {} if self.measures is None else self.measures.get("areas_cm2", {})
@@ -153,6 +161,7 @@ def load_view(study_id: Any) -> StudyView:
         level=store.load_level(study_id),
         outline=outline,
         measures=store.load_measures(study_id) if outline is not None else None,
+        clinical=store.load_clinical_values(study.patient_id),
     )
 
 

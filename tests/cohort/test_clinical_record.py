@@ -81,6 +81,16 @@ def test_what_came_with_the_patient_stays_under_every_undo(store: PatientStore, 
         store.undo_clinical_values(patient.id)
 
 
+def test_every_state_has_a_revision_of_its_own(store: PatientStore, patient) -> None:
+    states = [
+        store.save_clinical_values(patient.id, ALBUMIN),
+        store.save_clinical_values(patient.id, MORE),
+        store.undo_clinical_values(patient.id),
+    ]
+    assert len({state.revision for state in states}) == 3
+    assert store.load_clinical_values(patient.id) == states[-1]
+
+
 def test_impossible_values_change_nothing(store: PatientStore, patient) -> None:
     store.save_clinical_values(patient.id, ALBUMIN)
     with pytest.raises(InputError, match=r"Albumin: 4\.1 g/L is not possible"):
