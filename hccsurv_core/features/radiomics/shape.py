@@ -9,9 +9,10 @@ except where it leaves a number to rounding:
 * A single voxel has three axes of length 0, so PyRadiomics divides 0 by 0. Elongation and flatness
   are 1 here, as of anything that is as long in every direction.
 
-The surface's points, from which diameters are taken, lie halfway between a voxel inside and a
-neighbor outside; diameters are measured between corners of convex hulls, since no other two points
-can be farther apart.
+Axis lengths are four standard deviations with n in the denominator, as in PyRadiomics; the IBSI
+divides by n − 1. The surface's points, from which diameters are taken, lie halfway between a voxel
+inside and a neighbor outside; diameters are measured between corners of convex hulls, since no
+other two points can be farther apart.
 """
 
 from __future__ import annotations
