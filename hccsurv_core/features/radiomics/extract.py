@@ -107,6 +107,10 @@ def _run(
     engine: str, region: Region, preset: RadiomicsPreset, device: str, progress: Progress
 ) -> dict[str, float]:
     # Each engine is imported on use: either takes most of a second.
+    if engine == "fast":
+        from hccsurv_core.features.radiomics.engine import extract_fast
+
+        return extract_fast(region, preset, progress)
     from hccsurv_core.features.radiomics.reference import extract_with_pyradiomics
 
     progress(0.0, "PyRadiomics")

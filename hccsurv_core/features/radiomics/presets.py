@@ -15,50 +15,41 @@ from typing import Any
 
 from hccsurv_core.errors import RadiomicsError
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 #: PyRadiomics' feature names by class, in its order, without those it marks as deprecated.
 CLASS_FEATURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "shape": tuple(
-            """Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn
+        "shape": _words("""Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn
             Maximum2DDiameterRow Maximum2DDiameterSlice Maximum3DDiameter MeshVolume MinorAxisLength
-            Sphericity SurfaceArea SurfaceVolumeRatio VoxelVolume""".split()
-        ),
-        "shape2D": tuple(
-            """Elongation MajorAxisLength MaximumDiameter MeshSurface MinorAxisLength Perimeter
-            PerimeterSurfaceRatio PixelSurface Sphericity""".split()
-        ),
-        "firstorder": tuple(
-            """10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum
+            Sphericity SurfaceArea SurfaceVolumeRatio VoxelVolume"""),
+        "shape2D": _words("""Elongation MajorAxisLength MaximumDiameter MeshSurface MinorAxisLength Perimeter
+            PerimeterSurfaceRatio PixelSurface Sphericity"""),
+        "firstorder": _words("""10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum
             MeanAbsoluteDeviation Mean Median Minimum Range RobustMeanAbsoluteDeviation
-            RootMeanSquared Skewness TotalEnergy Uniformity Variance""".split()
-        ),
-        "glcm": tuple(
-            """Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation
+            RootMeanSquared Skewness TotalEnergy Uniformity Variance"""),
+        "glcm": _words("""Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation
             DifferenceAverage DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2
             InverseVariance JointAverage JointEnergy JointEntropy MCC MaximumProbability SumAverage
-            SumEntropy SumSquares""".split()
-        ),
-        "glrlm": tuple(
-            """GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance
+            SumEntropy SumSquares"""),
+        "glrlm": _words("""GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance
             HighGrayLevelRunEmphasis LongRunEmphasis LongRunHighGrayLevelEmphasis
             LongRunLowGrayLevelEmphasis LowGrayLevelRunEmphasis RunEntropy RunLengthNonUniformity
             RunLengthNonUniformityNormalized RunPercentage RunVariance ShortRunEmphasis
-            ShortRunHighGrayLevelEmphasis ShortRunLowGrayLevelEmphasis""".split()
-        ),
-        "glszm": tuple(
-            """GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance
+            ShortRunHighGrayLevelEmphasis ShortRunLowGrayLevelEmphasis"""),
+        "glszm": _words("""GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance
             HighGrayLevelZoneEmphasis LargeAreaEmphasis LargeAreaHighGrayLevelEmphasis
             LargeAreaLowGrayLevelEmphasis LowGrayLevelZoneEmphasis SizeZoneNonUniformity
             SizeZoneNonUniformityNormalized SmallAreaEmphasis SmallAreaHighGrayLevelEmphasis
-            SmallAreaLowGrayLevelEmphasis ZoneEntropy ZonePercentage ZoneVariance""".split()
-        ),
-        "gldm": tuple(
-            """DependenceEntropy DependenceNonUniformity DependenceNonUniformityNormalized
+            SmallAreaLowGrayLevelEmphasis ZoneEntropy ZonePercentage ZoneVariance"""),
+        "gldm": _words("""DependenceEntropy DependenceNonUniformity DependenceNonUniformityNormalized
             DependenceVariance GrayLevelNonUniformity GrayLevelVariance HighGrayLevelEmphasis
             LargeDependenceEmphasis LargeDependenceHighGrayLevelEmphasis
             LargeDependenceLowGrayLevelEmphasis LowGrayLevelEmphasis SmallDependenceEmphasis
-            SmallDependenceHighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis""".split()
-        ),
+            SmallDependenceHighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis"""),
         "ngtdm": ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength"),
     }
 )

@@ -1,0 +1,160 @@
+"""The fast engine: filters at the mask's voxels, all matrices in one pass, images side by side.
+
+Compiled code runs without the interpreter's lock, so that threads share the
+images of one region. Where one process per core works through a cohort, set
+``NUMBA_NUM_THREADS=1`` (or ``OMP_NUM_THREADS``) in each, and one thread is used.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hccsurv_core.features.radiomics.discretize import discretize
+from hccsurv_core.features.radiomics.filters import (
+    POINTWISE,
+    gradient_magnitude,
+    largest_magnitude,
+)
+from hccsurv_core.features.radiomics.first_order import first_order_features
+from hccsurv_core.features.radiomics.glcm import co_occurrence_features
+from hccsurv_core.features.radiomics.matrices import count_matrices
+from hccsurv_core.features.radiomics.neighborhood import Neighborhood, find_neighbors
+from hccsurv_core.features.radiomics.ngtdm import tone_difference_features
+from hccsurv_core.features.radiomics.presets import RadiomicsPreset
+from hccsurv_core.features.radiomics.recursive_gaussian import laplacian_of_gaussian
+from hccsurv_core.features.radiomics.region import Region
+from hccsurv_core.features.radiomics.size_matrices import (
+    dependence_features,
+    run_length_features,
+    size_zone_features,
+)
+from hccsurv_core.features.radiomics.wavelet import wavelet_bands
+from hccsurv_core.progress import Progress, silent
+
+#: An image's name and its values at the mask's voxels, in raster order.
+_Filtered = dict[str, NDArray]
+_Job = Callable[[], dict[str, float]]
+
+
+def thread_count() -> int:
+    """How many threads share one region: as many as cores, or fewer where the environment says so."""
+    limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()]
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdigit():
+            limits.append(int(os.environ[name]))
+    return max(1, min(limit or 1 for limit in limits))
+
+
+def extract_fast(
+    region: Region, preset: RadiomicsPreset, progress: Progress = silent
+) -> dict[str, float]:
+    """Every feature of ``preset`` by PyRadiomics' names; NaN where one has no value.
+
+    Raises:
+        RadiomicsError: the image is 0 everywhere, or its values span too many gray levels.
+    """
+    around = find_neighbors(region)
+    jobs = list(_jobs(region, preset, around))
+    features: dict[str, float] = {}
+    done = 0
+    threads = min(thread_count(), len(jobs))
+    if threads == 1:
+        for job in jobs:
+            progress(done / len(jobs), "extracting features")
+            features.update(job())
+            done += 1
+        return features
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: list[Future[dict[str, float]]] = [pool.submit(job) for job in jobs]
+        try:
+            for future in as_completed(waiting):
+                features.update(future.result())
+                done += 1
+                progress(done / len(jobs), "extracting features")
+        finally:
+            for future in waiting:
+                future.cancel()
+    return features
+
+
+def _jobs(region: Region, preset: RadiomicsPreset, around: Neighborhood) -> Iterator[_Job]:
+    """Pieces of work that can run side by side, the longest first."""
+    for make in _filters(region, preset, around):
+        yield lambda make=make: _describe_all(make(), region, preset, around)
+    if preset.shape_class:
+        yield lambda: _shape(region, preset)
+
+
+def _filters(
+    region: Region, preset: RadiomicsPreset, around: Neighborhood
+) -> Iterator[Callable[[], _Filtered]]:
+    names = preset.image_names()
+    for name, sigma in zip(names[1:], preset.log_sigma_mm, strict=False):
+        yield lambda name=name, sigma=sigma: {name: _log(region, sigma, around)}
+    yield lambda: {
+        f"wavelet-{band}": values
+        for band, values in wavelet_bands(region.image, around.index, preset.wavelet).items()
+    }
+    yield lambda: {"gradient": gradient_magnitude(region, around.index)}
+    values = region.image[tuple(around.index)]
+    yield lambda: {"original": values}
+    peak = largest_magnitude(region.image)
+    for name, function in POINTWISE.items():
+        yield lambda name=name, function=function: {name: function(values.astype(float), peak)}
+
+
+def _log(region: Region, sigma_mm: float, around: Neighborhood) -> NDArray[np.float32]:
+    box = region.bounding_box()
+    filtered = laplacian_of_gaussian(region.image, region.spacing_mm, sigma_mm, box)
+    start = np.array([part.start for part in box])[:, None]
+    return filtered[tuple(around.index - start)]
+
+
+def _describe_all(
+    images: _Filtered, region: Region, preset: RadiomicsPreset, around: Neighborhood
+) -> dict[str, float]:
+    features: dict[str, float] = {}
+    for name, values in images.items():
+        features.update(_describe(name, values, region, preset, around))
+    return features
+
+
+def _describe(
+    name: str, values: NDArray, region: Region, preset: RadiomicsPreset, around: Neighborhood
+) -> dict[str, float]:
+    """All texture classes of one image."""
+    levels = discretize(values, preset.bin_width, name)
+    counted = count_matrices(levels, around)
+    by_class: dict[str, Callable[[], dict[str, float]]] = {
+        "firstorder": lambda: first_order_features(values, levels, math.prod(region.spacing_mm)),
+        "glcm": lambda: co_occurrence_features(counted.glcm, levels),
+        "glrlm": lambda: run_length_features(counted.glrlm, levels.values, around.has_line),
+        "glszm": lambda: size_zone_features(counted.zone_rank, counted.zone_size, levels.values),
+        "gldm": lambda: dependence_features(counted.gldm, levels.values),
+        "ngtdm": lambda: tone_difference_features(counted.ngtdm, levels),
+    }
+    return {
+        f"{name}_{texture}_{feature}": value
+        for texture in preset.texture_classes
+        for feature, value in by_class[texture]().items()
+    }
+
+
+def _shape(region: Region, preset: RadiomicsPreset) -> dict[str, float]:
+    if preset.dimensions == 2:
+        from hccsurv_core.features.radiomics.shape2d import shape2d_features
+
+        row, column = region.spacing_mm
+        found = shape2d_features(region.mask, (row, column))
+    else:
+        from hccsurv_core.features.radiomics.shape import shape_features
+
+        slice_, row, column = region.spacing_mm
+        found = shape_features(region.mask, (slice_, row, column))
+    return {f"original_{preset.shape_class}_{name}": value for name, value in found.items()}

@@ -1,0 +1,91 @@
+"""The filtered images of a preset, at the voxels of the mask only.
+
+Each gives what PyRadiomics' filter gives there, to the last bit. Square, square
+root, logarithm and exponential scale by the largest absolute value anywhere in
+the image, so that value is looked up in the whole image, not in a crop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hccsurv_core.errors import RadiomicsError
+from hccsurv_core.features.radiomics.region import Region
+
+
+def largest_magnitude(image: NDArray) -> float:
+    """The largest absolute value anywhere in the image.
+
+    Raises:
+        RadiomicsError: the image is 0 everywhere, or so faint that a filter has no value.
+    """
+    peak = max(abs(float(image.min())), abs(float(image.max())))
+    if peak == 0:
+        raise RadiomicsError(
+            "every voxel of the image is 0: square, logarithm and exponential have no value",
+            source="image",
+            remedy="check the image",
+        )
+    return peak
+
+
+def square(values: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
+    """(c x)² with c = 1 / √peak."""
+    return np.square((1 / np.sqrt(peak)) * values)
+
+
+def square_root(values: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
+    """±√(peak |x|), with the sign of x."""
+    return np.copysign(np.sqrt(np.abs(values) * peak), values)
+
+
+def logarithm(values: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
+    """±log(|x| + 1), with the sign of x, scaled so that the peak stays."""
+    scale = peak / np.log(np.array([peak]) + 1)[0]
+    return np.copysign(np.log(np.abs(values) + 1), values) * scale
+
+
+def exponential(values: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
+    """exp(c x) with c = log(peak) / peak."""
+    return np.exp((np.log(peak) / peak) * values)
+
+
+#: By PyRadiomics' image names.
+POINTWISE: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.float64]]] = {
+    "square": square,
+    "squareroot": square_root,
+    "logarithm": logarithm,
+    "exponential": exponential,
+}
+
+
+def gradient_magnitude(region: Region, index: NDArray[np.int64]) -> NDArray[np.float32]:
+    """ITK's gradient magnitude at the voxels of ``index`` (axes, voxels): central differences.
+
+    Beyond the image its edge goes on. Single precision, as ITK's result is.
+    """
+    image = region.image if region.image.ndim == 3 else region.image[None]
+    spacing = np.array((1.0, *region.spacing_mm)[-3:])
+    flat = region.image.ndim == 2
+    where = np.vstack([np.zeros_like(index[:1]), index]) if flat else index
+    return _gradient(image, np.ascontiguousarray(where), 0.5 * (1.0 / spacing))
+
+
+@njit(cache=True, nogil=True)
+def _gradient(image, index, half):  # pragma: no cover - compiled
+    slices, rows, columns = image.shape
+    out = np.empty(index.shape[1], np.float32)
+    for v in range(index.shape[1]):
+        k, j, i = index[0, v], index[1, v], index[2, v]
+        before, after = max(i - 1, 0), min(i + 1, columns - 1)
+        x = half[2] * np.float64(image[k, j, after]) - half[2] * np.float64(image[k, j, before])
+        before, after = max(j - 1, 0), min(j + 1, rows - 1)
+        y = half[1] * np.float64(image[k, after, i]) - half[1] * np.float64(image[k, before, i])
+        before, after = max(k - 1, 0), min(k + 1, slices - 1)
+        z = half[0] * np.float64(image[after, j, i]) - half[0] * np.float64(image[before, j, i])
+        out[v] = np.sqrt(x * x + y * y + z * z)
+    return out
