@@ -8,10 +8,10 @@ import streamlit as st
 
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components
-from pages._shared.explorer_figures import show_chart, show_forest, show_table
-from pages._shared.explorer_survival import html_table
+from pages._shared.figures import show_chart, show_forest, show_table
 from pages._shared.formats import html
 from pages._shared.session import session
+from pages._shared.tables import html_table
 
 if TYPE_CHECKING:
     from hccsurv_core.cohort.clinical_table import ClinicalTable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages._shared.explorer_figures import show_chart
+from pages._shared.figures import show_chart
 from pages._shared.formats import html
 
 if TYPE_CHECKING:

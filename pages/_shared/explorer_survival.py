@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages._shared.explorer_figures import show_chart
+from pages._shared.figures import show_chart
 from pages._shared.formats import html
+from pages._shared.tables import html_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -115,21 +116,6 @@ def _effect_table(comparison: GroupComparison) -> str:
                 row.append(f"{estimate_words(ratio.ratio, digits=2)}, {p_words(ratio.p)}")
         rows.append(row)
     return html_table(heads, rows, "effects")
-
-
-def html_table(heads: list[str], rows: list[list[str]], name: str) -> str:
-    """A table of texts, the first column left and bold, the others right (HTML)."""
-    head = "".join(f'<th class="{"num" if i else ""}">{html(h)}</th>' for i, h in enumerate(heads))
-    body = "".join(
-        f"<tr><td><b>{html(row[0])}</b></td>"
-        + "".join(f'<td class="num">{html(cell)}</td>' for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="hcc-scroll"><table class="hcc-table" data-testid="{name}"><thead><tr>{head}'
-        f"</tr></thead><tbody>{body}</tbody></table></div>"
-    )
 
 
 def _pairs(comparison: GroupComparison) -> str:
