@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from hccsurv_core.features.radiomics.discretize import discretize
 from hccsurv_core.features.radiomics.filters import (
     POINTWISE,
+    PointFilter,
     gradient_magnitude,
     largest_magnitude,
 )
@@ -86,9 +88,9 @@ def extract_fast(
 def _jobs(region: Region, preset: RadiomicsPreset, around: Neighborhood) -> Iterator[_Job]:
     """Pieces of work that can run side by side, the longest first."""
     for make in _filters(region, preset, around):
-        yield lambda make=make: _describe_all(make(), region, preset, around)
+        yield partial(_describe_all, make, region, preset, around)
     if preset.shape_class:
-        yield lambda: _shape(region, preset)
+        yield partial(_shape, region, preset)
 
 
 def _filters(
@@ -96,31 +98,40 @@ def _filters(
 ) -> Iterator[Callable[[], _Filtered]]:
     names = preset.image_names()
     for name, sigma in zip(names[1:], preset.log_sigma_mm, strict=False):
-        yield lambda name=name, sigma=sigma: {name: _log(region, sigma, around)}
-    yield lambda: {
-        f"wavelet-{band}": values
-        for band, values in wavelet_bands(region.image, around.index, preset.wavelet).items()
-    }
+        yield partial(_log, name, sigma, region, around)
+    yield partial(_wavelet, region, preset, around)
     yield lambda: {"gradient": gradient_magnitude(region, around.index)}
     values = region.image[tuple(around.index)]
     yield lambda: {"original": values}
     peak = largest_magnitude(region.image)
     for name, function in POINTWISE.items():
-        yield lambda name=name, function=function: {name: function(values.astype(float), peak)}
+        yield partial(_pointwise, name, function, values, peak)
 
 
-def _log(region: Region, sigma_mm: float, around: Neighborhood) -> NDArray[np.float32]:
+def _log(name: str, sigma_mm: float, region: Region, around: Neighborhood) -> _Filtered:
     box = region.bounding_box()
     filtered = laplacian_of_gaussian(region.image, region.spacing_mm, sigma_mm, box)
     start = np.array([part.start for part in box])[:, None]
-    return filtered[tuple(around.index - start)]
+    return {name: filtered[tuple(around.index - start)]}
+
+
+def _wavelet(region: Region, preset: RadiomicsPreset, around: Neighborhood) -> _Filtered:
+    bands = wavelet_bands(region.image, around.index, preset.wavelet)
+    return {f"wavelet-{band}": values for band, values in bands.items()}
+
+
+def _pointwise(name: str, function: PointFilter, values: NDArray, peak: float) -> _Filtered:
+    return {name: function(values.astype(np.float64), peak)}
 
 
 def _describe_all(
-    images: _Filtered, region: Region, preset: RadiomicsPreset, around: Neighborhood
+    make: Callable[[], _Filtered],
+    region: Region,
+    preset: RadiomicsPreset,
+    around: Neighborhood,
 ) -> dict[str, float]:
     features: dict[str, float] = {}
-    for name, values in images.items():
+    for name, values in make().items():
         features.update(_describe(name, values, region, preset, around))
     return features
 

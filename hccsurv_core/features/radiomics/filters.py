@@ -54,8 +54,9 @@ def exponential(values: NDArray[np.float64], peak: float) -> NDArray[np.float64]
     return np.exp((np.log(peak) / peak) * values)
 
 
+PointFilter = Callable[[NDArray[np.float64], float], NDArray[np.float64]]
 #: By PyRadiomics' image names.
-POINTWISE: dict[str, Callable[[NDArray[np.float64], float], NDArray[np.float64]]] = {
+POINTWISE: dict[str, PointFilter] = {
     "square": square,
     "squareroot": square_root,
     "logarithm": logarithm,

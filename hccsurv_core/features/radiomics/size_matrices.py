@@ -44,7 +44,7 @@ def run_length_features(
     counts: NDArray[np.int64], values: NDArray[np.float64], has_line: NDArray[np.bool_]
 ) -> dict[str, float]:
     """The 16 GLRLM features: the mean over directions that have a line of two voxels or more."""
-    rows = [_sums(*_cells(counts[d]), values) for d in np.flatnonzero(has_line)]
+    rows = [_matrix_sums(counts[d], values) for d in np.flatnonzero(has_line)]
     sums = np.mean(rows, axis=0) if rows else np.full(len(_GLRLM), np.nan)
     return _named(_GLRLM, sums)
 
@@ -53,12 +53,12 @@ def size_zone_features(
     rank: NDArray[np.int64], size: NDArray[np.int64], values: NDArray[np.float64]
 ) -> dict[str, float]:
     """The 16 GLSZM features from each zone's level and size."""
-    return _named(_GLSZM, _sums(*_zone_cells(rank, size, values.size), values))
+    return _named(_GLSZM, _zone_sums(rank, size, values))
 
 
 def dependence_features(counts: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, float]:
     """The 14 GLDM features."""
-    return _named(_GLDM, _sums(*_cells(counts), values))
+    return _named(_GLDM, _matrix_sums(counts, values))
 
 
 @njit(cache=True, nogil=True)
@@ -156,3 +156,15 @@ def _sums(rank, size, count, values):  # pragma: no cover - compiled
     out[11] = entropy
     out[14] = n / covered
     return out
+
+
+@njit(cache=True, nogil=True)
+def _matrix_sums(counts, values):  # pragma: no cover - compiled
+    rank, size, count = _cells(counts)
+    return _sums(rank, size, count, values)
+
+
+@njit(cache=True, nogil=True)
+def _zone_sums(zone_rank, zone_size, values):  # pragma: no cover - compiled
+    rank, size, count = _zone_cells(zone_rank, zone_size, values.size)
+    return _sums(rank, size, count, values)
