@@ -27,7 +27,7 @@ class ConcordanceAnswer:
 
     Args:
         estimate: with its percentile interval; None where there is no answer.
-        p: two-sided, of "no difference"; NaN for a single score.
+        p: two-sided, of "no difference"; NaN for a single score and for a share.
         reason: why there is no answer, else empty.
         n, n_events: patients with the score (with both scores), and their events.
     """
@@ -41,10 +41,11 @@ class ConcordanceAnswer:
 
 @dataclass(frozen=True)
 class ConcordanceComparison:
-    """Answers by score, and by pair of scores (first minus second)."""
+    """Answers by score, by pair (first minus second), and by pair (first's share of second's)."""
 
     scores: dict[str, ConcordanceAnswer]
     differences: dict[tuple[str, str], ConcordanceAnswer]
+    margins: dict[tuple[str, str], ConcordanceAnswer]
 
 
 def compare_concordances(
@@ -52,6 +53,7 @@ def compare_concordances(
     scores: Mapping[str, ArrayLike],
     pairs: Sequence[tuple[str, str]] = (),
     *,
+    margins: Sequence[tuple[str, str]] = (),
     n_resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -64,6 +66,7 @@ def compare_concordances(
         outcome: of n patients.
         scores: by name, (n,) risk scores, higher is worse; NaN where a patient has none.
         pairs: names (a, b): C of a minus C of b among patients who have both.
+        margins: names (a, b): (C of a − 0.5) / (C of b − 0.5), the share of b's skill that a has.
         n_resamples, seed, level: of the percentile bootstrap.
         device: "cpu", "cuda" or "auto"; the answer is the same.
 
@@ -71,19 +74,27 @@ def compare_concordances(
         InputError: a score has another length, or a pair names no score.
     """
     known = _known(scores, len(outcome))
-    for a, b in pairs:
+    for a, b in (*pairs, *margins):
         if a not in known or b not in known:
             raise InputError(f"no score is called {a if a not in known else b!r}", source="pairs")
     draws = _Draws(outcome, scores, n_resamples, seed, device)
-    total = len(known) + len(pairs)
-    answers, differences = {}, {}
-    for i, (name, rows) in enumerate(known.items()):
-        progress(i / total, f"concordance of {name}")
-        answers[name] = draws.answer((name,), rows, level)
-    for i, (a, b) in enumerate(pairs):
-        progress((len(known) + i) / total, f"{a} against {b}")
-        differences[a, b] = draws.answer((a, b), known[a] & known[b], level)
-    return ConcordanceComparison(answers, differences)
+    jobs: list[tuple[str, ...]] = [*((name,) for name in known), *pairs, *margins]
+    answers = []
+    for i, names in enumerate(jobs):
+        progress(i / len(jobs), f"concordance of {' and '.join(names)}")
+        rows = np.logical_and.reduce([known[name] for name in names])
+        share = i >= len(known) + len(pairs)
+        answers.append(draws.answer(names, rows, level, share=share))
+    singles, after = len(known), len(known) + len(pairs)
+    return ConcordanceComparison(
+        dict(zip(known, answers[:singles], strict=True)),
+        dict(zip(map(_pair, pairs), answers[singles:after], strict=True)),
+        dict(zip(map(_pair, margins), answers[after:], strict=True)),
+    )
+
+
+def _pair(names: tuple[str, str]) -> tuple[str, str]:
+    return names[0], names[1]
 
 
 def _known(scores: Mapping[str, ArrayLike], n: int) -> dict[str, np.ndarray]:
@@ -111,21 +122,26 @@ class _Draws:
         self.n_resamples, self.seed, self.device = n_resamples, seed, device
         self.kept: dict[tuple[str, bytes], tuple[float, np.ndarray]] = {}
 
-    def answer(self, names: tuple[str, ...], rows: np.ndarray, level: float) -> ConcordanceAnswer:
-        """C of one name, or the difference of two, among ``rows``."""
+    def answer(
+        self, names: tuple[str, ...], rows: np.ndarray, level: float, *, share: bool
+    ) -> ConcordanceAnswer:
+        """C of one name, or two names' difference or ``share`` of margin, among ``rows``."""
         n, n_events = int(rows.sum()), int(self.outcome.event[rows].sum())
         try:
             found = [self._of(name, rows) for name in names]
-            draws = found[0][1] if len(found) == 1 else found[0][1] - found[1][1]
+            value, draws = found[0]
+            if share:
+                value, draws = _share(value, found[1][0]), _share(draws, found[1][1])
+            elif len(found) == 2:
+                value, draws = value - found[1][0], draws - found[1][1]
             low, high = percentile_bounds(draws, level)
         except StatisticsError as error:
-            return ConcordanceAnswer(None, float("nan"), str(error), n, n_events)
-        value = found[0][0] if len(found) == 1 else found[0][0] - found[1][0]
+            return ConcordanceAnswer(None, float("nan"), error.what, n, n_events)
         words = "percentile" if len(found) == 1 else "paired percentile"
         method = describe(words, draws, self.seed)
-        p = float("nan") if len(found) == 1 else bootstrap_p(draws)
+        p = bootstrap_p(draws) if len(found) == 2 and not share else float("nan")
         return ConcordanceAnswer(
-            Estimate(value, low, high, level, method, n, n_events), p, "", n, n_events
+            Estimate(float(value), low, high, level, method, n, n_events), p, "", n, n_events
         )
 
     def _of(self, name: str, rows: np.ndarray) -> tuple[float, np.ndarray]:
@@ -142,3 +158,10 @@ class _Draws:
                 n_resamples=self.n_resamples, seed=self.seed, device=self.device,
             )  # fmt: skip
         return self.kept[key]
+
+
+def _share(value, other):
+    """(value − 0.5) / (other − 0.5); NaN where the other ranks no better than chance."""
+    margin = np.asarray(other) - 0.5
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(margin > 0, (np.asarray(value) - 0.5) / margin, np.nan)

@@ -57,6 +57,20 @@ def test_what_has_no_answer_has_a_reason():
     assert math.isnan(found.scores["a"].p)
 
 
+def test_the_share_of_another_scores_skill_is_a_ratio_of_margins():
+    found = compare_concordances(
+        OUTCOME, {"noisy": NOISY, "oracle": MARKER}, margins=[("noisy", "oracle")], n_resamples=200
+    )
+    noisy, oracle = found.scores["noisy"].estimate, found.scores["oracle"].estimate
+    share = found.margins["noisy", "oracle"].estimate
+    assert share.value == pytest.approx((noisy.value - 0.5) / (oracle.value - 0.5))
+    assert share.ci_low < share.value < share.ci_high
+    coin = compare_concordances(
+        OUTCOME, {"a": MARKER, "none": np.zeros(120)}, margins=[("a", "none")], n_resamples=50
+    )
+    assert "resamples have no answer" in coin.margins["a", "none"].reason
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(InputError, match=r"a: 120 patients but scores of shape \(3,\)"):
         compare_concordances(OUTCOME, {"a": [1, 2, 3]})

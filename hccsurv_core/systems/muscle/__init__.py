@@ -1,0 +1,1 @@
+"""System 1: radiomics of the L3 muscle, survival, and five definitions of sarcopenia."""
