@@ -1,0 +1,161 @@
+"""Hand patients to worker processes, one at a time each, and tell who a dead worker died of.
+
+No more patients are handed out than there are worker threads. So a worker that dies takes one
+patient with it in nearly every case, cancelling leaves nothing queued, and a cluster that grows
+or shrinks is filled as it is. Dask repeats what was lost with a worker. A patient that it gives up
+is tried once more with nobody beside: only who is alone when the workers die is to blame.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from hccsurv_core.batch.worker import Outcome, Outcomes, WorkerKilledError, work_in_worker
+from hccsurv_core.cohort.patient_task import Extract, PatientTask
+from hccsurv_core.errors import HccsurvError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+#: How often ``tick`` is called while nothing happens.
+_POLL_S = 0.2
+#: How often the workers are counted.
+_COUNT_S = 2.0
+
+
+class Dispatcher:
+    """Works through patients on the workers of one Dask client.
+
+    Args:
+        client: connected to a scheduler.
+        extract: the function.
+        code: see :func:`~hccsurv_core.batch.code_version.code_version`.
+        tick: called at least five times a second with the number of workers; it may raise to
+            stop everything.
+        patience_s: how long there may be no worker at all; None for as long as it takes.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        extract: Extract,
+        code: str,
+        tick: Callable[[int], None],
+        *,
+        patience_s: float | None = None,
+    ) -> None:
+        self._client = client
+        self._extract = extract
+        self._code = code
+        self._tick = tick
+        self._patience_s = patience_s
+        self._alive_at = time.monotonic()
+        self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._in_flight: dict[str, tuple[Future, PatientTask]] = {}
+        self._n_sent = 0
+        self._n_threads = 0
+        self._counted_at = -_COUNT_S
+
+    def outcomes(self, tasks: Sequence[PatientTask]) -> Outcomes:
+        """Each patient's outcome as it comes.
+
+        Raises:
+            HccsurvError: the scheduler is gone.
+            Exception: whatever ``tick`` raises.
+        """
+        waiting, suspects = deque(tasks), []
+        while waiting or self._in_flight:
+            while waiting and len(self._in_flight) < self._count_threads():
+                self._send(waiting.popleft())
+            task, outcome = self._next() or (None, None)
+            if task is not None and _is_killed_worker(outcome):
+                suspects.append(task)
+            elif task is not None and outcome is not None:
+                yield task, outcome
+        for task in suspects:
+            yield task, self._alone(task)
+
+    def _alone(self, task: PatientTask) -> Outcome:
+        self._send(task)
+        found = None
+        while found is None:
+            found = self._next()
+        outcome = found[1]
+        if _is_killed_worker(outcome):
+            return WorkerKilledError(
+                "every worker process that was given this patient died: it crashed, or ran out "
+                "of memory"
+            )
+        return outcome
+
+    def _send(self, task: PatientTask) -> None:
+        # A new key each time: Dask keeps what it knows of a key, deaths included.
+        key = f"patient-{self._n_sent}-{time.time_ns()}"
+        self._n_sent += 1
+        future = self._client.submit(
+            work_in_worker, task, self._extract, self._code, key=key, pure=False
+        )
+        self._in_flight[key] = (future, task)
+        future.add_done_callback(lambda done, key=key: self._finished.put(key))
+
+    def _next(self) -> tuple[PatientTask, Outcome] | None:
+        """The next patient that is done, or None if there is none in time."""
+        self._tick(self._count_threads())
+        try:
+            key = self._finished.get(timeout=_POLL_S)
+        except queue.Empty:
+            return None
+        outcome = self._outcome(self._in_flight[key][0])
+        _, task = self._in_flight.pop(key)
+        return task, outcome
+
+    def _outcome(self, future: Future) -> Outcome:
+        """What a future holds; a result that died with its worker is waited for again."""
+        while True:
+            if future.status == "error":
+                return future.exception()
+            if future.status == "cancelled":
+                raise _scheduler_is_gone()
+            try:
+                if future.status == "finished":
+                    return future.result(timeout=_POLL_S)
+                # "lost" with its worker: Dask is at it again.
+                time.sleep(_POLL_S)
+            except TimeoutError:
+                # Of the transfer; the function's own would have made the status "error".
+                pass
+            self._tick(self._count_threads())
+
+    def _count_threads(self) -> int:
+        now = time.monotonic()
+        if now - self._counted_at >= _COUNT_S:
+            self._counted_at = now
+            try:
+                self._n_threads = sum(self._client.nthreads().values())
+            except OSError as error:
+                raise _scheduler_is_gone() from error
+            if self._n_threads:
+                self._alive_at = now
+            elif self._patience_s is not None and now - self._alive_at > self._patience_s:
+                raise HccsurvError(
+                    "the worker processes died and cannot be started again",
+                    remedy="use fewer workers; what was extracted so far is kept",
+                )
+        return self._n_threads
+
+
+def _scheduler_is_gone() -> HccsurvError:
+    return HccsurvError(
+        "the Dask scheduler is gone",
+        remedy="start it and try again: what was extracted so far is kept",
+    )
+
+
+def _is_killed_worker(outcome: Outcome | None) -> bool:
+    from distributed import KilledWorker
+
+    return isinstance(outcome, KilledWorker)

@@ -1,0 +1,39 @@
+"""Where a batch runs: in this process, in worker processes, or on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hccsurv_core.errors import InputError
+
+#: So few patients are worked on in this process: workers take longer to start than they save.
+FEW_PATIENTS = 4
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """Where a batch runs.
+
+    Args:
+        workers: processes on this machine; None takes one per core, or this process alone for no
+            more patients than :data:`FEW_PATIENTS`; 0 always takes this process alone.
+        scheduler: address of a Dask scheduler whose workers are used instead (``tcp://…``). They
+            need this package and see the files under the same paths; start them with
+            ``--nthreads 1``. Dask runs what it is sent: use only a scheduler you trust.
+
+    Raises:
+        InputError: ``workers`` is negative, or both are given.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 0:
+            raise InputError(f"must be at least 0, got {self.workers}", source="workers")
+        if self.workers is not None and self.scheduler is not None:
+            raise InputError(
+                "workers of this machine and a scheduler cannot be used at once",
+                source="scheduler",
+                remedy="give one of the two",
+            )
