@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hccsurv_core import __version__
-from hccsurv_core.commands import definitions, sarcopenia, simulate, survival
+from hccsurv_core.commands import definitions, radiomics, sarcopenia, simulate, survival
 from hccsurv_core.errors import HccsurvError
 
 VERBS = {
     "sarcopenia": sarcopenia,
     "definitions": definitions,
+    "radiomics": radiomics,
     "survival": survival,
     "simulate": simulate,
 }

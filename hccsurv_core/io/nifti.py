@@ -191,6 +191,15 @@ def read_nifti_values(path: Path, info: NiftiInfo) -> tuple[NDArray, int]:
     Raises:
         UnreadableFileError: the file is truncated or its compression damaged.
     """
+    return _to_numbers(read_nifti_stored(path, info), info)
+
+
+def read_nifti_stored(path: Path, info: NiftiInfo) -> NDArray:
+    """The voxels (slices, rows, columns) as the file holds them: its type, no slope or intercept.
+
+    Raises:
+        UnreadableFileError: the file is truncated or its compression damaged.
+    """
     count = int(np.prod(info.shape))
     n_bytes = count * info.dtype.itemsize
     try:
@@ -205,8 +214,7 @@ def read_nifti_values(path: Path, info: NiftiInfo) -> tuple[NDArray, int]:
         raise UnreadableFileError(
             f"is cut short: {len(raw)} of {n_bytes} bytes of voxels", remedy="copy the file again"
         )
-    stored = np.frombuffer(raw, dtype=info.dtype, count=count).reshape(info.shape[::-1])
-    return _to_numbers(stored, info)
+    return np.frombuffer(raw, dtype=info.dtype, count=count).reshape(info.shape[::-1])
 
 
 def _to_numbers(stored: NDArray, info: NiftiInfo) -> tuple[NDArray, int]:
