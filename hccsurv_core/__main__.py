@@ -12,7 +12,16 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hccsurv_core import __version__
-from hccsurv_core.commands import definitions, radiomics, sarcopenia, simulate, survival
+from hccsurv_core.commands import (
+    definitions,
+    evaluate,
+    predict,
+    radiomics,
+    sarcopenia,
+    simulate,
+    survival,
+    train,
+)
 from hccsurv_core.errors import HccsurvError
 
 VERBS = {
@@ -21,6 +30,9 @@ VERBS = {
     "radiomics": radiomics,
     "survival": survival,
     "simulate": simulate,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
 }
 BAD_INPUT = 2
 

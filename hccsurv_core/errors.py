@@ -138,6 +138,12 @@ class TableError(InputError):
     code = "table"
 
 
+class BundleError(InputError):
+    """A model bundle is incomplete, was changed, or is not of the kind that is asked for."""
+
+    code = "bundle"
+
+
 class StoreError(HccsurvError):
     """The patient store is missing, damaged, or of another schema version."""
 

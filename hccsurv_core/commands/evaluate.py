@@ -1,0 +1,122 @@
+"""``evaluate``: how well a bundle predicts patients whose outcome is known."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hccsurv_core.commands.shared import add_common_arguments, write_answer
+from hccsurv_core.commands.train import resolve_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.stats.survival_performance import SurvivalPerformance
+    from hccsurv_core.systems.muscle.prediction import MuscleModel
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="a folder that the verb train wrote")
+    parser.add_argument("cohort", metavar="COHORT", nargs="?", help="a cohort folder")
+    parser.add_argument(
+        "--features-table", metavar="T.csv", help="instead of a cohort: the model's features, "
+        "time_months and event",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split", metavar="NAME", help="only patients whose column split says NAME"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the bootstrap")
+    add_common_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Predict, compare with what happened, and write the measures.
+
+    Raises:
+        InputError: the bundle or the table cannot be used.
+    """
+    from hccsurv_core.models.store import read_bundle
+    from hccsurv_core.stats.survival_performance import assess_survival_model
+    from hccsurv_core.systems.muscle.prediction import MuscleModel
+
+    bundle = read_bundle(Path(arguments.bundle))
+    model = MuscleModel.from_bundle(bundle)
+    table = chosen_split(resolve_table(arguments, with_outcome=True), arguments.split)
+    prediction = model.predict_table(table)
+    found = assess_survival_model(
+        table.require_outcome(),
+        prediction.risk_score,
+        lambda times: model.ensemble.survival(prediction.risk_score, times),
+        model.horizons_months,
+        seed=arguments.seed,
+    )
+    warnings = _warnings(model, table, prediction.n_outside)
+    for text in warnings:
+        print(f"note: {text}", file=sys.stderr)
+    answer = {
+        "bundle": arguments.bundle,
+        "sha256": bundle.sha256,
+        "system": bundle.system,
+        "table": table.source,
+        "n": len(table),
+        "n_events": table.require_outcome().n_events,
+        "metrics": {name: e.to_json() for name, e in found.metrics.items()},
+        "left_out": found.left_out,
+        "warnings": warnings,
+        "versions": model.description["versions"],
+    }
+    write_answer(answer, arguments.json, _report(found, table))
+
+
+def chosen_split(table: FeatureTable, split: str | None) -> FeatureTable:
+    """The patients of one split, or all.
+
+    Raises:
+        TableError: nobody is in it.
+    """
+    from hccsurv_core.errors import TableError
+
+    if split is None:
+        return table
+    rows = table.where("split", split)
+    if not rows.any():
+        raise TableError(f"nobody is in split {split!r}", source=table.source)
+    return table.subset(rows)
+
+
+def _warnings(model: MuscleModel, table: FeatureTable, n_outside: np.ndarray) -> list[str]:
+    import numpy as np
+
+    from hccsurv_core.systems.muscle.leakage import find_duplicates
+
+    found = []
+    training = model.description["training"]
+    seen = np.zeros(len(table), dtype=bool)
+    duplicates = find_duplicates(
+        seen, table.patient_ids if table.named else (), table.columns(model.feature_names).values,
+        known_patients=training["patient_digests"], known_rows=training["row_digests"],
+    )  # fmt: skip
+    if duplicates is not None and duplicates.found:
+        found.append(duplicates.words())
+    far = int((n_outside > model.most_outside).sum())
+    if far:
+        found.append(
+            f"{far} of {len(table)} patients lie outside the training ranges in more features "
+            "than training patients do"
+        )
+    return found
+
+
+def _report(found: SurvivalPerformance, table: FeatureTable) -> str:
+    lines = [f"{len(table)} patients of {table.source}"]
+    for name, e in found.metrics.items():
+        lines.append(
+            f"  {name:24}{e.value:8.3f} ({e.ci_low:.3f} to {e.ci_high:.3f})  "
+            f"{e.n_events} events of {e.n}"
+        )
+    lines += [f"  {name:24}not known: {why}" for name, why in found.left_out.items()]
+    return "\n".join(lines)

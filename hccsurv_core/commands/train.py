@@ -1,0 +1,143 @@
+"""``train``: learn a survival model from a cohort or a feature table and write it as a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hccsurv_core.commands.shared import add_common_arguments, write_answer
+from hccsurv_core.errors import InputError
+from hccsurv_core.progress import Progress
+
+if TYPE_CHECKING:
+    from hccsurv_core.features.feature_table import FeatureTable
+
+SYSTEMS = ("muscle",)
+#: Systems whose training is not there yet.
+_LATER = ("treatment", "ceus", "immunotherapy")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("system", metavar="SYSTEM", help=", ".join(SYSTEMS))
+    parser.add_argument("cohort", metavar="COHORT", nargs="?", help="a cohort folder")
+    parser.add_argument(
+        "--features-table", metavar="T.csv",
+        help="instead of a cohort: numeric columns, time_months, event (1 = happened); optional "
+        "patient_id, split (those of split 'train' are learned from), center",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", required=True, metavar="BUNDLE",
+        help="a new or empty folder, or one with an older bundle, which is replaced",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="fixes everything that is drawn"
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="DIR",
+        help="keep what is finished here; the same training goes on from there",
+    )  # fmt: skip
+    add_common_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, write the bundle, and say how good it is.
+
+    Raises:
+        InputError: the input cannot be trained on, or the bundle cannot be written.
+    """
+    from hccsurv_core.systems.muscle.training import train_muscle
+
+    start = time.perf_counter()
+    refuse_other_systems(arguments.system)
+    table = resolve_table(arguments, with_outcome=True)
+    trained = train_muscle(
+        table,
+        seed=arguments.seed,
+        device=arguments.device,
+        progress=progress_by_percent(),
+        checkpoint=Path(arguments.checkpoint) if arguments.checkpoint else None,
+    )
+    bundle = trained.write(Path(arguments.out))
+    description = trained.description
+    answer = {
+        "system": arguments.system,
+        "bundle": str(bundle.folder),
+        "sha256": bundle.sha256,
+        "n": description["training"]["n"],
+        "n_events": description["training"]["n_events"],
+        "n_features": description["training"]["n_features"],
+        "architecture": {k: v for k, v in description["architecture"].items() if k != "features"},
+        "cross_validation": description["cross_validation"],
+        "versions": description["versions"],
+        "timings_s": {"total": round(time.perf_counter() - start, 3)},
+    }
+    write_answer(answer, arguments.json, _report(description, bundle.folder))
+
+
+def refuse_other_systems(system: str) -> None:
+    """Say which systems can be trained.
+
+    Raises:
+        InputError: this one cannot.
+    """
+    if system in SYSTEMS:
+        return
+    what = "cannot be trained yet" if system in _LATER else "is no system"
+    raise InputError(f"{system} {what}", source="SYSTEM", remedy=f"use {', '.join(SYSTEMS)}")
+
+
+def resolve_table(arguments: argparse.Namespace, *, with_outcome: bool) -> FeatureTable:
+    """The feature table that a verb is given, from a file or a cohort folder.
+
+    Raises:
+        InputError: neither or both are given, or it cannot be read.
+    """
+    from hccsurv_core.features.feature_table import read_feature_table
+
+    given = arguments.features_table
+    if (given is None) == (arguments.cohort is None):
+        raise InputError(
+            "a cohort folder or --features-table is needed, and not both", source="arguments"
+        )
+    if given is not None:
+        return read_feature_table(Path(given), with_outcome=with_outcome)
+    raise InputError(
+        "features of a cohort folder are not extracted here yet", source=arguments.cohort,
+        remedy="give --features-table",
+    )  # fmt: skip
+
+
+def progress_by_percent() -> Progress:
+    """Progress on stderr, one line per percent."""
+    shown = -1
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal shown
+        percent = int(100 * fraction)
+        if percent > shown:
+            shown = percent
+            print(f"{percent:3d}%  {message}", file=sys.stderr, flush=True)
+
+    return report
+
+
+def _report(description: Mapping[str, Any], folder: Path) -> str:
+    training = description["training"]
+    lines = [
+        f"Trained on {training['n']} patients, {training['n_events']} events, "
+        f"{training['n_features']} features; bundle in {folder}",
+        f"C-index by {description['cross_validation']['method']}:",
+    ]
+    for row in description["cross_validation"]["results"]:
+        c = row["c_index"]
+        lines.append(
+            f"  {c['value']:.3f} ({c['ci_low']:.3f} to {c['ci_high']:.3f})  "
+            f"{row['name']} ({row['kind']})"
+        )
+    lines.append(f"Best: {description['cross_validation']['best']}. {description['note']}")
+    return "\n".join(lines)

@@ -1,0 +1,325 @@
+"""Deep Cox networks: training several at once, each stopped on patients it is not trained on.
+
+Faraggi & Simon, Stat Med 1995;14:73-82; Katzman et al. (DeepSurv), BMC Med Res Methodol
+2018;18:24. The members of an ensemble are small, so they are trained side by side as one batched
+product: each has its own patients, its own order of them, its own dropout and its own end.
+All chance is drawn on the CPU, so a seed gives the same course on every device, up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.models.cox_loss import order_risks, partial_likelihood_loss
+from hccsurv_core.models.network import Networks
+from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.progress import Progress, silent
+
+_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "selu": functional.selu,
+    "relu": functional.relu,
+    "tanh": torch.tanh,
+}
+#: The last layer begins this much smaller than usual: everybody starts at the average hazard.
+_LAST_LAYER = 0.1
+#: A validation loss must fall by this much to count as better.
+_PROGRESS = 1e-5
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Shape and training of a deep Cox network.
+
+    Args:
+        hidden: units of each hidden layer; none is a linear Cox model.
+        activation: "selu", "relu" or "tanh".
+        dropout: share of hidden units left out at each step.
+        weight_decay: decoupled (AdamW).
+        learning_rate: at the start; it falls to a hundredth along a cosine.
+        batch_size: patients per step; 0 takes all at once.
+        max_epochs: passes over the patients.
+        patience: epochs without a better validation loss after which a network is done.
+        ties: "efron" or "breslow".
+    """
+
+    hidden: tuple[int, ...] = (32,)
+    activation: str = "selu"
+    dropout: float = 0.2
+    weight_decay: float = 0.01
+    learning_rate: float = 0.01
+    batch_size: int = 256
+    max_epochs: int = 60
+    patience: int = 12
+    ties: str = "efron"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if self.activation not in _ACTIVATIONS:
+            raise InputError(
+                f"no activation is called {self.activation!r}", source="network settings",
+                remedy=f"use one of {', '.join(_ACTIVATIONS)}",
+            )  # fmt: skip
+        if not 0 <= self.dropout < 1 or self.weight_decay < 0 or self.learning_rate <= 0:
+            raise InputError(
+                "dropout lies between 0 and 1, weight decay and learning rate are positive",
+                source="network settings",
+            )
+        if self.max_epochs < 1 or self.patience < 1 or self.batch_size < 0:
+            raise InputError("epochs and patience are at least 1", source="network settings")
+        if any(units < 1 for units in self.hidden):
+            raise InputError("a layer has at least 1 unit", source="network settings")
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """Whose data one network learns from.
+
+    Args:
+        train: positions of its training patients.
+        stop: positions of those who say when to stop; empty trains for all epochs.
+    """
+
+    train: np.ndarray
+    stop: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetworks:
+    """Trained networks and how they got there.
+
+    Args:
+        networks: K of them, each as it was at its best epoch.
+        best_epoch: (K,) counted from 1; 0 is the untrained network.
+        train_loss, stop_loss: (epochs, K) negative log partial likelihood per event; NaN where a
+            network has no patients to stop on.
+    """
+
+    networks: Networks
+    best_epoch: np.ndarray
+    train_loss: np.ndarray
+    stop_loss: np.ndarray
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """For a checkpoint."""
+        course = {name: getattr(self, name) for name in _COURSE}
+        return {**self.networks.tensors(), **course}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray], activation: str) -> FittedNetworks:
+        """Back from a checkpoint."""
+        own = {name: value for name, value in tensors.items() if name not in _COURSE}
+        return cls(Networks.from_tensors(own, activation), *(tensors[name] for name in _COURSE))
+
+
+_COURSE = ("best_epoch", "train_loss", "stop_loss")
+
+
+def fit_networks(
+    inputs: np.ndarray,
+    outcome: SurvivalOutcome,
+    members: Sequence[Member],
+    settings: NetworkSettings,
+    *,
+    start: np.ndarray | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> FittedNetworks:
+    """Train one network for each member.
+
+    Args:
+        inputs: (n, p) finite, on one scale.
+        outcome: of the same patients.
+        members: K of them.
+        start: (K, p) a linear term that stands beside the layers and is trained on.
+        seed: fixes weights, order and dropout.
+        device: "cpu" or "cuda".
+        progress: told after each epoch; may cancel.
+
+    Raises:
+        StatisticsError: a member has no event to learn from, or the training diverges.
+    """
+    for member in members:
+        if not outcome.event[member.train].any():
+            raise StatisticsError("a part of the training patients has no event", source="network")
+    training = _Training(inputs, outcome, members, settings, start, seed, device)
+    train_loss, stop_loss = [], []
+    for epoch in range(settings.max_epochs):
+        progress(epoch / settings.max_epochs, f"epoch {epoch + 1} of {settings.max_epochs}")
+        train_loss.append(training.run_epoch(epoch))
+        stop_loss.append(training.judge(epoch + 1))
+        if training.finished(epoch + 1):
+            break
+    return FittedNetworks(
+        training.best_networks(), training.best_epoch, np.array(train_loss), np.array(stop_loss)
+    )
+
+
+class _Training:
+    """The state of K networks in training."""
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        outcome: SurvivalOutcome,
+        members: Sequence[Member],
+        settings: NetworkSettings,
+        start: np.ndarray | None,
+        seed: int,
+        device: str,
+    ) -> None:
+        self.settings, self.device = settings, device
+        n, k = len(outcome), len(members)
+        falling = np.lexsort((outcome.event, -outcome.time_months))
+        place = np.empty(n, dtype=np.int64)
+        place[falling] = np.arange(n)
+        self.time, self.event = outcome.time_months[falling], outcome.event[falling]
+        self.inputs = torch.from_numpy(inputs[falling].astype(np.float32)).to(device)
+        self.train_places = [np.sort(place[m.train]) for m in members]
+        self.stop_weight = torch.zeros((k, n), device=device)
+        for row, member in enumerate(members):
+            self.stop_weight[row, torch.from_numpy(place[member.stop]).to(device)] = 1.0
+        self.stops = np.array([outcome.event[m.stop].any() for m in members])
+        self.everybody = order_risks(
+            np.broadcast_to(self.time, (k, n)), np.broadcast_to(self.event, (k, n)),
+            ties=settings.ties, device=device,
+        )  # fmt: skip
+        self.rng = np.random.default_rng(seed)
+        self.chance = torch.Generator().manual_seed(seed)
+        self.modules = _Layers(k, inputs.shape[1], settings, start, self.chance, device)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": self.modules.decayed, "weight_decay": settings.weight_decay},
+                {"params": self.modules.biases, "weight_decay": 0.0},
+            ],
+            lr=settings.learning_rate,
+        )
+        self.best = self.modules.snapshot()
+        self.best_loss, self.best_epoch = np.full(k, np.inf), np.zeros(k, dtype=np.int64)
+        self.judge(0)
+
+    def run_epoch(self, epoch: int) -> np.ndarray:
+        """One pass over every member's patients; (K,) mean training loss."""
+        largest = max(places.size for places in self.train_places)
+        size = min(self.settings.batch_size or largest, largest)
+        steps = max(1, round(largest / size))
+        order = np.stack(
+            [np.resize(self.rng.permutation(places), steps * size) for places in self.train_places]
+        )
+        total = np.zeros(len(self.train_places))
+        for step in range(steps):
+            done = (epoch + step / steps) / self.settings.max_epochs
+            for group in self.optimizer.param_groups:
+                cosine = 0.01 + 0.99 * (1 + np.cos(np.pi * done)) / 2
+                group["lr"] = self.settings.learning_rate * cosine
+            total += self._step(np.sort(order[:, step * size : (step + 1) * size], axis=1))
+        return total / steps
+
+    def _step(self, places: np.ndarray) -> np.ndarray:
+        risks = order_risks(
+            self.time[places], self.event[places], ties=self.settings.ties, device=self.device
+        )
+        batch = self.inputs[torch.from_numpy(places).to(self.device)]
+        losses = partial_likelihood_loss(self.modules.forward(batch, self.chance), risks)
+        self.optimizer.zero_grad(set_to_none=True)
+        # Members share nothing, so the sum's gradient is each member's own.
+        losses.sum().backward()
+        self.optimizer.step()
+        found = losses.detach().cpu().numpy()
+        if not np.isfinite(found).all():
+            raise StatisticsError(
+                "the training diverged", source="network", remedy="lower the learning rate"
+            )
+        return found
+
+    def judge(self, epoch: int) -> np.ndarray:
+        """(K,) loss on the patients to stop on; keeps each network that is better than before."""
+        with torch.no_grad():
+            hazards = self.modules.forward(self.inputs)
+            losses = partial_likelihood_loss(hazards, self.everybody, self.stop_weight)
+        loss = np.where(self.stops, losses.cpu().numpy().astype(np.float64), np.nan)
+        better = np.where(self.stops, loss < self.best_loss - _PROGRESS, True)
+        self.best_loss = np.where(better & self.stops, loss, self.best_loss)
+        self.best_epoch = np.where(better, epoch, self.best_epoch)
+        self.modules.keep(self.best, better)
+        return loss
+
+    def finished(self, epoch: int) -> bool:
+        """Whether every network that can stop has stopped improving."""
+        return bool((self.stops & (epoch - self.best_epoch >= self.settings.patience)).all())
+
+    def best_networks(self) -> Networks:
+        """Each network at its best epoch."""
+        return self.modules.to_networks(self.best)
+
+
+class _Layers:
+    """Parameters of K networks."""
+
+    def __init__(
+        self,
+        k: int,
+        p: int,
+        settings: NetworkSettings,
+        start: np.ndarray | None,
+        chance: torch.Generator,
+        device: str,
+    ) -> None:
+        self.settings, self.device = settings, device
+        sizes = (p, *settings.hidden, 1)
+        self.weights, self.biases = [], []
+        for depth, (wide, narrow) in enumerate(pairwise(sizes)):
+            # LeCun's initialization, as self-normalizing networks need.
+            weight = torch.randn((k, wide, narrow), generator=chance) / wide**0.5
+            if depth == len(settings.hidden):
+                weight *= _LAST_LAYER
+            else:
+                self.biases.append(torch.zeros((k, 1, narrow), device=device).requires_grad_())
+            self.weights.append(weight.to(device).requires_grad_())
+        self.linear = None
+        if start is not None:
+            linear = torch.from_numpy(start.astype(np.float32))[:, :, None]
+            self.linear = linear.to(device).requires_grad_()
+        self.decayed = [*self.weights, *([] if self.linear is None else [self.linear])]
+
+    def forward(self, x: torch.Tensor, chance: torch.Generator | None = None) -> torch.Tensor:
+        """(n, p) or (K, n, p) → (K, n); with ``chance`` hidden units are dropped."""
+        act, rate = _ACTIVATIONS[self.settings.activation], self.settings.dropout
+        z = x
+        for weight, bias in zip(self.weights[:-1], self.biases, strict=True):
+            z = act(torch.matmul(z, weight) + bias)
+            if chance is not None and rate > 0:
+                kept = torch.rand(z.shape, generator=chance) >= rate
+                z = z * kept.to(self.device) / (1 - rate)
+        found = torch.matmul(z, self.weights[-1]).squeeze(-1)
+        if self.linear is not None:
+            found = found + torch.matmul(x, self.linear).squeeze(-1)
+        return found
+
+    def _all(self) -> list[torch.Tensor]:
+        return [*self.decayed, *self.biases]
+
+    def snapshot(self) -> list[torch.Tensor]:
+        """A copy of all parameters."""
+        return [parameter.detach().clone() for parameter in self._all()]
+
+    def keep(self, best: list[torch.Tensor], better: np.ndarray) -> None:
+        """Copy the parameters of the networks that are ``better``, (K,), into ``best``."""
+        chosen = torch.from_numpy(better).to(self.device)
+        for kept, parameter in zip(best, self._all(), strict=True):
+            kept[chosen] = parameter.detach()[chosen]
+
+    def to_networks(self, parameters: list[torch.Tensor]) -> Networks:
+        """Parameters as numpy networks."""
+        arrays = [p.cpu().numpy() for p in parameters]
+        depth = len(self.weights)
+        linear = None if self.linear is None else arrays[depth][:, :, 0]
+        biases = tuple(b[:, 0, :] for b in arrays[len(self.decayed) :])
+        return Networks(tuple(arrays[:depth]), biases, self.settings.activation, linear)

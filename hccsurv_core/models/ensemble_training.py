@@ -1,0 +1,327 @@
+"""Training an ensemble of deep Cox networks by one recipe.
+
+Members share what sees no outcome (scales, principal components, autoencoder) and are trained on
+four fifths of the patients each, stopped on the last fifth. Fifths rotate, so that after every
+five members each patient was left out once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from hccsurv_core.errors import InputError
+from hccsurv_core.models.autoencoder import (
+    AutoencoderSettings,
+    FittedAutoencoder,
+    fit_autoencoder,
+)
+from hccsurv_core.models.breslow import fit_baseline
+from hccsurv_core.models.checkpoint import Checkpoint
+from hccsurv_core.models.coxph import Baseline
+from hccsurv_core.models.deep_cox import FittedNetworks, Member, NetworkSettings, fit_networks
+from hccsurv_core.models.network import Networks, join_networks
+from hccsurv_core.models.representation import (
+    KINDS,
+    Representation,
+    fit_pca,
+    no_representation,
+)
+from hccsurv_core.models.ridge_cox import fit_ridge_cox
+from hccsurv_core.models.standardize import SCALINGS, Standardizer, fit_standardizer
+from hccsurv_core.models.survival_ensemble import SurvivalEnsemble
+from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.progress import Progress, part_of, silent
+
+HEADS = ("deep", "linear")
+#: Parts that the patients are cut into; a member is stopped on one of them.
+N_PARTS = 5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about a model but its patients.
+
+    Args:
+        name: short, for reports ("deep 32").
+        scaling: "z-score" or "normal-score".
+        representation: "none", "pca" or "autoencoder", of all features but ``bypass``.
+        n_codes: width of the representation.
+        head: "deep" (networks) or "linear" (ridge Cox regression of the same inputs).
+        penalty: of the ridge; also of the linear term that deep networks begin with, where
+            ``linear_start`` is set.
+        linear_start: deep networks stand beside a ridge Cox model and learn what it misses.
+        network: shape and training of the networks.
+        autoencoder: its shape and training.
+        bypass: features that are not encoded.
+    """
+
+    name: str = "deep"
+    scaling: str = "normal-score"
+    representation: str = "none"
+    n_codes: int = 100
+    head: str = "deep"
+    penalty: float = 0.05
+    linear_start: bool = False
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
+    bypass: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bypass", tuple(self.bypass))
+        for what, value, known in (
+            ("scaling", self.scaling, SCALINGS),
+            ("representation", self.representation, KINDS),
+            ("head", self.head, HEADS),
+        ):
+            if value not in known:
+                raise InputError(
+                    f"no {what} is called {value!r}", source="recipe",
+                    remedy=f"use one of {', '.join(known)}",
+                )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingCourse:
+    """How the training went, for its curves.
+
+    Args:
+        networks: losses by epoch and member, five members each; empty for a linear head.
+        autoencoder: (epochs,) losses on training patients and on those to stop on; empty
+            without one.
+        explained: share of the features' variance that the representation keeps; 1 without one.
+    """
+
+    networks: tuple[FittedNetworks, ...]
+    autoencoder: tuple[np.ndarray, np.ndarray]
+    explained: float
+
+
+@dataclass(frozen=True, eq=False)
+class FittedEnsemble:
+    """A trained ensemble and what its patients look like to members that had not seen them.
+
+    Args:
+        ensemble: the model, with a slope of 1.
+        left_out_score: (n,) mean centered log hazard by the members that were not trained on
+            the patient.
+        members: whose data each member learned from.
+        course: of the training.
+    """
+
+    ensemble: SurvivalEnsemble
+    left_out_score: np.ndarray
+    members: tuple[Member, ...]
+    course: TrainingCourse
+
+    def calibrated(
+        self, slope: float, unseen_score: np.ndarray, outcome: SurvivalOutcome, ties: str = "efron"
+    ) -> SurvivalEnsemble:
+        """The model with hazards as they are for patients it has not seen.
+
+        Args:
+            slope: what the log hazard is multiplied with.
+            unseen_score: (n,) mean centered log hazards of the training patients by models that
+                had not seen them, before the slope.
+            outcome: of the training patients.
+        """
+        score = slope * unseen_score
+        baseline = fit_baseline(score, outcome, ties=ties)
+        hazards = [
+            fit_baseline(score[m.train], outcome.subset(m.train), ties=ties).at(
+                baseline.time_months
+            )
+            for m in self.members
+        ]
+        return replace(
+            self.ensemble, slope=float(slope), baseline=baseline, member_hazard=np.stack(hazards)
+        )
+
+
+def fit_ensemble(
+    values: np.ndarray,
+    names: Sequence[str],
+    outcome: SurvivalOutcome,
+    recipe: Recipe,
+    *,
+    n_members: int = 10,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress = silent,
+    checkpoint: Checkpoint | None = None,
+) -> FittedEnsemble:
+    """Train on these patients.
+
+    Args:
+        values: (n, p) features, NaN where missing.
+        names: (p,) of the features.
+        outcome: of the same patients.
+        n_members: networks; a multiple of five leaves everybody out equally often.
+        seed: fixes everything.
+        progress: may cancel.
+        checkpoint: keeps every five finished members.
+
+    Raises:
+        InputError: shapes do not fit.
+        StatisticsError: no events, or nothing varies.
+    """
+    kept = (checkpoint or Checkpoint()).under(
+        asdict(recipe), seed, list(names), values, outcome.time_months, outcome.event
+    )
+    standardizer = fit_standardizer(values, names, scaling=recipe.scaling)
+    scaled = standardizer.apply(values)
+    share = 0.4 if recipe.representation == "autoencoder" else 0.0
+    representation, losses, explained = _represent(
+        scaled, standardizer, recipe, seed, device, part_of(progress, 0.0, share), kept
+    )
+    inputs = representation.apply(scaled)
+    members = rotate_parts(outcome.event, n_members, seed)
+    networks, fitted = _fit_members(
+        inputs, outcome, members, recipe, seed, device, part_of(progress, share, 1.0), kept
+    )
+    return _assemble(
+        (standardizer, representation, networks), inputs, outcome, members,
+        TrainingCourse(fitted, losses, explained), recipe.network.ties,
+    )  # fmt: skip
+
+
+def _fit_members(
+    inputs: np.ndarray,
+    outcome: SurvivalOutcome,
+    members: Sequence[Member],
+    recipe: Recipe,
+    seed: int,
+    device: str,
+    progress: Progress,
+    kept: Checkpoint,
+) -> tuple[Networks, tuple[FittedNetworks, ...]]:
+    """Networks of all members, five at a time."""
+    networks: list[Networks] = []
+    fitted: list[FittedNetworks] = []
+    for begin in range(0, len(members), N_PARTS):
+        chosen = members[begin : begin + N_PARTS]
+        start = None
+        if recipe.head == "linear" or recipe.linear_start:
+            start = _linear_start(inputs, outcome, chosen, recipe)
+        if recipe.head == "linear" and start is not None:
+            networks.append(Networks((start[:, :, None],), (), recipe.network.activation))
+            continue
+        key = f"members {begin} to {begin + len(chosen)}"
+        arrays = kept.get(key)
+        if arrays is None:
+            found = fit_networks(
+                inputs, outcome, chosen, recipe.network, start=start,
+                seed=seed + 104_729 * begin, device=device,
+                progress=part_of(
+                    progress, begin / len(members), (begin + len(chosen)) / len(members)
+                ),
+            )  # fmt: skip
+            kept.put(key, found.tensors())
+        else:
+            found = FittedNetworks.from_tensors(arrays, recipe.network.activation)
+        fitted.append(found)
+        networks.append(found.networks)
+    progress(1.0, "trained")
+    return join_networks(networks), tuple(fitted)
+
+
+def _linear_start(
+    inputs: np.ndarray, outcome: SurvivalOutcome, members: Sequence[Member], recipe: Recipe
+) -> np.ndarray:
+    """(K, p) ridge Cox coefficients of each member's training patients."""
+    return np.stack(
+        [
+            fit_ridge_cox(
+                inputs[m.train], outcome.subset(m.train), recipe.penalty, ties=recipe.network.ties
+            )
+            for m in members
+        ]
+    )
+
+
+def rotate_parts(event: np.ndarray, n_members: int, seed: int) -> list[Member]:
+    """Whom each member is trained and stopped on; events are spread evenly over the parts."""
+    members: list[Member] = []
+    turn = 0
+    while len(members) < n_members:
+        part = stratified_parts(event, N_PARTS, seed + 7919 * turn)
+        turn += 1
+        members += [
+            Member(np.flatnonzero(part != k), np.flatnonzero(part == k))
+            for k in range(min(N_PARTS, n_members - len(members)))
+        ]
+    return members
+
+
+def stratified_parts(event: np.ndarray, n_parts: int, seed: int) -> np.ndarray:
+    """(n,) part 0 … n_parts − 1 of each patient, events and censored spread evenly."""
+    rng = np.random.default_rng(seed)
+    part = np.empty(event.size, dtype=np.int64)
+    begin = 0
+    for kind in (True, False):
+        chosen = rng.permutation(np.flatnonzero(event == kind))
+        # Where one kind ends the next goes on, so that parts have equal size too.
+        part[chosen] = (begin + np.arange(chosen.size)) % n_parts
+        begin += chosen.size
+    return part
+
+
+def _represent(
+    scaled: np.ndarray,
+    standardizer: Standardizer,
+    recipe: Recipe,
+    seed: int,
+    device: str,
+    progress: Progress,
+    kept: Checkpoint,
+) -> tuple[Representation, tuple[np.ndarray, np.ndarray], float]:
+    """The representation, its losses by epoch, and the share of variance it keeps."""
+    empty = (np.zeros(0), np.zeros(0))
+    if recipe.representation == "none":
+        return no_representation(scaled.shape[1]), empty, 1.0
+    passing = set(recipe.bypass)
+    encoded = np.array([name not in passing for name in standardizer.used_names])
+    if not encoded.any():
+        return no_representation(scaled.shape[1]), empty, 1.0
+    if recipe.representation == "pca":
+        found = fit_pca(scaled, recipe.n_codes, encoded)
+        spread = 0.0 if found.scale is None else float((found.scale**2).sum())
+        return found, empty, spread / float(scaled[:, encoded].var(axis=0).sum())
+    arrays = kept.get("autoencoder")
+    if arrays is None:
+        fitted = fit_autoencoder(
+            scaled, encoded, recipe.autoencoder, seed=seed, device=device, progress=progress
+        )
+        kept.put("autoencoder", fitted.tensors())
+    else:
+        fitted = FittedAutoencoder.from_tensors(arrays)
+    return fitted.representation, (fitted.train_loss, fitted.stop_loss), fitted.explained
+
+
+def _assemble(
+    parts: tuple[Standardizer, Representation, Networks],
+    inputs: np.ndarray,
+    outcome: SurvivalOutcome,
+    members: Sequence[Member],
+    course: TrainingCourse,
+    ties: str,
+) -> FittedEnsemble:
+    standardizer, representation, networks = parts
+    scores = networks.log_hazard(inputs)
+    center = scores.mean(axis=1)
+    scores = scores - center[:, None]
+    left_out = np.full(scores.shape, np.nan)
+    for row, member in enumerate(members):
+        left_out[row, member.stop] = scores[row, member.stop]
+    unseen = ~np.isnan(left_out)
+    mean = np.where(unseen, left_out, 0.0).sum(axis=0) / np.maximum(unseen.sum(axis=0), 1)
+    # With fewer members than parts some patients were never left out.
+    left_out_score = np.where(unseen.any(axis=0), mean, scores.mean(axis=0))
+    start = SurvivalEnsemble(
+        standardizer, representation, networks, center, 1.0, Baseline(np.zeros(0), np.zeros(0)),
+        np.zeros((len(members), 0)),
+    )  # fmt: skip
+    fitted = FittedEnsemble(start, left_out_score, tuple(members), course)
+    return replace(fitted, ensemble=fitted.calibrated(1.0, left_out_score, outcome, ties))

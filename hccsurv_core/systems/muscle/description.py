@@ -1,0 +1,200 @@
+"""``model.json`` and ``card.md`` of a model of system 1: what it is, on whom, how good, what not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from typing import Any
+
+import numpy as np
+
+from hccsurv_core import __version__
+from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.models.ensemble_training import Recipe, TrainingCourse
+from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
+from hccsurv_core.systems.muscle.leakage import patient_digests, row_digests
+from hccsurv_core.systems.muscle.prediction import MuscleModel
+from hccsurv_core.systems.muscle.settings import MuscleSettings
+
+_PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "scikit-survival", "safetensors")
+RESEARCH_USE = "Research use. Not a medical device."
+
+
+def describe_model(
+    model: MuscleModel,
+    part: FeatureTable,
+    recipes: Sequence[Recipe],
+    recipe: Recipe,
+    settings: MuscleSettings,
+    course: TrainingCourse,
+    cross_validation: Mapping[str, Estimate],
+    seed: int,
+    device: str,
+) -> dict[str, Any]:
+    """The JSON object of the bundle.
+
+    Args:
+        model: calibrated.
+        part: its training patients.
+        recipes: what was tried; recipe: what was chosen.
+        cross_validation: name → C of patients not seen.
+    """
+    ensemble = model.ensemble
+    names = {recipe.name: "model", **{r.name: "recipe" for r in recipes if r is not recipe}}
+    rows = [
+        {"name": name, "kind": names.get(name, "rival"), "c_index": estimate.to_json()}
+        for name, estimate in cross_validation.items()
+    ]
+    best = max(rows, key=lambda row: row["c_index"]["value"] or 0.0)  # type: ignore[index]
+    return {
+        "hccsurv": __version__,
+        "note": RESEARCH_USE,
+        "architecture": {
+            "features": list(model.feature_names),
+            "n_features_used": int(ensemble.standardizer.used.sum()),
+            "representation": ensemble.representation.kind,
+            "n_codes": ensemble.representation.n_codes,
+            "explained": course.explained,
+            "head": recipe.head,
+            "hidden": list(recipe.network.hidden) if recipe.head == "deep" else [],
+            "activation": ensemble.networks.activation,
+            "n_members": ensemble.n_members,
+            "recipe": asdict(recipe),
+        },
+        "settings": settings.to_json(),
+        "seed": seed,
+        "device": device,
+        "horizons_months": list(model.horizons_months),
+        "cutoffs": {
+            "median_risk": model.cutoff,
+            "method": "median risk of the training patients, each by models that had not seen "
+            "the patient",
+        },
+        "calibration": {
+            "slope": ensemble.slope,
+            "method": "Cox slope of the cross-validated log hazard",
+        },
+        "out_of_distribution": {"most_outside": model.most_outside},
+        "training": _describe_cohort(part),
+        "features": ensemble.standardizer.describe(),
+        "cross_validation": {
+            "method": f"{settings.n_folds}-fold, {settings.repeats(len(part))} repeats, "
+            f"events spread evenly; recipe chosen among {len(recipes)} on the same folds",
+            "results": rows,
+            "best": best["name"],
+        },
+        "course": _describe_course(course),
+        "versions": software(),
+    }
+
+
+def _describe_cohort(part: FeatureTable) -> dict[str, Any]:
+    outcome = part.require_outcome()
+    follow_up = fit_kaplan_meier(outcome)
+    labels = {
+        name: {text: texts.count(text) for text in sorted(set(texts))}
+        for name, texts in part.labels.items()
+    }
+    return {
+        "source": part.source,
+        "n": len(part),
+        "n_events": outcome.n_events,
+        "n_features": len(part.names),
+        "n_missing_values": int(np.isnan(part.values).sum()),
+        "last_month": float(outcome.time_months.max()),
+        "median_time_months": float(np.median(outcome.time_months)),
+        "survival_at": {
+            f"{h:g}": _plain(float(follow_up.survival_at(h))) for h in (12.0, 36.0, 60.0)
+        },
+        "labels": labels,
+        "patient_digests": list(patient_digests(part.patient_ids)) if part.named else [],
+        "row_digests": list(row_digests(part.values)),
+    }
+
+
+def _describe_course(course: TrainingCourse) -> dict[str, Any]:
+    """Losses by epoch, for the training curves."""
+    return {
+        "networks": [
+            {
+                "best_epoch": fitted.best_epoch.tolist(),
+                "train_loss": _rounded(fitted.train_loss),
+                "stop_loss": _rounded(fitted.stop_loss),
+            }
+            for fitted in course.networks
+        ],
+        "autoencoder": {
+            "train_loss": _rounded(course.autoencoder[0]),
+            "stop_loss": _rounded(course.autoencoder[1]),
+        },
+    }
+
+
+def _rounded(values: np.ndarray) -> list[Any]:
+    plain = np.round(values.astype(float), 5).tolist()
+    return [[_plain(v) for v in row] if isinstance(row, list) else _plain(row) for row in plain]
+
+
+def _plain(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def software() -> dict[str, str]:
+    """Versions that a result depends on."""
+    found = {"hccsurv": __version__, "python": python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_card(description: Mapping[str, Any]) -> str:
+    """The model card, Markdown."""
+    training, architecture = description["training"], description["architecture"]
+    lines = [
+        "# Survival model (system 1, muscle)",
+        "",
+        f"**{RESEARCH_USE}**",
+        "",
+        f"Trained on {training['n']} patients with {training['n_events']} events "
+        f"({training['source']}), {training['n_features']} features, "
+        f"{training['n_missing_values']} missing values filled with training medians.",
+        "",
+        f"{architecture['n_members']} {'networks' if architecture['hidden'] else 'linear models'}, "
+        f"recipe “{architecture['recipe']['name']}”, representation "
+        f"{architecture['representation']}"
+        + (f" with {architecture['n_codes']} codes." if architecture["n_codes"] else "."),
+        "",
+        "## How good, by cross-validation on the training patients",
+        "",
+        description["cross_validation"]["method"].capitalize() + ".",
+        "",
+        "| | | C-index (95 % CI) |",
+        "|---|---|---|",
+    ]
+    for row in description["cross_validation"]["results"]:
+        c = row["c_index"]
+        lines.append(
+            f"| {row['name']} | {row['kind']} | {_number(c['value'])} "
+            f"({_number(c['ci_low'])} to {_number(c['ci_high'])}) |"
+        )
+    lines += [
+        "",
+        f"Best of all: {description['cross_validation']['best']}.",
+        "",
+        "## What it is not",
+        "",
+        "It was judged on patients of the same cohort only; elsewhere it can be worse. The interval "
+        "of a survival curve says how sure the model is of the curve, not how long a patient lives.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.3f}"

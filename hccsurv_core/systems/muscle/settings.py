@@ -1,0 +1,155 @@
+"""What can be chosen about the training of system 1, and what is tried where nothing is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from hccsurv_core.errors import InputError
+from hccsurv_core.models.autoencoder import AutoencoderSettings
+from hccsurv_core.models.deep_cox import NetworkSettings
+from hccsurv_core.models.ensemble_training import Recipe
+from hccsurv_core.models.rivals import RIVALS
+
+#: From here on features are too many for a network to take as they are.
+WIDE = 60
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class MuscleSettings:
+    """Settings of a training.
+
+    Args:
+        representation: "auto" (autoencoder for wide tables, none for narrow ones), "none", "pca"
+            or "autoencoder".
+        head: "deep" or "linear".
+        scaling: "normal-score" or "z-score".
+        n_codes: width of the representation; the paper's is 100.
+        clinical: features that are not encoded but stand beside the code.
+        n_members: networks of the ensemble.
+        n_folds: of the cross-validation that chooses the recipe and judges it.
+        n_repeats: of it; 0 takes more for fewer patients.
+        fold_members: networks of each fold's ensemble.
+        horizons_months: at which survival is told and judged.
+        rivals: what the model is held against.
+        network, autoencoder: shape and training, where the recipes do not say otherwise.
+        recipes: what is tried; empty takes :func:`default_recipes`.
+    """
+
+    representation: str = AUTO
+    head: str = "deep"
+    scaling: str = "normal-score"
+    n_codes: int = 100
+    clinical: tuple[str, ...] = ()
+    n_members: int = 20
+    n_folds: int = 5
+    n_repeats: int = 0
+    fold_members: int = 5
+    horizons_months: tuple[float, ...] = (12.0, 36.0, 60.0)
+    rivals: tuple[str, ...] = tuple(RIVALS)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
+    recipes: tuple[Recipe, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("clinical", "horizons_months", "rivals", "recipes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.n_members < 2 or self.fold_members < 1 or self.n_folds < 2 or self.n_repeats < 0:
+            raise InputError(
+                "an ensemble has 2 or more members, a cross-validation 2 or more folds",
+                source="settings",
+            )
+        if not self.horizons_months or any(h <= 0 for h in self.horizons_months):
+            raise InputError("horizons are positive months", source="settings")
+        unknown = [name for name in self.rivals if name not in RIVALS]
+        if unknown:
+            raise InputError(
+                f"no rival is called {unknown[0]!r}", source="settings",
+                remedy=f"use some of {', '.join(RIVALS)}",
+            )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def repeats(self, n: int) -> int:
+        """Cross-validations of n patients."""
+        if self.n_repeats:
+            return self.n_repeats
+        return 3 if n < 1000 else 2 if n < 3000 else 1
+
+
+def resolve_recipes(settings: MuscleSettings, names: Sequence[str]) -> tuple[Recipe, ...]:
+    """What is tried on a table with these features.
+
+    Raises:
+        InputError: a clinical feature is not in the table.
+    """
+    lacking = [name for name in settings.clinical if name not in set(names)]
+    if lacking:
+        raise InputError(
+            f"the clinical feature {lacking[0]!r} is not in the table", source="settings"
+        )
+    if settings.recipes:
+        return settings.recipes
+    return default_recipes(settings, len(names) - len(settings.clinical))
+
+
+def default_recipes(settings: MuscleSettings, n_encoded: int) -> tuple[Recipe, ...]:
+    """The small fixed grid."""
+    representation = settings.representation
+    if representation == AUTO:
+        representation = "autoencoder" if n_encoded > WIDE else "none"
+    base = Recipe(
+        scaling=settings.scaling,
+        representation=representation,
+        n_codes=settings.n_codes,
+        head=settings.head,
+        network=settings.network,
+        autoencoder=replace(settings.autoencoder, n_codes=settings.n_codes),
+        bypass=settings.clinical,
+    )
+    if settings.head == "linear":
+        return tuple(
+            replace(base, name=f"linear, ridge {p:g}", penalty=p) for p in (0.02, 0.1, 0.5)
+        )
+    return (
+        replace(base, name="deep 32"),
+        replace(
+            base,
+            name="deep 32, strong",
+            network=replace(settings.network, dropout=0.5, weight_decay=0.3),
+        ),
+    )
+
+
+def settings_from_json(found: Mapping[str, Any]) -> MuscleSettings:
+    """Back from a bundle or a page.
+
+    Raises:
+        InputError: a name is unknown or a value cannot be used.
+    """
+    known = {f.name for f in fields(MuscleSettings)}
+    unknown = [name for name in found if name not in known]
+    if unknown:
+        raise InputError(f"no setting is called {unknown[0]!r}", source="settings")
+    plain = dict(found)
+    try:
+        if "network" in plain:
+            plain["network"] = NetworkSettings(**plain["network"])
+        if "autoencoder" in plain:
+            plain["autoencoder"] = AutoencoderSettings(**plain["autoencoder"])
+        if "recipes" in plain:
+            plain["recipes"] = tuple(_recipe_from_json(r) for r in plain["recipes"])
+        return MuscleSettings(**plain)
+    except TypeError as error:
+        raise InputError(f"a setting cannot be used ({error})", source="settings") from error
+
+
+def _recipe_from_json(found: Mapping[str, Any]) -> Recipe:
+    plain = dict(found)
+    plain["network"] = NetworkSettings(**plain.get("network", {}))
+    plain["autoencoder"] = AutoencoderSettings(**plain.get("autoencoder", {}))
+    return Recipe(**plain)
