@@ -65,6 +65,12 @@ def discretize(values: NDArray[Any], bin_width: float, image_name: str) -> GrayL
     return GrayLevels(rank_of[level], present.astype(np.float64), counts[present])
 
 
+def near_edge(values: NDArray[Any], bin_width: float, tolerance: float) -> bool:
+    """Whether a value lies within ``tolerance`` of a bin's edge, so that an error of that size counts."""
+    x = values.astype(np.float64)
+    return bool((np.abs(x - np.round(x / bin_width) * bin_width) <= tolerance).any())
+
+
 @njit(cache=True, nogil=True)
 def _digitize(values, edges, width):  # pragma: no cover - compiled
     """1 + the last edge not above each value; ``edges`` may be off the grid by a rounding error."""

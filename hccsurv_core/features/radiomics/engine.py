@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from hccsurv_core.features.radiomics.discretize import discretize
+from hccsurv_core.features.radiomics.discretize import discretize, near_edge
 from hccsurv_core.features.radiomics.filters import (
     POINTWISE,
     PointFilter,
@@ -25,11 +25,14 @@ from hccsurv_core.features.radiomics.filters import (
 )
 from hccsurv_core.features.radiomics.first_order import first_order_features
 from hccsurv_core.features.radiomics.glcm import co_occurrence_features
-from hccsurv_core.features.radiomics.matrices import count_matrices
+from hccsurv_core.features.radiomics.matrices import count_dependence, count_matrices
 from hccsurv_core.features.radiomics.neighborhood import Neighborhood, find_neighbors
 from hccsurv_core.features.radiomics.ngtdm import tone_difference_features
 from hccsurv_core.features.radiomics.presets import RadiomicsPreset
-from hccsurv_core.features.radiomics.recursive_gaussian import laplacian_of_gaussian
+from hccsurv_core.features.radiomics.recursive_gaussian import (
+    laplacian_of_gaussian,
+    surroundings,
+)
 from hccsurv_core.features.radiomics.region import Region
 from hccsurv_core.features.radiomics.size_matrices import (
     dependence_features,
@@ -39,6 +42,9 @@ from hccsurv_core.features.radiomics.size_matrices import (
 from hccsurv_core.features.radiomics.wavelet import wavelet_bands
 from hccsurv_core.progress import Progress, silent
 
+#: A filtered value this near to a bin's edge, in parts of the image's largest value, is computed from
+#: the whole image; the error of one computed from its surroundings is a ten-thousandth of this.
+_ROUNDING = 1e-10
 #: An image's name and its values at the mask's voxels, in raster order.
 _Filtered = dict[str, NDArray]
 _Job = Callable[[], dict[str, float]]
@@ -98,7 +104,7 @@ def _filters(
 ) -> Iterator[Callable[[], _Filtered]]:
     names = preset.image_names()
     for name, sigma in zip(names[1:], preset.log_sigma_mm, strict=False):
-        yield partial(_log, name, sigma, region, around)
+        yield partial(_log, name, sigma, region, preset, around)
     yield partial(_wavelet, region, preset, around)
     yield lambda: {"gradient": gradient_magnitude(region, around.index)}
     values = region.image[tuple(around.index)]
@@ -108,11 +114,35 @@ def _filters(
         yield partial(_pointwise, name, function, values, peak)
 
 
-def _log(name: str, sigma_mm: float, region: Region, around: Neighborhood) -> _Filtered:
+def _log(
+    name: str, sigma_mm: float, region: Region, preset: RadiomicsPreset, around: Neighborhood
+) -> _Filtered:
+    """From the box's surroundings; from the whole image where a rounding error would count."""
     box = region.bounding_box()
-    filtered = laplacian_of_gaussian(region.image, region.spacing_mm, sigma_mm, box)
-    start = np.array([part.start for part in box])[:, None]
-    return {name: filtered[tuple(around.index - start)]}
+    part = surroundings(region.image.shape, region.spacing_mm, sigma_mm, box)
+    values = _log_within(part, sigma_mm, region, box, around)
+    partial_view = any(p.stop - p.start < n for p, n in zip(part, region.image.shape, strict=True))
+    tolerance = _ROUNDING * largest_magnitude(region.image)
+    if partial_view and near_edge(values, preset.bin_width, tolerance):
+        whole = tuple(slice(0, size) for size in region.image.shape)
+        values = _log_within(whole, sigma_mm, region, box, around)
+    return {name: values}
+
+
+def _log_within(
+    part: tuple[slice, ...],
+    sigma_mm: float,
+    region: Region,
+    box: tuple[slice, ...],
+    around: Neighborhood,
+) -> NDArray[np.float32]:
+    inner = tuple(
+        slice(b.start - p.start, b.stop - p.start) for b, p in zip(box, part, strict=True)
+    )
+    image = np.ascontiguousarray(region.image[part])
+    filtered = laplacian_of_gaussian(image, region.spacing_mm, sigma_mm, inner)
+    start = np.array([b.start for b in box])[:, None]
+    return filtered[tuple(around.index - start)]
 
 
 def _wavelet(region: Region, preset: RadiomicsPreset, around: Neighborhood) -> _Filtered:
@@ -147,7 +177,7 @@ def _describe(
         "glcm": lambda: co_occurrence_features(counted.glcm, levels),
         "glrlm": lambda: run_length_features(counted.glrlm, levels.values, around.has_line),
         "glszm": lambda: size_zone_features(counted.zone_rank, counted.zone_size, levels.values),
-        "gldm": lambda: dependence_features(counted.gldm, levels.values),
+        "gldm": lambda: dependence_features(count_dependence(levels, around), levels.values),
         "ngtdm": lambda: tone_difference_features(counted.ngtdm, levels),
     }
     return {

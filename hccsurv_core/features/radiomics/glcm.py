@@ -23,7 +23,7 @@ _LEAST_INFORMATION = 1e-8
 _LEAST_EIGENVALUE = 1e-6
 
 
-def co_occurrence_features(counts: NDArray[np.int64], levels: GrayLevels) -> dict[str, float]:
+def co_occurrence_features(counts: NDArray[np.int32], levels: GrayLevels) -> dict[str, float]:
     """The 24 GLCM features; NaN where no two voxels of the mask touch.
 
     Args:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hccsurv_core.features.radiomics.first_order import EPSILON
 
 
-def rounding_sensitive_features(counts: NDArray[np.int64]) -> dict[str, float]:
+def rounding_sensitive_features(counts: NDArray[np.int32]) -> dict[str, float]:
     """Imc2 and MCC by PyRadiomics' order of operations.
 
     Args:
@@ -34,7 +34,7 @@ def _imc2(p: NDArray, rows: NDArray, columns: NDArray) -> float:
     mixed = (-1) * np.sum(((rows * columns) * np.log2(rows * columns + EPSILON)), (1, 2))
     imc2 = (1 - np.e ** (-2 * (mixed - joint))) ** 0.5
     imc2[mixed == joint] = 0
-    return float(_mean_of_numbers(imc2))
+    return float(np.real(_mean_of_numbers(imc2)))
 
 
 def _mcc(p: NDArray, rows: NDArray, columns: NDArray) -> float:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from hccsurv_core.features.radiomics.region import Region
 
+#: Half of the 26 neighbors in space.
+MOST_DIRECTIONS = 13
+
 
 @dataclass(frozen=True, eq=False)
 class Neighborhood:
@@ -19,7 +22,8 @@ class Neighborhood:
     Args:
         index: int64 (axes, voxels), where each voxel lies in the image.
         neighbor: int32 (voxels, directions), the number of the neighboring voxel, which comes later
-            in raster order; -1 where the neighbor is outside the mask.
+            in raster order; ``n_voxels`` where the neighbor is outside the mask. Directions but the
+            last come in threes that differ by one step of the last: its step after, on and before.
         degree: int32 (voxels,), neighbors in the mask, in both senses of all directions.
         has_line: bool (directions,), whether some line of this direction holds two voxels of the
             mask or more, touching or not: run lengths of other directions are not counted.
@@ -49,13 +53,13 @@ def find_neighbors(region: Region) -> Neighborhood:
     inside = region.mask[box]
     directions = _directions(inside.shape)
     local = np.stack(np.nonzero(inside))
-    number = np.full(tuple(side + 2 for side in inside.shape), -1, np.int32)
+    number = np.full(tuple(side + 2 for side in inside.shape), local.shape[1], np.int32)
     core = tuple(slice(1, -1) for _ in inside.shape)
     number[core][inside] = np.arange(local.shape[1], dtype=np.int32)
     strides = np.array([s // number.itemsize for s in number.strides])
     flat = strides @ (local + 1)
     neighbor, degree = _link(number.ravel(), flat, directions @ strides)
-    pairs = (neighbor >= 0).any(axis=0)
+    pairs = (neighbor < local.shape[1]).any(axis=0)
     has_line = pairs.copy()
     for d in np.flatnonzero(~pairs):
         has_line[d] = _shares_line(local, directions[d])
@@ -89,7 +93,7 @@ def _link(number, flat, offsets):  # pragma: no cover - compiled
         for d in range(n_directions):
             u = number[flat[v] + offsets[d]]
             neighbor[v, d] = u
-            if u >= 0:
+            if u < n:
                 degree[v] += 1
                 degree[u] += 1
     return neighbor, degree

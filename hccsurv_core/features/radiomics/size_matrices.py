@@ -41,7 +41,7 @@ def _named(names: tuple[str | None, ...], sums: NDArray[np.float64]) -> dict[str
 
 
 def run_length_features(
-    counts: NDArray[np.int64], values: NDArray[np.float64], has_line: NDArray[np.bool_]
+    counts: NDArray[np.int32], values: NDArray[np.float64], has_line: NDArray[np.bool_]
 ) -> dict[str, float]:
     """The 16 GLRLM features: the mean over directions that have a line of two voxels or more."""
     rows = [_matrix_sums(counts[d], values) for d in np.flatnonzero(has_line)]
@@ -50,13 +50,13 @@ def run_length_features(
 
 
 def size_zone_features(
-    rank: NDArray[np.int64], size: NDArray[np.int64], values: NDArray[np.float64]
+    rank: NDArray[np.int32], size: NDArray[np.int32], values: NDArray[np.float64]
 ) -> dict[str, float]:
     """The 16 GLSZM features from each zone's level and size."""
     return _named(_GLSZM, _zone_sums(rank, size, values))
 
 
-def dependence_features(counts: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, float]:
+def dependence_features(counts: NDArray[np.int32], values: NDArray[np.float64]) -> dict[str, float]:
     """The 14 GLDM features."""
     return _named(_GLDM, _matrix_sums(counts, values))
 
@@ -91,7 +91,7 @@ def _zone_cells(zone_rank, zone_size, n_levels):  # pragma: no cover - compiled
         if zone_size[z] <= _TABLE:
             table[zone_rank[z], zone_size[z] - 1] += 1
         else:
-            large[n_large] = zone_size[z] * n_levels + zone_rank[z]
+            large[n_large] = np.int64(zone_size[z]) * n_levels + zone_rank[z]
             n_large += 1
     keys = np.sort(large[:n_large])
     small_rank, small_size, small_count = _cells(table)
