@@ -7,6 +7,7 @@ told), and no dashboard is opened.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -86,7 +87,6 @@ def local_workers(n: int) -> Iterator[Client]:
         try:
             with Client(cluster, set_as_default=False) as client:
                 yield client
-                # All work is done here: nobody is interrupted.
         finally:
             _kill(cluster)
 
@@ -98,18 +98,27 @@ def workers_of(address: str) -> Iterator[Client]:
     Raises:
         InputError: nobody answers at this address.
     """
+    with _connected(address) as client:
+        yield client
+
+
+def _connected(address: str) -> Client:
     from distributed import Client
 
     try:
-        client = Client(address, set_as_default=False, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no Dask scheduler answers ({error})",
-            source=address,
-            remedy="give the address that dask scheduler prints, such as tcp://host:8786",
-        ) from error
-    with client:
-        yield client
+        return Client(address, set_as_default=False, timeout=_CONNECT_SECONDS)
+    except (OSError, TypeError, ValueError) as error:
+        # TypeError: tls:// where no certificate is configured.
+        why = str(error)
+    # The client that was made half closes itself when it is collected, and waits for ever if that
+    # happens while another one starts. So it is collected here, where nobody refers to it any
+    # more, the exception's frames included.
+    gc.collect()
+    raise InputError(
+        f"no Dask scheduler answers ({why})",
+        source=address,
+        remedy="give the address that dask scheduler prints, such as tcp://host:8786",
+    )
 
 
 def _kill(cluster: LocalCluster) -> None:
