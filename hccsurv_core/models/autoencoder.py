@@ -7,7 +7,7 @@ only, never an outcome.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -100,6 +100,7 @@ def fit_autoencoder(
     seed: int = 0,
     device: str = "cpu",
     progress: Progress = silent,
+    watch: Callable[[int, float, float], None] | None = None,
 ) -> FittedAutoencoder:
     """Learn to reproduce the training patients' features.
 
@@ -107,6 +108,7 @@ def fit_autoencoder(
         scaled: (n, p) features.
         encoded: (p,) which of them; the others pass by.
         seed: fixes everything.
+        watch: told after each epoch: its number, training loss, and loss of those to stop on.
 
     Raises:
         StatisticsError: the training diverges.
@@ -141,6 +143,8 @@ def fit_autoencoder(
             raise StatisticsError("the autoencoder's training diverged", source="autoencoder")
         train_loss.append(total / len(train))
         stop_loss.append(judged)
+        if watch is not None:
+            watch(epoch + 1, train_loss[-1], judged)
         if judged < best_loss * (1 - 1e-4):
             best, best_loss, best_epoch = layers.snapshot(), judged, epoch + 1
         elif epoch + 1 - best_epoch >= settings.patience:

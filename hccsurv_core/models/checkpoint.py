@@ -3,6 +3,8 @@
 A piece is a few arrays under a key. It is only found again by a training with the same data, the
 same settings and the same seed, whose digest is the *fingerprint*; a damaged file is a piece that
 was not finished.
+
+Beside the pieces lies ``course.jsonl``: notes on how the training goes, for those who watch it.
 """
 
 from __future__ import annotations
@@ -11,11 +13,15 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from hccsurv_core.errors import InputError
+
+#: Notes on the course of the training, one JSON object a line.
+COURSE = "course.jsonl"
 
 
 def fingerprint(*parts: object) -> str:
@@ -87,6 +93,20 @@ class Checkpoint:
                 f"cannot be written ({error.strerror})", source=str(path),
                 remedy="free space on the disk, then train again: what is finished is kept",
             ) from error  # fmt: skip
+
+    def note(self, what: str, **values: object) -> None:
+        """Add a line to the course: losses of an epoch, the C of a fold.
+
+        Whoever watches may miss a line; the training does not stop for it.
+
+        Args:
+            what: kind of the note; values: JSON values.
+        """
+        if self.folder is None:
+            return
+        line = json.dumps({"what": what, "of": self.fingerprint[:16], **values})
+        with suppress(OSError), (self.folder / COURSE).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
 
     def _path(self, key: str) -> Path | None:
         if self.folder is None:

@@ -131,6 +131,7 @@ def fit_networks(
     seed: int = 0,
     device: str = "cpu",
     progress: Progress = silent,
+    watch: Callable[[int, np.ndarray, np.ndarray], None] | None = None,
 ) -> FittedNetworks:
     """Train one network for each member.
 
@@ -142,6 +143,7 @@ def fit_networks(
         seed: fixes weights, order and dropout.
         device: "cpu" or "cuda".
         progress: told after each epoch; may cancel.
+        watch: told after each epoch: its number, and (K,) losses as in :class:`FittedNetworks`.
 
     Raises:
         StatisticsError: a member has no event to learn from, or the training diverges.
@@ -155,6 +157,8 @@ def fit_networks(
         progress(epoch / settings.max_epochs, f"epoch {epoch + 1} of {settings.max_epochs}")
         train_loss.append(training.run_epoch(epoch))
         stop_loss.append(training.judge(epoch + 1))
+        if watch is not None:
+            watch(epoch + 1, train_loss[-1], stop_loss[-1])
         if training.finished(epoch + 1):
             break
     return FittedNetworks(

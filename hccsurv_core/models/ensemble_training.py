@@ -7,8 +7,9 @@ five members each patient was left out once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -217,6 +218,7 @@ def _fit_members(
                 progress=part_of(
                     progress, begin / len(members), (begin + len(chosen)) / len(members)
                 ),
+                watch=_noting(kept, "networks", begin),
             )  # fmt: skip
             kept.put(key, found.tensors())
         else:
@@ -225,6 +227,21 @@ def _fit_members(
         networks.append(found.networks)
     progress(1.0, "trained")
     return join_networks(networks), tuple(fitted)
+
+
+def _noting(kept: Checkpoint, what: str, first: int) -> Callable[[int, Any, Any], None] | None:
+    """Notes the losses of each epoch in the course; ``first`` is the number of the first member."""
+    if kept.folder is None:
+        return None
+
+    def note(epoch: int, train: Any, stop: Any) -> None:
+        losses = {
+            name: [round(float(x), 5) if np.isfinite(x) else None for x in np.atleast_1d(loss)]
+            for name, loss in (("train", train), ("stop", stop))
+        }
+        kept.note(what, epoch=epoch, first=first, **losses)
+
+    return note
 
 
 def _linear_start(
@@ -292,8 +309,9 @@ def _represent(
     arrays = kept.get("autoencoder")
     if arrays is None:
         fitted = fit_autoencoder(
-            scaled, encoded, recipe.autoencoder, seed=seed, device=device, progress=progress
-        )
+            scaled, encoded, recipe.autoencoder, seed=seed, device=device, progress=progress,
+            watch=_noting(kept, "autoencoder", 0),
+        )  # fmt: skip
         kept.put("autoencoder", fitted.tensors())
     else:
         fitted = FittedAutoencoder.from_tensors(arrays)

@@ -130,6 +130,12 @@ def _cross_fit(
         report(1.0, f"{what}: fold {turn + 1} of {fold_c.size}")
         scores[repeat, left] = kept["score"]
         fold_c[repeat, fold] = _concordance(outcome.subset(left), kept["score"])
+        c = fold_c[repeat, fold]
+        checkpoint.note(
+            "fold", name=what, repeat=repeat, fold=fold, n=left.size,
+            n_events=int(outcome.event[left].sum()),
+            c_index=round(float(c), 5) if np.isfinite(c) else None,
+        )  # fmt: skip
     return CrossFitted(scores, folds, fold_c)
 
 
