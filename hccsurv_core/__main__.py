@@ -1,7 +1,7 @@
 """The command line: ``python -m hccsurv_core <verb> …``.
 
 Exit status 0 when the answer is good, 2 on bad input, with one line
-``error: <file>: <what is wrong>; <what to do>`` on stderr.
+``error: <file>: <what is wrong>; <what to do>`` on stderr, 130 when it was cancelled.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ VERBS = {
     "predict": predict,
 }
 BAD_INPUT = 2
+#: As shells say that a program was ended by Ctrl-C (SIGINT).
+CANCELLED = 130
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -73,6 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # One line, whatever a file's name holds.
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        # Everything has cleaned up after itself on the way here.
+        print("error: cancelled", file=sys.stderr)
+        return CANCELLED
     return 0
 
 

@@ -5,6 +5,8 @@
     settings.json    what was asked for, by whom and when; never changed
     state.json       how it stands, written by whoever runs it, whole or not at all
     progress.jsonl   one line a step: {"at", "fraction", "message"}
+    chosen.json      settings of the model that differ from the usual ones, where there are any
+    answer.json      what the verb answered
     log.txt          what the training said besides
     bundle/          the model, when it is done
     work/            what makes going on after a kill cheap
@@ -28,6 +30,7 @@ from hccsurv_core.errors import InputError, StoreError
 
 SETTINGS, STATE, PROGRESS, LOG = "settings.json", "state.json", "progress.jsonl", "log.txt"
 BUNDLE, WORK, ALIVE, CANCEL, ANSWER = "bundle", "work", "alive.lock", "cancel", "answer.json"
+CHOSEN = "chosen.json"
 #: What a run writes about itself. A run that says "queued" or "running" and that no process
 #: stands behind is "interrupted".
 WRITTEN_STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -48,6 +51,7 @@ class TrainingRequest:
         cohort: the cohort folder, or None where an option names the table.
         options: of the verb, without the dashes: True stands for an option without a value, False
             and None for one that is not given. Paths are absolute.
+        settings: of the model that differ from the usual ones, as JSON values.
 
     Raises:
         InputError: the name is empty. ValueError: an option's name is none (a defect).
@@ -57,6 +61,7 @@ class TrainingRequest:
     name: str
     cohort: Path | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         text = " ".join(self.name.split())[:80]
@@ -73,7 +78,10 @@ class TrainingRequest:
         """The command line after the program's name."""
         cohort = [] if self.cohort is None else [str(self.cohort)]
         told = ["train", self.system, *cohort, "--out", str(folder / BUNDLE)]
-        for name, value in {**self.options, "checkpoint": str(folder / WORK)}.items():
+        own = {"checkpoint": str(folder / WORK), "json": "-"}
+        if self.settings:
+            own["settings"] = str(folder / CHOSEN)
+        for name, value in {**self.options, **own}.items():
             if value is None or value is False:
                 continue
             # In one word: a value may begin with a dash.
@@ -83,13 +91,19 @@ class TrainingRequest:
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         cohort = None if self.cohort is None else str(self.cohort)
-        return {**asdict(self), "cohort": cohort, "options": dict(self.options)}
+        return {
+            "system": self.system,
+            "name": self.name,
+            "cohort": cohort,
+            "options": dict(self.options),
+            "settings": dict(self.settings),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrainingRequest:
         """The inverse of :meth:`to_json`."""
         cohort = None if data["cohort"] is None else Path(data["cohort"])
-        return cls(data["system"], data["name"], cohort, data["options"])
+        return cls(data["system"], data["name"], cohort, data["options"], data["settings"])
 
 
 @dataclass(frozen=True)
@@ -138,7 +152,9 @@ def now() -> str:
 
 
 def write_settings(folder: Path, settings: RunSettings) -> None:
-    """Write ``settings.json``."""
+    """Write ``settings.json``, and the model's own settings in a file for the verb."""
+    if settings.request.settings:
+        write_json(folder / CHOSEN, settings.request.settings)
     data = {
         "schema_version": SCHEMA_VERSION,
         "request": settings.request.to_json(),

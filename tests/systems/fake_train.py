@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--gate", type=Path)
     parser.add_argument("--note", default="")
+    parser.add_argument("--json", required=True)
+    parser.add_argument("--settings", type=Path)
     asked = parser.parse_args()
     print("a library talks", file=sys.stderr)
     if asked.behavior == "deaf":
@@ -62,10 +65,11 @@ def main() -> int:
             os.kill(os.getpid(), signal.SIGKILL)
         case "no bundle":
             return 0
+    settings = json.loads(asked.settings.read_text()) if asked.settings else {}
     write_bundle(
         asked.out,
         system=asked.system,
-        description={"note": asked.note, "cohort": asked.cohort},
+        description={"note": asked.note, "cohort": asked.cohort, "settings": settings},
         tensors={"weights": np.arange(3.0)},
         card="A fake.\n",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from hccsurv_core.models.store import read_bundle
 from hccsurv_core.systems.process_signs import is_alive, is_locked, mark_of, take_lock
 from hccsurv_core.systems.training_record import (
     ALIVE,
+    ANSWER,
     PROGRESS,
     TrainingRequest,
     add_progress,
@@ -86,8 +88,9 @@ def _wait_until(condition: Callable[[], bool]) -> None:
 
 def test_a_run_from_its_start_to_its_model(runs: TrainingRuns, tmp_path: Path) -> None:
     request = TrainingRequest(
-        "muscle", "  first   run ", tmp_path / "cohort", {"behavior": "good", "note": "-x y"}
-    )
+        "muscle", "  first   run ", tmp_path / "cohort", {"behavior": "good", "note": "-x y"},
+        {"n_members": 2},
+    )  # fmt: skip
     started = runs.start(request, by="Dr. A")
     assert started.state in ("queued", "running") and started.bundle is None
     run = _until(runs, started.id, _ended)
@@ -100,6 +103,8 @@ def test_a_run_from_its_start_to_its_model(runs: TrainingRuns, tmp_path: Path) -
     # What was asked for reached the verb, a value that begins with a dash included.
     assert bundle.description["note"] == "-x y"
     assert bundle.description["cohort"] == str(tmp_path / "cohort")
+    assert bundle.description["settings"] == {"n_members": 2}
+    assert json.loads((run.folder / ANSWER).read_text()) == {"answer": True}
     assert [s.message for s in runs.steps(run.id)] == ["step 1", "step 2", "step 3"]
     log = run.log.read_text()
     assert "a library talks" in log and "step 1" not in log
