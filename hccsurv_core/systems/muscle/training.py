@@ -37,6 +37,7 @@ from hccsurv_core.systems.muscle.cross_fitting import (
 from hccsurv_core.systems.muscle.description import describe_model, write_card
 from hccsurv_core.systems.muscle.prediction import SYSTEM, MuscleModel
 from hccsurv_core.systems.muscle.settings import MuscleSettings, resolve_recipes
+from hccsurv_core.systems.muscle.training_curves import describe_training_curves
 
 TRAIN = "train"
 #: Fewer events than this teach a network nothing that it could be held to.
@@ -153,6 +154,8 @@ def train_muscle(
         model, part, recipes, recipes[chosen], settings, fitted.course,
         {name: _estimates(cv, outcome, seed) for name, cv in found.items()}, seed, where,
     )  # fmt: skip
+    curves = describe_training_curves(slope * unseen, model.cutoff, outcome)
+    description["training"]["risk_groups"] = curves
     model = MuscleModel(**{**_fields(model), "description": description})
     progress(1.0, "done")
     return TrainedMuscle(
