@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from hccsurv_core.features.radiomics.backend import Backend, choose_backend
 from hccsurv_core.features.radiomics.discretize import discretize, near_edge
 from hccsurv_core.features.radiomics.filters import (
     POINTWISE,
@@ -25,7 +26,6 @@ from hccsurv_core.features.radiomics.filters import (
 )
 from hccsurv_core.features.radiomics.first_order import first_order_features
 from hccsurv_core.features.radiomics.glcm import co_occurrence_features
-from hccsurv_core.features.radiomics.matrices import count_dependence, count_matrices
 from hccsurv_core.features.radiomics.neighborhood import Neighborhood, find_neighbors
 from hccsurv_core.features.radiomics.ngtdm import tone_difference_features
 from hccsurv_core.features.radiomics.presets import RadiomicsPreset
@@ -39,7 +39,6 @@ from hccsurv_core.features.radiomics.size_matrices import (
     run_length_features,
     size_zone_features,
 )
-from hccsurv_core.features.radiomics.wavelet import wavelet_bands
 from hccsurv_core.progress import Progress, silent
 
 #: A filtered value this near to a bin's edge, in parts of the image's largest value, is computed from
@@ -60,15 +59,22 @@ def thread_count() -> int:
 
 
 def extract_fast(
-    region: Region, preset: RadiomicsPreset, progress: Progress = silent
+    region: Region,
+    preset: RadiomicsPreset,
+    progress: Progress = silent,
+    device: str | None = None,
 ) -> dict[str, float]:
     """Every feature of ``preset`` by PyRadiomics' names; NaN where one has no value.
+
+    Args:
+        device: torch's name of a device for the heavy parts; None for compiled code.
 
     Raises:
         RadiomicsError: the image is 0 everywhere, or its values span too many gray levels.
     """
     around = find_neighbors(region)
-    jobs = list(_jobs(region, preset, around))
+    backend = choose_backend(region, preset, around, device)
+    jobs = list(_jobs(region, preset, around, backend))
     features: dict[str, float] = {}
     done = 0
     threads = min(thread_count(), len(jobs))
@@ -91,21 +97,23 @@ def extract_fast(
     return features
 
 
-def _jobs(region: Region, preset: RadiomicsPreset, around: Neighborhood) -> Iterator[_Job]:
+def _jobs(
+    region: Region, preset: RadiomicsPreset, around: Neighborhood, backend: Backend
+) -> Iterator[_Job]:
     """Pieces of work that can run side by side, the longest first."""
-    for make in _filters(region, preset, around):
-        yield partial(_describe_all, make, region, preset, around)
+    for make in _filters(region, preset, around, backend):
+        yield partial(_describe_all, make, region, preset, around, backend)
     if preset.shape_class:
         yield partial(_shape, region, preset)
 
 
 def _filters(
-    region: Region, preset: RadiomicsPreset, around: Neighborhood
+    region: Region, preset: RadiomicsPreset, around: Neighborhood, backend: Backend
 ) -> Iterator[Callable[[], _Filtered]]:
     names = preset.image_names()
     for name, sigma in zip(names[1:], preset.log_sigma_mm, strict=False):
         yield partial(_log, name, sigma, region, preset, around)
-    yield partial(_wavelet, region, preset, around)
+    yield partial(_wavelet, backend)
     yield lambda: {"gradient": gradient_magnitude(region, around.index)}
     values = region.image[tuple(around.index)]
     yield lambda: {"original": values}
@@ -145,9 +153,8 @@ def _log_within(
     return filtered[tuple(around.index - start)]
 
 
-def _wavelet(region: Region, preset: RadiomicsPreset, around: Neighborhood) -> _Filtered:
-    bands = wavelet_bands(region.image, around.index, preset.wavelet)
-    return {f"wavelet-{band}": values for band, values in bands.items()}
+def _wavelet(backend: Backend) -> _Filtered:
+    return {f"wavelet-{band}": values for band, values in backend.wavelet().items()}
 
 
 def _pointwise(name: str, function: PointFilter, values: NDArray, peak: float) -> _Filtered:
@@ -159,25 +166,31 @@ def _describe_all(
     region: Region,
     preset: RadiomicsPreset,
     around: Neighborhood,
+    backend: Backend,
 ) -> dict[str, float]:
     features: dict[str, float] = {}
     for name, values in make().items():
-        features.update(_describe(name, values, region, preset, around))
+        features.update(_describe(name, values, region, preset, around, backend))
     return features
 
 
 def _describe(
-    name: str, values: NDArray, region: Region, preset: RadiomicsPreset, around: Neighborhood
+    name: str,
+    values: NDArray,
+    region: Region,
+    preset: RadiomicsPreset,
+    around: Neighborhood,
+    backend: Backend,
 ) -> dict[str, float]:
     """All texture classes of one image."""
     levels = discretize(values, preset.bin_width, name)
-    counted = count_matrices(levels, around)
+    counted = backend.matrices(levels)
     by_class: dict[str, Callable[[], dict[str, float]]] = {
         "firstorder": lambda: first_order_features(values, levels, math.prod(region.spacing_mm)),
         "glcm": lambda: co_occurrence_features(counted.glcm, levels),
         "glrlm": lambda: run_length_features(counted.glrlm, levels.values, around.has_line),
         "glszm": lambda: size_zone_features(counted.zone_rank, counted.zone_size, levels.values),
-        "gldm": lambda: dependence_features(count_dependence(levels, around), levels.values),
+        "gldm": lambda: dependence_features(backend.dependence(levels), levels.values),
         "ngtdm": lambda: tone_difference_features(counted.ngtdm, levels),
     }
     return {

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core import __version__
+from hccsurv_core.device import choose_device
 from hccsurv_core.errors import RadiomicsError
 from hccsurv_core.features.radiomics.presets import RadiomicsPreset, choose_preset, feature_names
 from hccsurv_core.features.radiomics.region import Region, prepare_region
@@ -24,6 +25,8 @@ _PACKAGES = {
     "fast": ("numpy", "numba", "scipy"),
     "pyradiomics": ("numpy", "pyradiomics", "SimpleITK", "PyWavelets"),
 }
+#: A region of fewer voxels is done on the CPU before torch is imported.
+WORTH_A_GPU = 200_000
 #: As many missing features are named in a message; the rest are counted.
 _NAMED = 5
 
@@ -77,12 +80,14 @@ def extract_radiomics(
         preset: a preset or its name.
         label: which label to describe; None takes all that is not background.
         engine: "fast", or "pyradiomics" for the reference (10 to 50 times slower).
-        device: "cpu", "cuda" or "auto"; the reference runs on the CPU only.
+        device: "cpu", "cuda", or "auto", which takes a GPU for a large region where there is one;
+            the reference runs on the CPU only.
         progress: told how far it is, image by image.
 
     Raises:
         GeometryMismatchError: image and mask do not coincide.
         IntensityError: the image holds values that are not finite numbers.
+        InputError: there is no such device.
         RadiomicsError: the preset or engine is unknown, the mask is empty, a voxel or a line, the
             image is too small for a filter, or a feature has no value for this region: a feature
             is never left out.
@@ -93,24 +98,41 @@ def extract_radiomics(
             f"no engine is called {engine!r}", source="engine", remedy=f"use {' or '.join(ENGINES)}"
         )
     region = prepare_region(volume, mask, preset, label)
-    found = _run(engine, region, preset, device, progress)
+    gpu = _gpu(engine, device, region.n_voxels)
+    found = _run(engine, region, preset, gpu, progress)
     progress(1.0, "features extracted")
     return RadiomicsResult(
         features=_complete(found, preset),
-        settings={**preset.settings(), "engine": engine, "label": label},
-        versions={"hccsurv": __version__, **_versions(engine)},
+        settings={
+            **preset.settings(),
+            "engine": engine,
+            "device": gpu or "cpu",
+            "label": label,
+        },
+        versions={"hccsurv": __version__, **_versions(engine, gpu)},
         n_voxels=region.n_voxels,
     )
 
 
+def _gpu(engine: str, device: str, n_voxels: int) -> str | None:
+    """The device for the heavy parts; None for the CPU.
+
+    "auto" does not look for a GPU where the region is small: importing torch takes longer.
+    """
+    small = device == "auto" and n_voxels < WORTH_A_GPU
+    if small or engine != "fast" or choose_device(device) == "cpu":
+        return None
+    return "cuda"
+
+
 def _run(
-    engine: str, region: Region, preset: RadiomicsPreset, device: str, progress: Progress
+    engine: str, region: Region, preset: RadiomicsPreset, gpu: str | None, progress: Progress
 ) -> dict[str, float]:
     # Each engine is imported on use: either takes most of a second.
     if engine == "fast":
         from hccsurv_core.features.radiomics.engine import extract_fast
 
-        return extract_fast(region, preset, progress)
+        return extract_fast(region, preset, progress, gpu)
     from hccsurv_core.features.radiomics.reference import extract_with_pyradiomics
 
     progress(0.0, "PyRadiomics")
@@ -137,9 +159,9 @@ def _complete(found: Mapping[str, float], preset: RadiomicsPreset) -> dict[str, 
     return features
 
 
-def _versions(engine: str) -> dict[str, str]:
+def _versions(engine: str, gpu: str | None) -> dict[str, str]:
     versions = {}
-    for package in _PACKAGES[engine]:
+    for package in (*_PACKAGES[engine], *(("torch",) if gpu else ())):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class _Taps:
+class Taps:
     """Which samples of an axis make each output, in the order they are added.
 
     Args:
@@ -43,8 +43,8 @@ def wavelet_bands(
     flat = image.ndim == 2
     if flat:
         image, index = image[None], np.vstack([np.zeros_like(index[:1]), index])
-    coefficients = _coefficients(wavelet, image.dtype == np.float32)
-    z, y, x = (_taps(size, coefficients.shape[1]) for size in image.shape)
+    coefficients = wavelet_coefficients(wavelet, image.dtype == np.float32)
+    z, y, x = (axis_taps(size, coefficients.shape[1]) for size in image.shape)
     slices = np.unique(index[0] if flat else z.source[index[0]])
     columns2 = np.zeros(image.shape[1:], bool)
     columns2[index[1], index[2]] = True
@@ -68,7 +68,7 @@ def wavelet_bands(
     return dict(zip(letters, bands, strict=True))
 
 
-def _coefficients(wavelet: str, single: bool) -> NDArray[np.floating]:
+def wavelet_coefficients(wavelet: str, single: bool) -> NDArray[np.floating]:
     """Low-pass and high-pass coefficients (2, taps), as PyWavelets uses them at this precision.
 
     In single precision they are not the rounded double ones; the response to an impulse shows them.
@@ -83,7 +83,8 @@ def _coefficients(wavelet: str, single: bool) -> NDArray[np.floating]:
     return np.array([low[first : first + n_taps], high[first : first + n_taps]])
 
 
-def _taps(size: int, n_taps: int) -> _Taps:
+def axis_taps(size: int, n_taps: int) -> Taps:
+    """The taps of an axis of ``size`` samples, which goes on periodically."""
     period = size + size % 2
     source = np.empty((size, n_taps), np.int64)
     weight = np.empty((size, n_taps), np.int64)
@@ -94,7 +95,7 @@ def _taps(size: int, n_taps: int) -> _Taps:
         order = [*range(beyond, -1, -1), *range(max(beyond + 1, 0), n_taps)]
         weight[o] = order
         source[o] = (last - np.array(order)) % period % size
-    return _Taps(source, weight)
+    return Taps(source, weight)
 
 
 def _numbered(used: NDArray[np.bool_]) -> NDArray[np.int64]:
