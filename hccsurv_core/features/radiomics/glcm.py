@@ -27,17 +27,18 @@ def co_occurrence_features(counts: NDArray[np.int32], levels: GrayLevels) -> dic
     """The 24 GLCM features; NaN where no two voxels of the mask touch.
 
     Args:
-        counts: (directions, levels, levels), as counted, not symmetrical.
+        counts: (directions, levels, levels + 1), as counted: see ``TextureMatrices``.
     """
-    used = np.flatnonzero(counts.any(axis=(1, 2)))
+    used = np.flatnonzero(counts[:, :, :-1].any(axis=(1, 2)))
     if not used.size:
-        return dict.fromkeys(_NAMES, np.nan)
+        # PyRadiomics' MCC of a single level is 1, pairs or not.
+        return {**dict.fromkeys(_NAMES, np.nan), "MCC": 1.0 if levels.values.size < 2 else np.nan}
     rows = np.empty((used.size, len(_NAMES) + 2))
     for row, d in zip(rows, used, strict=True):
         _direction(counts[d], levels.values, row)
     features = dict(zip(_NAMES, rows[:, :-2].mean(axis=0).tolist(), strict=True))
     if rows[:, -2].min() < _LEAST_INFORMATION or rows[:, -1].min() < _LEAST_EIGENVALUE:
-        features.update(rounding_sensitive_features(counts[used]))
+        features.update(rounding_sensitive_features(counts[used, :, :-1]))
     return features
 
 

@@ -24,7 +24,8 @@ class TextureMatrices(NamedTuple):
     """Counts over the levels that occur (their ranks, from 0).
 
     Args:
-        glcm: int32 (directions, levels, levels), voxel and its next neighbor; not symmetrical yet.
+        glcm: int32 (directions, levels, levels + 1), voxel and its next neighbor; not symmetrical
+            yet; the last column counts voxels without that neighbor.
         glrlm: int32 (directions, levels, lengths), runs; column 0 is length 1.
         ngtdm: float64 (levels,), sum of absolute differences from the neighbors' mean.
         zone_rank, zone_size: int32 (zones,), each connected zone of one level.
@@ -44,7 +45,7 @@ def count_matrices(levels: GrayLevels, around: Neighborhood) -> TextureMatrices:
     value = np.append(levels.values, 0).astype(np.int32)
     glcm, glrlm, total, parent = _count_pairs(rank, value, around.neighbor, around.longest_run)
     ngtdm = _differences(rank, value, total, around.degree)
-    return TextureMatrices(glcm[:, :, :-1], glrlm, ngtdm, *_zones(rank, parent))
+    return TextureMatrices(glcm, glrlm, ngtdm, *_zones(rank, parent))
 
 
 def count_dependence(levels: GrayLevels, around: Neighborhood) -> NDArray[np.int32]:

@@ -33,19 +33,25 @@ def second_eigenvalue(p, margin):  # pragma: no cover - compiled
     """
     if margin.size < 2:
         return 1.0
-    active = np.flatnonzero(margin)
-    if active.size < 2:
+    active = np.empty(margin.size, np.int64)
+    n_active = 0
+    for i in range(margin.size):
+        if margin[i] > 0:
+            active[n_active] = i
+            n_active += 1
+    if n_active < 2:
         return 0.0
-    s = _symmetrical(p, margin, active)
+    s = _symmetrical(p, margin, active, n_active)
     diagonal, beside = _tridiagonal(s)
     return _second_largest(diagonal, beside)
 
 
 @njit(cache=True, nogil=True)
-def _symmetrical(p, margin, active):  # pragma: no cover - compiled
-    n = active.size
+def _symmetrical(p, margin, active, n):  # pragma: no cover - compiled
     s = np.zeros((n, n))
-    root = np.sqrt(margin[active])
+    root = np.empty(n)
+    for i in range(n):
+        root[i] = np.sqrt(margin[active[i]])
     member = np.empty(n, np.int64)
     up = np.empty(n)
     down = np.empty(n)

@@ -32,8 +32,6 @@ _GLDM = (
     "DependenceEntropy", "DependenceNonUniformity", "DependenceNonUniformityNormalized", None,
     "DependenceVariance",
 )  # fmt: skip
-#: Zones up to this size are counted in a table, larger ones are sorted.
-_TABLE = 64
 
 
 def _named(names: tuple[str | None, ...], sums: NDArray[np.float64]) -> dict[str, float]:
@@ -53,7 +51,9 @@ def size_zone_features(
     rank: NDArray[np.int32], size: NDArray[np.int32], values: NDArray[np.float64]
 ) -> dict[str, float]:
     """The 16 GLSZM features from each zone's level and size."""
-    return _named(_GLSZM, _zone_sums(rank, size, values))
+    keys, count = np.unique(size.astype(np.int64) * values.size + rank, return_counts=True)
+    sizes, ranks = np.divmod(keys, values.size)
+    return _named(_GLSZM, _sums(ranks, sizes, count, values))
 
 
 def dependence_features(counts: NDArray[np.int32], values: NDArray[np.float64]) -> dict[str, float]:
@@ -79,35 +79,6 @@ def _cells(counts):  # pragma: no cover - compiled
                 rank[c], size[c], count[c] = i, j + 1, counts[i, j]
                 c += 1
     return rank, size, count
-
-
-@njit(cache=True, nogil=True)
-def _zone_cells(zone_rank, zone_size, n_levels):  # pragma: no cover - compiled
-    """Zones of one level and size counted together."""
-    table = np.zeros((n_levels, _TABLE), np.int64)
-    large = np.empty(zone_rank.size, np.int64)
-    n_large = 0
-    for z in range(zone_rank.size):
-        if zone_size[z] <= _TABLE:
-            table[zone_rank[z], zone_size[z] - 1] += 1
-        else:
-            large[n_large] = np.int64(zone_size[z]) * n_levels + zone_rank[z]
-            n_large += 1
-    keys = np.sort(large[:n_large])
-    small_rank, small_size, small_count = _cells(table)
-    n_small = small_rank.size
-    rank = np.empty(n_small + n_large, np.int64)
-    size = np.empty(n_small + n_large, np.int64)
-    count = np.empty(n_small + n_large, np.int64)
-    rank[:n_small], size[:n_small], count[:n_small] = small_rank, small_size, small_count
-    c = n_small
-    for k in range(n_large):
-        if k > 0 and keys[k] == keys[k - 1]:
-            count[c - 1] += 1
-        else:
-            rank[c], size[c], count[c] = keys[k] % n_levels, keys[k] // n_levels, 1
-            c += 1
-    return rank[:c], size[:c], count[:c]
 
 
 @njit(cache=True, nogil=True)
@@ -161,10 +132,4 @@ def _sums(rank, size, count, values):  # pragma: no cover - compiled
 @njit(cache=True, nogil=True)
 def _matrix_sums(counts, values):  # pragma: no cover - compiled
     rank, size, count = _cells(counts)
-    return _sums(rank, size, count, values)
-
-
-@njit(cache=True, nogil=True)
-def _zone_sums(zone_rank, zone_size, values):  # pragma: no cover - compiled
-    rank, size, count = _zone_cells(zone_rank, zone_size, values.size)
     return _sums(rank, size, count, values)
