@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hccsurv_core.commands.shared import add_common_arguments, write_answer
+from hccsurv_core.commands.shared import add_common_arguments, number, write_answer
 from hccsurv_core.errors import InputError
 from hccsurv_core.progress import Progress
 
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.systems.muscle.settings import MuscleSettings
 
 SYSTEMS = ("muscle",)
 #: Systems whose training is not there yet.
@@ -41,6 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", metavar="DIR",
         help="keep what is finished here; the same training goes on from there",
     )  # fmt: skip
+    parser.add_argument(
+        "--settings", metavar="FILE.json",
+        help="settings that differ from the usual ones: a JSON object of names of MuscleSettings",
+    )  # fmt: skip
+    held_out = parser.add_mutually_exclusive_group()
+    held_out.add_argument(
+        "--hold-out-center", metavar="NAME", help="learn from all patients but this center's"
+    )
+    held_out.add_argument(
+        "--hold-out-share", type=number, metavar="X",
+        help="learn from all patients but this share, drawn by chance with --seed (0.3: 30 %%)",
+    )  # fmt: skip
     add_common_arguments(parser)
 
 
@@ -54,9 +68,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     start = time.perf_counter()
     refuse_other_systems(arguments.system)
-    table = resolve_table(arguments, with_outcome=True)
+    settings = _settings(arguments.settings)
+    table = _held_out(resolve_table(arguments, with_outcome=True), arguments)
     trained = train_muscle(
         table,
+        settings,
         seed=arguments.seed,
         device=arguments.device,
         progress=progress_by_percent(),
@@ -89,6 +105,40 @@ def refuse_other_systems(system: str) -> None:
         return
     what = "cannot be trained yet" if system in _LATER else "is no system"
     raise InputError(f"{system} {what}", source="SYSTEM", remedy=f"use {', '.join(SYSTEMS)}")
+
+
+def _settings(path: str | None) -> MuscleSettings | None:
+    """The settings in a file, or None for the usual ones.
+
+    Raises:
+        InputError: it is no JSON object, or of no settings.
+    """
+    from hccsurv_core.systems.muscle.settings import settings_from_json
+
+    if path is None:
+        return None
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("cannot be read as JSON", source=path, remedy="check the file") from error
+    if not isinstance(found, dict):
+        raise InputError("holds no JSON object", source=path, remedy='write {"n_members": 10}')
+    return settings_from_json(found)
+
+
+def _held_out(table: FeatureTable, arguments: argparse.Namespace) -> FeatureTable:
+    """The table with those held out who are asked for.
+
+    Raises:
+        InputError: nobody or everybody would be.
+    """
+    from hccsurv_core.systems.training_sources import hold_out_center, hold_out_share
+
+    if arguments.hold_out_center is not None:
+        return hold_out_center(table, arguments.hold_out_center)
+    if arguments.hold_out_share is not None:
+        return hold_out_share(table, arguments.hold_out_share, seed=arguments.seed)
+    return table
 
 
 def resolve_table(arguments: argparse.Namespace, *, with_outcome: bool) -> FeatureTable:

@@ -14,7 +14,7 @@ import numpy as np
 from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.models.checkpoint import Checkpoint
 from hccsurv_core.models.ensemble_training import Recipe, fit_ensemble, stratified_parts
-from hccsurv_core.models.rivals import fit_rival
+from hccsurv_core.models.rivals import RIVALS, fit_rival
 from hccsurv_core.models.standardize import fit_standardizer
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, part_of, silent
@@ -113,7 +113,7 @@ def _cross_fit(
     progress: Progress,
     what: str,
 ) -> CrossFitted:
-    outcome = table.require_outcome()
+    outcome, title = table.require_outcome(), RIVALS.get(what, what)
     n_repeats, n_folds = folds.shape[0], int(folds.max()) + 1
     scores = np.empty(folds.shape)
     fold_c = np.full((n_repeats, n_folds), np.nan)
@@ -127,12 +127,12 @@ def _cross_fit(
             train = np.flatnonzero(folds[repeat] != fold)
             kept = {"score": fit_and_ask(train, left, 7 * turn, report)}
             checkpoint.put(key, kept)
-        report(1.0, f"{what}: fold {turn + 1} of {fold_c.size}")
+        report(1.0, f"{title}: fold {turn + 1} of {fold_c.size}")
         scores[repeat, left] = kept["score"]
         fold_c[repeat, fold] = _concordance(outcome.subset(left), kept["score"])
         c = fold_c[repeat, fold]
         checkpoint.note(
-            "fold", name=what, repeat=repeat, fold=fold, n=left.size,
+            "fold", name=title, repeat=repeat, fold=fold, n=left.size,
             n_events=int(outcome.event[left].sum()),
             c_index=round(float(c), 5) if np.isfinite(c) else None,
         )  # fmt: skip
