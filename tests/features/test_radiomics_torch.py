@@ -1,7 +1,7 @@
 """The tensor operations of the GPU path, run on the CPU: they count and filter what compiled code does.
 
-No GPU is needed: the same code runs on any device. What can go wrong on a GPU only (two tensors on
-two devices) is not seen here; the last test runs where there is one.
+No GPU is needed: the same code runs on any device. What goes wrong on a GPU only, two tensors on two
+devices, is looked for with torch's fake tensors; the last test runs where there is a GPU.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.features.radiomics import extract
+from hccsurv_core.features.radiomics import extract, torch_matrices, torch_wavelet
 from hccsurv_core.features.radiomics.discretize import GrayLevels, discretize
 from hccsurv_core.features.radiomics.engine import extract_fast
 from hccsurv_core.features.radiomics.extract import extract_radiomics
@@ -144,6 +144,40 @@ def test_features_are_those_of_compiled_code(preset: str, shape: tuple[int, ...]
     assert list(found) == list(expected) or set(found) == set(expected)
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-11, abs=0), name
+
+
+def test_no_tensor_is_left_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fake tensors on a GPU that is not there: torch refuses to mix them with the host's."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    fetched: list[str] = []
+
+    def fetch(tensor: torch.Tensor) -> np.ndarray:
+        fetched.append(tensor.device.type)
+        return np.zeros(tuple(tensor.shape))
+
+    def count(keys: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
+        # How many bins there are depends on the values, which fake tensors do not have.
+        fetched.append(keys.device.type)
+        return np.zeros(shape, np.int32)
+
+    def spread_once(self: DeviceCounter, rank: torch.Tensor, alike: torch.Tensor) -> tuple:
+        fetched.append(self._spread(rank, alike).device.type)
+        return np.zeros(0), np.zeros(0)
+
+    for module in (torch_matrices, torch_wavelet):
+        monkeypatch.setattr(module, "on_host", fetch)
+    monkeypatch.setattr(torch_matrices, "_counts", count)
+    monkeypatch.setattr(DeviceCounter, "_zones", spread_once)
+    region = textured_region((6, 12, 11))
+    around = find_neighbors(region)
+    levels = discretize(region.image[region.mask], 25, "test")
+    with FakeTensorMode():
+        counter = DeviceCounter(around, "cuda")
+        counter.matrices(levels)
+        counter.dependence(levels)
+        wavelet_bands_on_device(region.image, around.index, "coif1", "cuda")
+    assert fetched == ["cuda"] * (4 + 1 + 8)
 
 
 # -- who runs where ----------------------------------------------------------------------------

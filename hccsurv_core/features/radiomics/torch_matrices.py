@@ -102,37 +102,47 @@ class DeviceCounter:
         width = 2 * len(self._after) + 1
         sums = torch.zeros(levels.values.size * width, dtype=torch.int64, device=self._device)
         sums.index_add_(0, rank[:-1] * width + self._degree, step)
-        by_degree = sums.cpu().numpy().reshape(-1, width)[:, 1:]
+        by_degree = on_host(sums).reshape(-1, width)[:, 1:]
         return (by_degree / np.arange(1, width)).sum(axis=1)
 
     def _zones(self, rank: Tensor, alike: Tensor) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Connected voxels of one level: the lowest number spreads, and roots hook onto lower roots."""
+        """The level and size of each group of connected voxels of one level."""
         n = len(rank) - 1
         first = torch.arange(n + 1, device=self._device)
         while True:
-            forward = torch.where(alike, first[self._after], n)
-            lowest = torch.minimum(forward.amin(0), first)
-            back = torch.where(alike, first.expand_as(alike), n)
-            lowest = lowest.scatter_reduce(
-                0, self._after.reshape(-1), back.reshape(-1), "amin", include_self=True
-            )
-            hooked = first.scatter_reduce(0, first, lowest, "amin", include_self=True)
-            hooked = torch.minimum(hooked, lowest)
-            hooked = hooked[hooked]
-            hooked = hooked[hooked]
-            if torch.equal(hooked, first):
+            lower = self._spread(first, alike)
+            if torch.equal(lower, first):
                 break
-            first = hooked
+            first = lower
         size = torch.bincount(first[:n], minlength=n)
         roots = torch.nonzero(size).reshape(-1)
-        return (
-            rank[roots].cpu().numpy().astype(np.int32),
-            size[roots].cpu().numpy().astype(np.int32),
+        found = on_host(torch.stack([rank[roots], size[roots]])).astype(np.int32)
+        return found[0], found[1]
+
+    def _spread(self, first: Tensor, alike: Tensor) -> Tensor:
+        """One step towards the lowest number of each zone.
+
+        A voxel takes the lowest number around it, and so does the voxel whose number it had; two
+        jumps along the numbers follow. Steps needed grow with the logarithm of a zone's length.
+        """
+        outside = len(first) - 1
+        lowest = torch.where(alike, first[self._after], outside).amin(0)
+        sent = torch.where(alike, first, outside)
+        lowest = torch.minimum(lowest, first).scatter_reduce(
+            0, self._after.reshape(-1), sent.reshape(-1), "amin"
         )
+        lower = torch.minimum(first.scatter_reduce(0, first, lowest, "amin"), lowest)
+        lower = lower[lower]
+        return lower[lower]
+
+
+def on_host(tensor: Tensor) -> NDArray:
+    """The tensor as an array: waits for the device."""
+    return tensor.cpu().numpy()
 
 
 def _counts(keys: Tensor, shape: tuple[int, ...]) -> NDArray[np.int32]:
     """How often each key from 0 occurs; keys beyond the shape are dropped."""
     size = math.prod(shape)
     counted = torch.bincount(keys.reshape(-1), minlength=size)[:size]
-    return counted.to(torch.int32).cpu().numpy().reshape(shape)
+    return on_host(counted.to(torch.int32)).reshape(shape)

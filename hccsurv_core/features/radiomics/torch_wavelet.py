@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hccsurv_core.features.radiomics.torch_matrices import on_host
 from hccsurv_core.features.radiomics.wavelet import Taps, axis_taps, wavelet_coefficients
 
 
@@ -45,7 +46,7 @@ def wavelet_bands_on_device(
         }
     start = np.array([box[0] for box in wanted])[:, None]
     at = tuple(torch.from_numpy(row).to(device) for row in np.ascontiguousarray(index - start))
-    return {word: band[at].cpu().numpy() for word, band in bands.items()}
+    return {word: on_host(band[at]) for word, band in bands.items()}
 
 
 def _filter_axis(
