@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 GROUP_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
 NEUTRAL = "#8793A0"
 
-Kind = Literal["step", "line", "points"]
+Kind = Literal["step", "line", "points", "dots", "bars"]
+Symbol = Literal["circle", "square", "triangle", "triangle-down"]
 Dash = Literal["solid", "dash", "dot"]
 
 
@@ -42,10 +43,14 @@ class Series:
         x, y: (m,) coordinates.
         low, high: (m,) interval, drawn as a band (curves) or bars (points).
         color, dash: how it is drawn.
-        kind: "step" (value holds until the next x), "line" or "points".
+        kind: "step" (value holds until the next x), "line", "points" (with bars for the
+            interval), "dots" (small, for many patients) or "bars" (lying, from 0 to x at y).
         ticks: (k, 2) x and y of small vertical marks (censored patients).
         faint_from: beyond this x the curve rests on few patients and is drawn faint and dotted.
         hover: (m,) texts; default x and y.
+        texts: (m,) beside the ends of bars.
+        symbol: of points and dots.
+        wide: a line that stands out among others.
     """
 
     label: str
@@ -59,6 +64,9 @@ class Series:
     ticks: np.ndarray | None = None
     faint_from: float | None = None
     hover: Sequence[str] | None = None
+    texts: Sequence[str] | None = None
+    symbol: Symbol = "circle"
+    wide: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +117,11 @@ class Chart:
         risk_table: under the figure.
         square: both axes have the same length (ROC, calibration).
         legend_title: what the groups are made by.
+        y_ticks, y_tick_labels: where and what; None is automatic.
+        hide_y: the y axis tells nothing (a strip).
+        height: of the figure against an ordinary one.
+        legend_aside: the legend stands to the right; for many curves.
+        message: shown in place of curves: why there are none.
     """
 
     title: str
@@ -125,6 +138,12 @@ class Chart:
     risk_table: RiskTable | None = None
     square: bool = False
     legend_title: str = ""
+    y_ticks: tuple[float, ...] | None = None
+    y_tick_labels: tuple[str, ...] | None = None
+    hide_y: bool = False
+    height: float = 1.0
+    legend_aside: bool = False
+    message: str = ""
 
     def to_frame(self) -> DataFrame:
         """Every point drawn, in long form: series, x, y, low, high."""
@@ -136,12 +155,14 @@ class Chart:
             parts.append(
                 pd.DataFrame(
                     {
-                        "series": s.label or f"series {i + 1}", self.x_title: s.x,
-                        self.y_title: s.y, "low": nothing if s.low is None else s.low,
+                        "series": s.label or f"series {i + 1}", self.x_title or "x": s.x,
+                        self.y_title or "y": s.y, "low": nothing if s.low is None else s.low,
                         "high": nothing if s.high is None else s.high,
                     }
                 )
             )  # fmt: skip
+        if not parts:
+            return pd.DataFrame({"message": [self.message]})
         return pd.concat(parts, ignore_index=True)
 
 

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hccsurv_core.report.figures.chart import Chart, RiskTable, Series
+from hccsurv_core.report.figures.chart import NEUTRAL, Chart, RiskTable, Series
 from hccsurv_core.report.figures.chart_screen import count_text
 from hccsurv_core.report.figures.ct_print import RESEARCH_USE, WIDTH_INCHES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+_SYMBOLS = {"circle": "o", "square": "s", "triangle": "^", "triangle-down": "v"}
 #: Characters of a caption line, by the inch.
-_CAPTION_WIDTH = 16.5
+_CAPTION_WIDTH = 19.5
 
 
 def draw_for_print(
@@ -28,20 +29,42 @@ def draw_for_print(
 
     Args:
         captions: more lines (filters, settings, versions, "Simulated patients").
+        height_inches: of an ordinary chart.
     """
     from matplotlib.figure import Figure
 
-    table = chart.risk_table
     width = 4.8 if chart.square else WIDTH_INCHES
-    words = [w for text in (chart.caption, *captions, RESEARCH_USE) if text
-             for w in textwrap.wrap(text, int(_CAPTION_WIDTH * width))]  # fmt: skip
-    table_inches = 0.0 if table is None else 0.19 * (len(table.labels) + 1)
+    height = height_inches * chart.height
+    words = caption_lines((chart.caption, *captions, RESEARCH_USE), width)
     figure = Figure(
-        figsize=(width, height_inches + table_inches + 0.13 * len(words)),
+        figsize=(width, height + table_inches(chart) + 0.13 * len(words)),
         layout="constrained",
         facecolor="white",
     )
-    ratios = [height_inches] if table is None else [height_inches, table_inches]
+    fill_figure(figure, chart, height)
+    figure.suptitle(chart.title, fontsize=10, x=0.015, ha="left")
+    figure.supxlabel("\n".join(words), fontsize=6.5, x=0.015, ha="left")
+    return figure
+
+
+def caption_lines(texts: Sequence[str], width_inches: float) -> list[str]:
+    """Texts broken into lines that fit under a figure of this width."""
+    columns = int(_CAPTION_WIDTH * width_inches)
+    return [line for text in texts if text for line in textwrap.wrap(text, columns)]
+
+
+def table_inches(chart: Chart) -> float:
+    """Height of the risk table; 0 without one."""
+    table = chart.risk_table
+    return 0.0 if table is None else 0.19 * (len(table.labels) + 1)
+
+
+def fill_figure(
+    figure: Figure | SubFigure, chart: Chart, height_inches: float, *, legend: bool = True
+) -> Axes:
+    """Draw a chart, with its risk table, into a figure or a part of one; returns the axes."""
+    table = chart.risk_table
+    ratios = [height_inches] if table is None else [height_inches, table_inches(chart)]
     axes = figure.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0]
     for series in chart.series:
         _add(axes[0], series)
@@ -50,12 +73,10 @@ def draw_for_print(
             guide.x, guide.y, color=guide.color, linestyle=_DASHES[guide.dash], linewidth=0.8,
             label=guide.label or None,
         )  # fmt: skip
-    _style(axes[0], chart)
+    _style(axes[0], chart, legend=legend)
     if table is not None:
         _add_table(axes[1], axes[0], table)
-    figure.suptitle(chart.title, fontsize=10, x=0.015, ha="left")
-    figure.supxlabel("\n".join(words), fontsize=6.5, x=0.015, ha="left")
-    return figure
+    return axes[0]
 
 
 def _add(axes: Axes, series: Series) -> None:
@@ -65,17 +86,26 @@ def _add(axes: Axes, series: Series) -> None:
         if series.low is not None and series.high is not None:
             bars = np.vstack([series.y - series.low, series.high - series.y])
         axes.errorbar(
-            series.x, series.y, yerr=bars, fmt="o", color=series.color, markersize=4,
-            elinewidth=0.9, capsize=2, label=label,
+            series.x, series.y, yerr=bars, fmt=_SYMBOLS[series.symbol], color=series.color,
+            markersize=4 if series.low is not None else 6, elinewidth=0.9, capsize=2, label=label,
         )  # fmt: skip
+        return
+    if series.kind == "dots":
+        axes.scatter(
+            series.x, series.y, s=8, marker=_SYMBOLS[series.symbol], color=series.color,
+            alpha=0.55, linewidths=0, label=label,
+        )  # fmt: skip
+        return
+    if series.kind == "bars":
+        _add_bars(axes, series, label)
         return
     style = "steps-post" if series.kind == "step" else "default"
     cut = len(series.x)
     if series.faint_from is not None:
         cut = max(1, int(np.searchsorted(series.x, series.faint_from, side="right")))
     axes.plot(
-        series.x[:cut], series.y[:cut], drawstyle=style, color=series.color, linewidth=1.5,
-        linestyle=_DASHES[series.dash], label=label,
+        series.x[:cut], series.y[:cut], drawstyle=style, color=series.color,
+        linewidth=2.2 if series.wide else 1.5, linestyle=_DASHES[series.dash], label=label,
     )  # fmt: skip
     if cut < len(series.x):
         axes.plot(
@@ -94,7 +124,16 @@ def _add(axes: Axes, series: Series) -> None:
         )  # fmt: skip
 
 
-def _style(axes: Axes, chart: Chart) -> None:
+def _add_bars(axes: Axes, series: Series, label: str | None) -> None:
+    axes.barh(series.y, series.x, height=0.62, color=series.color, label=label)
+    for x, y, text in zip(series.x, series.y, series.texts or (), strict=False):
+        axes.annotate(
+            text, (x, y), xytext=(4 if x >= 0 else -4, 0), textcoords="offset points",
+            ha="left" if x >= 0 else "right", va="center", fontsize=8,
+        )  # fmt: skip
+
+
+def _style(axes: Axes, chart: Chart, *, legend: bool = True) -> None:
     axes.set_xlabel(chart.x_title, fontsize=9)
     axes.set_ylabel(chart.y_title, fontsize=9)
     axes.tick_params(labelsize=8)
@@ -105,6 +144,11 @@ def _style(axes: Axes, chart: Chart) -> None:
         axes.set_ylim(*chart.y_range)
     if chart.x_ticks is not None:
         axes.set_xticks(chart.x_ticks, chart.x_tick_labels)
+    if chart.y_ticks is not None:
+        axes.set_yticks(chart.y_ticks, chart.y_tick_labels)
+    if chart.hide_y:
+        axes.get_yaxis().set_visible(False)
+        axes.spines["left"].set_visible(False)
     if chart.percent:
         from matplotlib.ticker import PercentFormatter
 
@@ -114,10 +158,19 @@ def _style(axes: Axes, chart: Chart) -> None:
     if chart.square:
         axes.set_aspect("equal", adjustable="box")
     handles, labels = axes.get_legend_handles_labels()
-    if labels:
+    if labels and legend:
+        aside: dict[str, Any] = (
+            {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if chart.legend_aside else {}
+        )
         axes.legend(
             handles, labels, fontsize=8, frameon=False, title=chart.legend_title or None,
-            title_fontsize=8,
+            title_fontsize=8, **aside,
+        )  # fmt: skip
+    if chart.message:
+        lines = textwrap.wrap(chart.message, 34)
+        axes.text(
+            0.5, 0.5, "\n".join(lines), transform=axes.transAxes, ha="center", va="center",
+            fontsize=8, color=NEUTRAL,
         )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _SHAPES = {"step": "hv", "line": "linear"}
+_SYMBOLS = {"circle": "circle", "square": "square", "triangle": "triangle-up",
+            "triangle-down": "triangle-down"}  # fmt: skip
 _ROW_PIXELS = 22
 _LEFT = 64
 #: From the axis to the risk table's labels: the numbers at time 0 reach half their width left.
@@ -28,6 +32,7 @@ def draw_on_screen(chart: Chart, *, height: int = 440, ink: str | None = None) -
     from plotly.subplots import make_subplots
 
     table = chart.risk_table
+    height = round(height * chart.height)
     table_height = 0 if table is None else _ROW_PIXELS * (len(table.labels) + 1) + 6
     total = height + table_height
     figure = make_subplots(
@@ -37,18 +42,15 @@ def draw_on_screen(chart: Chart, *, height: int = 440, ink: str | None = None) -
         vertical_spacing=0.0 if table is None else 62 / total,
         row_heights=None if table is None else [height - 62, table_height],
     )
-    for series in chart.series:
-        _add(figure, series, chart.percent)
-    for guide in chart.guides:
-        figure.add_scatter(
-            x=guide.x, y=guide.y, mode="lines", name=guide.label, showlegend=bool(guide.label),
-            line={"color": guide.color, "width": 1, "dash": guide.dash},
-            hoverinfo="skip", row=1, col=1,
-        )  # fmt: skip
-    _axes(figure, chart)
+    add_curves(figure, chart)
+    add_axes(figure, chart)
     if table is not None:
         _add_table(figure, table, ink)
-    left = _LEFT if table is None else _label_pixels(table)
+    left = _LEFT if table is None else _label_pixels((*table.labels, table.title))
+    if chart.y_tick_labels is not None:
+        left = _label_pixels(chart.y_tick_labels)
+    elif chart.hide_y:
+        left = 30
     figure.update_layout(
         height=total,
         margin={"l": left, "r": 14, "t": 64, "b": 46 if table is None else 8},
@@ -61,6 +63,7 @@ def draw_on_screen(chart: Chart, *, height: int = 440, ink: str | None = None) -
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
         hoverlabel={"align": "left"},
+        barmode="overlay",
         dragmode="zoom",
     )  # fmt: skip
     return figure
@@ -68,6 +71,14 @@ def draw_on_screen(chart: Chart, *, height: int = 440, ink: str | None = None) -
 
 def _legend_place(chart: Chart) -> dict[str, Any]:
     """Above the figure in a row; inside where the figure is square and leaves a corner free."""
+    if chart.legend_aside and chart.height >= 0.5:  # on a strip there is no room for it
+        return {
+            "x": 1.01,
+            "xanchor": "left",
+            "y": 1.0,
+            "yanchor": "top",
+            "bgcolor": "rgba(0,0,0,0)",
+        }
     if chart.square:
         return {"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom",
                 "bgcolor": "rgba(128,128,128,0.12)"}  # fmt: skip
@@ -75,7 +86,34 @@ def _legend_place(chart: Chart) -> dict[str, Any]:
             "bgcolor": "rgba(0,0,0,0)"}  # fmt: skip
 
 
-def _add(figure: Figure, series: Series, percent: bool) -> None:
+def add_curves(
+    figure: Figure,
+    chart: Chart,
+    *,
+    row: int = 1,
+    col: int = 1,
+    legend: Container[str] | None = None,
+) -> None:
+    """Draw everything inside the axes into one cell of a figure.
+
+    Args:
+        legend: labels that the legend shows; None shows all.
+    """
+    for series in chart.series:
+        shown = bool(series.label) and (legend is None or series.label in legend)
+        _add(figure, series, chart.percent, {"row": row, "col": col}, shown)
+    for guide in chart.guides:
+        figure.add_scatter(
+            x=guide.x, y=guide.y, mode="lines", name=guide.label,
+            showlegend=bool(guide.label) and (legend is None or guide.label in legend),
+            line={"color": guide.color, "width": 1, "dash": guide.dash},
+            hoverinfo="skip", row=row, col=col,
+        )  # fmt: skip
+
+
+def _add(
+    figure: Figure, series: Series, percent: bool, place: dict[str, int], in_legend: bool
+) -> None:
     hover: dict[str, Any] = (
         {"text": list(series.hover), "hoverinfo": "text"}
         if series.hover is not None
@@ -83,26 +121,39 @@ def _add(figure: Figure, series: Series, percent: bool) -> None:
             "hovertemplate": f"{series.label}<br>%{{x:.3g}}, %{{y:{'.1%' if percent else '.3g'}}}<extra></extra>"
         }
     )
-    group = {"legendgroup": series.label, "row": 1, "col": 1}
-    if series.kind == "points":
+    group: dict[str, Any] = {"legendgroup": series.label, "name": series.label, **place}
+    if series.kind in ("points", "dots"):
+        small = series.kind == "dots"
+        marker = {
+            "color": series.color, "size": 5 if small else 9, "symbol": _SYMBOLS[series.symbol],
+            "opacity": 0.7 if small else 1.0,
+        }  # fmt: skip
         figure.add_scatter(
-            x=series.x, y=series.y, mode="markers", name=series.label,
-            showlegend=bool(series.label), marker={"color": series.color, "size": 9},
+            x=series.x, y=series.y, mode="markers", showlegend=in_legend, marker=marker,
             error_y=_bars(series), **hover, **group,
         )  # fmt: skip
         return
+    if series.kind == "bars":
+        told = {"hovertext": hover["text"], "hoverinfo": "text"} if "text" in hover else hover
+        figure.add_bar(
+            x=series.x, y=series.y, orientation="h", width=0.62, showlegend=in_legend,
+            marker={"color": series.color, "line": {"width": 0}}, text=series.texts,
+            textposition="outside", cliponaxis=False, **told, **group,
+        )  # fmt: skip
+        return
     shape = _SHAPES[series.kind]
-    _add_band(figure, series, shape)
-    line = {"color": series.color, "width": 2.2, "dash": series.dash, "shape": shape}
+    _add_band(figure, series, shape, place)
+    width = 3.2 if series.wide else 2.2
+    line = {"color": series.color, "width": width, "dash": series.dash, "shape": shape}
     solid, faint = _split(series)
     figure.add_scatter(
-        x=series.x[solid], y=series.y[solid], mode="lines", name=series.label,
-        showlegend=bool(series.label), line=line, **_some(hover, solid), **group,
+        x=series.x[solid], y=series.y[solid], mode="lines", showlegend=in_legend, line=line,
+        **_some(hover, solid), **group,
     )  # fmt: skip
     if faint is not None:
         figure.add_scatter(
-            x=series.x[faint], y=series.y[faint], mode="lines", name=series.label,
-            showlegend=False, line={**line, "dash": "dot", "width": 1.6}, opacity=0.65,
+            x=series.x[faint], y=series.y[faint], mode="lines", showlegend=False,
+            line={**line, "dash": "dot", "width": 1.6}, opacity=0.65,
             **_some(hover, faint), **group,
         )  # fmt: skip
     if series.ticks is not None and len(series.ticks):
@@ -128,13 +179,13 @@ def _split(series: Series) -> tuple[slice, slice | None]:
     return slice(0, max(cut, 1)), slice(max(cut - 1, 0), None)
 
 
-def _add_band(figure: Figure, series: Series, shape: str) -> None:
+def _add_band(figure: Figure, series: Series, shape: str, place: dict[str, int]) -> None:
     if series.low is None or series.high is None:
         return
     edge = {"width": 0, "shape": shape}
     options = {
         "mode": "lines", "line": edge, "hoverinfo": "skip", "showlegend": False,
-        "legendgroup": series.label, "row": 1, "col": 1,
+        "legendgroup": series.label, **place,
     }  # fmt: skip
     known = np.isfinite(series.low) & np.isfinite(series.high)
     figure.add_scatter(x=series.x[known], y=series.low[known], **options)
@@ -153,11 +204,15 @@ def _bars(series: Series) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _axes(figure: Figure, chart: Chart) -> None:
+def add_axes(figure: Figure, chart: Chart, *, row: int = 1, col: int = 1) -> None:
+    """Titles, ranges and ticks of one cell; with a risk table under it, of a figure's only one."""
     x: dict[str, Any] = {"title": {"text": chart.x_title, "standoff": 6}, "zeroline": False}
     if chart.x_range is not None:
+        fixed = {"range": list(chart.x_range), "autorange": False}
         # Of the risk table as well, whose texts must not widen it.
-        figure.update_xaxes(range=list(chart.x_range), autorange=False)
+        figure.update_xaxes(
+            **fixed, **({"row": row, "col": col} if chart.risk_table is None else {})
+        )
     if chart.x_ticks is not None:
         x["tickvals"] = list(chart.x_ticks)
         labels = chart.x_tick_labels or [f"{t:g}" for t in chart.x_ticks]
@@ -165,19 +220,35 @@ def _axes(figure: Figure, chart: Chart) -> None:
     y: dict[str, Any] = {"title": {"text": chart.y_title, "standoff": 8}, "zeroline": False}
     if chart.y_range is not None:
         y["range"] = list(chart.y_range)
+    if chart.y_ticks is not None:
+        y["tickvals"] = list(chart.y_ticks)
+        y["ticktext"] = list(chart.y_tick_labels or [f"{t:g}" for t in chart.y_ticks])
+    if chart.hide_y:
+        y["visible"] = False
     if chart.percent:
         y["tickformat"] = ".0%"
         if chart.square:
             x["tickformat"] = ".0%"
     if chart.square:
-        y["scaleanchor"] = "x"
+        y["scaleanchor"] = f"x{_number_of(figure, row, col)}"
         y["constrain"] = x["constrain"] = "domain"
         x["constraintoward"] = "left"  # the legend stands on the right
+    if chart.message:
+        number = _number_of(figure, row, col)
+        figure.add_annotation(
+            x=0.5, xref=f"x{number} domain", y=0.5, yref=f"y{number} domain", showarrow=False,
+            text="<br>".join(textwrap.wrap(chart.message, 40)), font={"size": 13}, opacity=0.75,
+        )  # fmt: skip
     grid = {"gridcolor": "rgba(128, 142, 156, 0.18)"}
     figure.update_xaxes(
-        **x, **grid, showticklabels=True, ticks="outside", showline=True, row=1, col=1
+        **x, **grid, showticklabels=True, ticks="outside", showline=True, row=row, col=col
     )
-    figure.update_yaxes(**y, **grid, showline=True, ticks="outside", row=1, col=1)
+    figure.update_yaxes(**y, **grid, showline=True, ticks="outside", row=row, col=col)
+
+
+def _number_of(figure: Figure, row: int, col: int) -> str:
+    """What Plotly calls the x axis of a cell: nothing, 2, 3, …"""
+    return next(iter(figure.get_subplot(row, col).xaxis.plotly_name.split("xaxis")[1:]), "")
 
 
 def _add_table(figure: Figure, table: RiskTable, ink: str | None) -> None:
@@ -210,6 +281,6 @@ def count_text(count: float, few: int) -> str:
     return f"{text}*" if 0 < count < few else text
 
 
-def _label_pixels(table: RiskTable) -> int:
-    longest = max(len(text) for text in (*table.labels, table.title))
+def _label_pixels(labels: Sequence[str]) -> int:
+    longest = max(len(text) for text in labels)
     return min(260, max(_LEFT, _TABLE_GAP + 8 + 14 + round(6.9 * longest)))

@@ -1,4 +1,4 @@
-"""Forest plots: hazard ratios on a logarithmic axis, with their numbers beside them."""
+"""Forest plots: estimates with their intervals in rows, and the numbers beside them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _ROW_PIXELS = 30
-#: Beyond these an interval is cut and ends in an arrow.
-_WIDEST = (0.05, 20.0)
+#: In print, inches: a character of eight points, between columns, and the axis at least.
+_CHARACTER, _GAP, _AXIS_INCHES = 0.062, 0.14, 1.6
 
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One line: a name, a count, a ratio with its interval, a p-value, and its color."""
+    """One line: a name, a count, a ratio with its interval, a p-value, and its color.
+
+    ``extra`` is one more text, before the p-value. A ``heading`` is a bold name and nothing else.
+    """
 
     name: str
     count: str
@@ -37,30 +40,74 @@ class ForestRow:
     words: str
     p: str
     color: str
+    extra: str = ""
+    heading: bool = False
+
+
+def forest_heading(name: str) -> ForestRow:
+    """A line that names the group of the lines under it."""
+    return ForestRow(name, "", (math.nan, math.nan, math.nan), "", "", NEUTRAL, heading=True)
+
+
+@dataclass(frozen=True)
+class ForestAxis:
+    """What the estimates are.
+
+    Args:
+        title: under the axis; short: over the column of numbers in print.
+        log: logarithmic (ratios); else linear.
+        reference: where a line says "no effect".
+        at_least: the axis reaches at least from here to there.
+        widest: beyond these an interval is cut.
+    """
+
+    title: str = "Hazard ratio"
+    short: str = "HR"
+    log: bool = True
+    reference: float = 1.0
+    at_least: tuple[float, float] = (0.5, 2.0)
+    widest: tuple[float, float] = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
 class Forest:
-    """What a forest plot shows; ratios above 1 mean a higher hazard."""
+    """What a forest plot shows; by default hazard ratios: above 1 means a higher hazard.
+
+    Args:
+        title, rows, caption: what is shown, in order, and what to conclude.
+        axis: of the estimates.
+        name_header, count_header, extra_header, p_header: over the columns; without an
+            ``extra_header`` there is no such column.
+    """
 
     title: str
     rows: tuple[ForestRow, ...]
     caption: str = ""
-    axis_title: str = "Hazard ratio (95 % interval), logarithmic"
+    axis: ForestAxis = ForestAxis()
+    name_header: str = "Variable"
+    count_header: str = "Events / n"
+    extra_header: str = ""
+    p_header: str = "p"
 
     def to_frame(self) -> DataFrame:
         """The rows as a table."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [
+        rows, heading = [], ""
+        for r in self.rows:
+            if r.heading:
+                heading = r.name
+                continue
+            rows.append(
                 {
-                    "name": r.name, "events / patients": r.count, "hazard_ratio": r.ratio[0],
-                    "ci_low": r.ratio[1], "ci_high": r.ratio[2], "p": r.p,
+                    **({"group": heading} if heading else {}),
+                    "name": r.name, "events / patients": r.count,
+                    self.axis.title.lower().replace(" ", "_"): r.ratio[0],
+                    "ci_low": r.ratio[1], "ci_high": r.ratio[2],
+                    **({self.extra_header: r.extra} if self.extra_header else {}), "p": r.p,
                 }
-                for r in self.rows
-            ]
-        )  # fmt: skip
+            )  # fmt: skip
+        return pd.DataFrame(rows)
 
 
 def cox_forest(table: CoxTable, *, multivariable: bool = True) -> Forest:
@@ -96,28 +143,40 @@ def _row(row: CoxRow) -> ForestRow:
     )  # fmt: skip
 
 
-def _limits(rows: Sequence[ForestRow]) -> tuple[float, float]:
-    bounds = [b for r in rows for b in r.ratio if math.isfinite(b) and b > 0]
-    low = max(_WIDEST[0], min([0.5, *bounds]))
-    high = min(_WIDEST[1], max([2.0, *bounds]))
-    return low / 1.15, high * 1.15
+def _limits(forest: Forest) -> tuple[float, float]:
+    axis = forest.axis
+    bounds = [
+        b for r in forest.rows for b in r.ratio if math.isfinite(b) and (b > 0 or not axis.log)
+    ]
+    low = max(axis.widest[0], min([axis.at_least[0], *bounds]))
+    high = min(axis.widest[1], max([axis.at_least[1], *bounds]))
+    if axis.log:
+        return low / 1.15, high * 1.15
+    return low - 0.04 * (high - low), high + 0.04 * (high - low)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    return [t for t in (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20) if low <= t <= high]
+def _ticks(forest: Forest, low: float, high: float) -> list[float]:
+    if forest.axis.log:
+        return [t for t in (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20) if low <= t <= high]
+    steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+    step = next((s for s in steps if (high - low) / s <= 5), steps[-1])
+    first = math.ceil(low / step - 1e-9)
+    return [round(k * step, 6) for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def draw_forest_on_screen(forest: Forest, *, titled: bool = True, ink: str | None = None) -> Figure:
     """The forest on the page, text columns on both sides of the axis; ``ink`` colors the text."""
     import plotly.graph_objects as go
 
-    rows = forest.rows
-    low, high = _limits(rows)
+    rows, axis = forest.rows, forest.axis
+    low, high = _limits(forest)
+    extra = bool(forest.extra_header)
+    counts_at, axis_from, axis_to, words_at = (0.32, 0.34, 0.56, 0.73) if extra else (0.40, 0.43, 0.70, 0.90)  # fmt: skip
     figure = go.Figure()
     places = np.arange(len(rows))[::-1]
     figure.add_scatter(
-        x=[1, 1], y=[-0.6, len(rows) - 0.4], mode="lines", hoverinfo="skip", showlegend=False,
-        line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+        x=[axis.reference, axis.reference], y=[-0.6, len(rows) - 0.4], mode="lines",
+        hoverinfo="skip", showlegend=False, line={"color": NEUTRAL, "width": 1, "dash": "dot"},
     )  # fmt: skip
     for place, row in zip(places, rows, strict=True):
         value, a, b = row.ratio
@@ -131,21 +190,26 @@ def draw_forest_on_screen(forest: Forest, *, titled: bool = True, ink: str | Non
                 marker={"symbol": "square", "size": 10, "color": row.color},
                 hovertemplate=f"<b>{row.name}</b><br>{row.words}<br>p {row.p}<extra></extra>",
             )  # fmt: skip
+        name = f"<b>{row.name}</b>" if row.heading else row.name
         for x, text, anchor in (
-            (0.0, row.name, "left"), (0.40, row.count, "right"),
-            (0.90, row.words, "right"), (1.0, row.p, "right"),
+            (0.0, name, "left"), (counts_at, row.count, "right"), (words_at, row.words, "right"),
+            (0.89, row.extra, "right"), (1.0, row.p, "right"),
         ):  # fmt: skip
-            _note(figure, x, float(place), text, anchor)
+            if text:
+                _note(figure, x, float(place), text, anchor)
     for x, text, anchor in (
-        (0.0, "Variable", "left"), (0.40, "Events / n", "right"),
-        (0.90, "Hazard ratio (95 % CI)", "right"), (1.0, "p", "right"),
+        (0.0, forest.name_header, "left"), (counts_at, forest.count_header, "right"),
+        (words_at, f"{axis.title} (95 % CI)", "right"), (0.89, forest.extra_header, "right"),
+        (1.0, forest.p_header, "right"),
     ):  # fmt: skip
-        _note(figure, x, len(rows) - 0.1, f"<b>{text}</b>", anchor)
-    ticks = _ticks(low, high)
+        if text:
+            _note(figure, x, len(rows) - 0.1, f"<b>{text}</b>", anchor)
+    ticks = _ticks(forest, low, high)
+    scale = math.log10 if axis.log else float
     figure.update_xaxes(
-        type="log", range=[math.log10(low), math.log10(high)], domain=[0.43, 0.70],
-        tickvals=ticks, ticktext=[f"{t:g}" for t in ticks], zeroline=False,
-        title={"text": "Hazard ratio", "standoff": 4},
+        type="log" if axis.log else "linear", range=[scale(low), scale(high)],
+        domain=[axis_from, axis_to], tickvals=ticks, ticktext=[f"{t:g}" for t in ticks],
+        zeroline=False, title={"text": axis.title, "standoff": 4},
     )  # fmt: skip
     figure.update_yaxes(visible=False, range=[-0.7, len(rows) + 0.4], fixedrange=True)
     if ink is not None:
@@ -174,39 +238,51 @@ def _note(figure: Figure, x: float, y: float, text: str, anchor: str) -> None:
 
 
 def draw_forest_for_print(forest: Forest, *, captions: Sequence[str] = ()) -> PrintFigure:
-    """The forest for print."""
+    """The forest for print; it is as wide as its texts need."""
     from matplotlib.figure import Figure
 
-    rows = forest.rows
-    low, high = _limits(rows)
+    rows, axis = forest.rows, forest.axis
+    low, high = _limits(forest)
+    columns = _column_inches(forest)
+    width = max(WIDTH_INCHES + 1, sum(columns.values()) + _AXIS_INCHES + 2 * _GAP)
     words = [w for text in (forest.caption, *captions, RESEARCH_USE) if text
-             for w in textwrap.wrap(text, 112)]  # fmt: skip
+             for w in textwrap.wrap(text, int(19.5 * width))]  # fmt: skip
     height = 0.24 * (len(rows) + 1) + 0.75 + 0.13 * len(words)
-    figure = Figure(figsize=(WIDTH_INCHES + 1, height), facecolor="white")
+    figure = Figure(figsize=(width, height), facecolor="white")
     bottom = (0.42 + 0.13 * len(words)) / height
-    axes = figure.add_axes((0.47, bottom, 0.22, 1 - bottom - 0.32 / height))
-    axes.set_xscale("log")
+    start = _GAP + columns["name"] + columns["count"]
+    axis_inches = width - sum(columns.values()) - 2 * _GAP
+    axes = figure.add_axes((start / width, bottom, axis_inches / width, 1 - bottom - 0.32 / height))
+    if axis.log:
+        axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.set_ylim(-0.7, len(rows) + 0.4)
-    axes.axvline(1, color=NEUTRAL, linestyle=":", linewidth=0.8)
-    beside = axes.get_yaxis_transform()
-    for place, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
+    axes.axvline(axis.reference, color=NEUTRAL, linestyle=":", linewidth=0.8)
+    end = start + axis_inches
+    places = {
+        "name": (_GAP, "left"), "count": (start - 0.12, "right"),
+        "words": (end + 0.12, "left"),
+        "extra": (end + columns["words"] + columns["extra"], "right"),
+        "p": (width - _GAP, "right"),
+    }  # fmt: skip
+    header = ForestRow(
+        forest.name_header, forest.count_header, (math.nan,) * 3, f"{axis.short} (95 % CI)",
+        forest.p_header, NEUTRAL, forest.extra_header, heading=True,
+    )  # fmt: skip
+    for place, row in zip(range(len(rows), -1, -1), (header, *rows), strict=True):
         value, a, b = row.ratio
         if math.isfinite(value):
             axes.plot([max(a, low), min(b, high)], [place, place], color=row.color, linewidth=1.3)
             axes.plot(min(max(value, low), high), place, "s", color=row.color, markersize=4)
-        texts = ((-2.1, row.name, "left"), (-0.06, row.count, "right"),
-                 (1.14, row.words, "left"), (2.38, row.p, "right"))  # fmt: skip
-        for x, text, side in texts:
-            axes.text(x, place, text, fontsize=8, ha=side, va="center", transform=beside)
-    heads = ((-2.1, "Variable", "left"), (-0.06, "Events / n", "right"),
-             (1.14, "HR (95 % CI)", "left"), (2.38, "p", "right"))  # fmt: skip
-    for x, text, side in heads:
-        axes.text(
-            x, len(rows), text, fontsize=8, ha=side, va="center", weight="bold", transform=beside
-        )
-    ticks = _ticks(low, high)
+        for column, (inches, side) in places.items():
+            axes.text(
+                (inches - start) / axis_inches, place, getattr(row, column), fontsize=8, ha=side,
+                va="center", weight="bold" if row.heading else "normal",
+                transform=axes.get_yaxis_transform(),
+            )  # fmt: skip
+    ticks = _ticks(forest, low, high)
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_xlabel(axis.title, fontsize=8, labelpad=1)
     axes.minorticks_off()
     axes.tick_params(labelsize=8)
     axes.get_yaxis().set_visible(False)
@@ -214,3 +290,17 @@ def draw_forest_for_print(forest: Forest, *, captions: Sequence[str] = ()) -> Pr
     figure.text(0.015, 1 - 0.16 / height, forest.title, fontsize=10, va="center")
     figure.text(0.015, 0.04 / height, "\n".join(words), fontsize=6.5, va="bottom")
     return figure
+
+
+def _column_inches(forest: Forest) -> dict[str, float]:
+    """Widths of the text columns in print, from their longest texts."""
+    headers = {
+        "name": forest.name_header, "count": forest.count_header,
+        "words": f"{forest.axis.short} (95 % CI)", "extra": forest.extra_header,
+        "p": forest.p_header,
+    }  # fmt: skip
+    widths = {}
+    for column, header in headers.items():
+        longest = max([len(header) * 1.1, *(len(getattr(r, column)) for r in forest.rows)])
+        widths[column] = longest * _CHARACTER + _GAP if longest else 0.0
+    return widths

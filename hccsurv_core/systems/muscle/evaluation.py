@@ -221,7 +221,7 @@ def evaluate_muscle(
         feature_space=space,
         verdicts={
             **{d.name: d.positive for d in given.definitions},
-            **{m.name: m.high_risk for m in given.models if m.cutoff is not None},
+            **{m.name: m.high_risk for m in given.models if m.kind == "model"},
         },
         set_of_patient=given.split or (given.sets[0],) * len(given),
         gaps=gaps,
