@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.features.feature_table import LABELS, FeatureTable
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import median_follow_up
@@ -80,17 +80,23 @@ class TrainingPreview:
 def preview_table(table: FeatureTable) -> TrainingPreview:
     """What a training on a feature table would use.
 
+    Args:
+        table: with an outcome; without features they are still to be measured.
+
     Raises:
         TableError: the table has no outcome.
     """
-    rows = _training_rows(table.labels.get("split"), len(table))
+    split, center = table.labels.get("split"), table.labels.get("center")
+    rows = _training_rows(split, len(table))
+    if not table.names:
+        return _preview(table.require_outcome(), split, center, rows)
     values = table.values[rows]
     missing = np.isnan(values).mean(axis=0) if len(values) else np.zeros(len(table.names))
     varies = np.array([np.unique(v[~np.isnan(v)]).size > 1 for v in values.T], dtype=bool)
     return _preview(
         table.require_outcome(),
-        table.labels.get("split"),
-        table.labels.get("center"),
+        split,
+        center,
         rows,
         n_features=len(table.names),
         missing_share=float(np.isnan(values).mean()) if values.size else 0.0,
@@ -99,14 +105,21 @@ def preview_table(table: FeatureTable) -> TrainingPreview:
     )
 
 
-def preview_cohort(cohort: Cohort) -> TrainingPreview:
-    """What a training on a cohort folder would use; its images are not looked at.
+def without_features(cohort: Cohort) -> FeatureTable:
+    """A cohort folder's patients, outcome, split and centers, before its images are measured.
 
     Raises:
         InputError: an outcome is missing.
     """
-    split, center = (_texts(cohort, name) for name in ("split", "center"))
-    return _preview(cohort.outcome(), split, center, _training_rows(split, len(cohort)))
+    labels = {name: _texts(cohort, name) for name in LABELS if name in cohort.table}
+    return FeatureTable(
+        tuple(cohort.patient_ids),
+        (),
+        np.empty((len(cohort), 0)),
+        cohort.outcome(),
+        labels,
+        cohort.info.name,
+    )
 
 
 def _training_rows(split: Sequence[str] | None, n: int) -> np.ndarray:
@@ -115,10 +128,7 @@ def _training_rows(split: Sequence[str] | None, n: int) -> np.ndarray:
     return np.array([name == TRAIN for name in split], dtype=bool)
 
 
-def _texts(cohort: Cohort, name: str) -> tuple[str, ...] | None:
-    """A label column's texts, "" where missing; None where there is no such column."""
-    if name not in cohort.table:
-        return None
+def _texts(cohort: Cohort, name: str) -> tuple[str, ...]:
     return tuple("" if x is None or x != x else str(x) for x in cohort.table[name])
 
 

@@ -11,7 +11,7 @@ from hccsurv_core.errors import InputError, NotFoundError, TableError
 from hccsurv_core.features.feature_table import FeatureTable, read_feature_table
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.systems import training_preview
-from hccsurv_core.systems.training_preview import preview_table
+from hccsurv_core.systems.training_preview import preview_table, without_features
 from hccsurv_core.systems.training_sources import (
     HELD_OUT,
     find_cohort_folder,
@@ -160,10 +160,9 @@ def test_no_name_leads_out_of_the_cohorts(root, name):
 
 def test_a_cohort_is_found_by_its_name_and_previewed_without_its_images(root):
     from hccsurv_core.cohort.folder import read_cohort
-    from hccsurv_core.systems.training_preview import preview_cohort
 
     cohort = read_cohort(find_cohort_folder("our-muscle", root))
-    found = preview_cohort(cohort)
+    found = preview_table(without_features(cohort))
     splits = cohort.table["split"].tolist()
     assert found.n == 12 and found.training.n == splits.count("train")
     assert {p.name for p in found.held_out} == set(splits) - {"train"}
