@@ -7,13 +7,9 @@ name of its folder, so that no path of the machine can be asked for.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +21,7 @@ from hccsurv_core.errors import InputError, NotFoundError, StoreError, TableErro
 from hccsurv_core.features.feature_table import FeatureTable, write_feature_table
 from hccsurv_core.systems.training_preview import TRAIN
 
-TABLES, SETTINGS = "training_tables", "training_settings"
+TABLES = "training_tables"
 HELD_OUT = "held_out"
 
 
@@ -144,27 +140,6 @@ def keep_table(table: FeatureTable, name: str, root: Path | None = None) -> Path
         folder.mkdir(mode=0o700, parents=True)
         path = folder / f"{stem}.csv"
         write_feature_table(path, table)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    return path
-
-
-def keep_settings(settings: Mapping[str, Any], root: Path | None = None) -> Path:
-    """Keep settings of a training as a file, the same for equal settings.
-
-    Args:
-        settings: JSON values by the names of the system's settings.
-        root: the data folder, by default the server's.
-
-    Raises:
-        StoreError: the data folder cannot be written.
-    """
-    text = json.dumps(settings, sort_keys=True, indent=1)
-    folder = (root or data_folder()) / SETTINGS
-    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from error
     return path
