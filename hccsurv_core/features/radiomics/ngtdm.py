@@ -22,14 +22,13 @@ def tone_difference_features(
     Args:
         differences: (levels,), sum of absolute differences from the neighbors' mean.
     """
-    found = _features(levels.counts / levels.counts.sum(), differences, levels.values)
-    contrast = found[3] / levels.counts.sum()
-    complexity = found[2] / levels.counts.sum()
-    return dict(zip(_NAMES, (found[0], found[1], complexity, contrast, found[4]), strict=True))
+    n_voxels = int(levels.counts.sum())
+    found = _features(levels.counts / n_voxels, differences, levels.values, n_voxels)
+    return dict(zip(_NAMES, found, strict=True))
 
 
 @njit(cache=True, nogil=True)
-def _features(p, s, level):  # pragma: no cover - compiled
+def _features(p, s, level, n_voxels):  # pragma: no cover - compiled
     n = p.size
     weighted = all_s = 0.0
     for i in range(n):
@@ -48,4 +47,4 @@ def _features(p, s, level):  # pragma: no cover - compiled
     coarseness = 1 / weighted if weighted != 0 else 1e6
     contrast = 2 * contrast * all_s / (n * (n - 1)) if n > 1 else 0.0
     strength = 2 * strength / all_s if all_s != 0 else 0.0
-    return busyness, coarseness, 2 * complexity, contrast, strength
+    return busyness, coarseness, 2 * complexity / n_voxels, contrast / n_voxels, strength

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def extract_with_pyradiomics(region: Region, preset: RadiomicsPreset) -> dict[st
         extractor.enableFeatureClassByName(name)
     try:
         # Divisions by zero become NaN, which the caller reports by feature.
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
             features = extractor.execute(image, mask)
     except (ValueError, RuntimeError) as error:
         raise RadiomicsError(f"PyRadiomics refuses the region: {error}", source="mask") from error
