@@ -70,7 +70,7 @@ def extract_fast(
         device: torch's name of a device for the heavy parts; None for compiled code.
 
     Raises:
-        RadiomicsError: the image is 0 everywhere, or its values span too many gray levels.
+        RadiomicsError: the values of an image span too many gray levels.
     """
     around = find_neighbors(region)
     backend = choose_backend(region, preset, around, device)

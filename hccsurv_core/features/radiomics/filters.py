@@ -13,24 +13,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hccsurv_core.errors import RadiomicsError
 from hccsurv_core.features.radiomics.region import Region
 
 
 def largest_magnitude(image: NDArray) -> float:
-    """The largest absolute value anywhere in the image.
-
-    Raises:
-        RadiomicsError: the image is 0 everywhere, or so faint that a filter has no value.
-    """
-    peak = max(abs(float(image.min())), abs(float(image.max())))
-    if peak == 0:
-        raise RadiomicsError(
-            "every voxel of the image is 0: square, logarithm and exponential have no value",
-            source="image",
-            remedy="check the image",
-        )
-    return peak
+    """The largest absolute value anywhere in the image."""
+    return max(abs(float(image.min())), abs(float(image.max())))
 
 
 def square(values: NDArray[np.float64], peak: float) -> NDArray[np.float64]:

@@ -67,7 +67,8 @@ def _robust_deviation(ordered: NDArray[np.float64], p10: float, p90: float) -> f
     kept = ordered[
         np.searchsorted(ordered, p10, side="left") : np.searchsorted(ordered, p90, side="right")
     ]
-    return float(np.mean(np.abs(kept - np.mean(kept))))
+    # Of two voxels neither lies between the percentiles.
+    return float(np.mean(np.abs(kept - np.mean(kept)))) if kept.size else np.nan
 
 
 @njit(cache=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any
 
@@ -11,7 +12,7 @@ from hccsurv_core.errors import RadiomicsError
 from hccsurv_core.features.radiomics.presets import IMAGE_TYPES, RadiomicsPreset
 from hccsurv_core.features.radiomics.region import Region
 
-#: PyRadiomics logs to standard error on import; above this level it is quiet.
+#: PyRadiomics logs each step and each failed feature; what fails is told by the caller instead.
 _QUIET = 60
 
 
@@ -46,6 +47,7 @@ def extract_with_pyradiomics(region: Region, preset: RadiomicsPreset) -> dict[st
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
     radiomics.setVerbosity(_QUIET)
+    logging.getLogger("radiomics").setLevel(_QUIET)
     image = sitk.GetImageFromArray(region.image)
     mask = sitk.GetImageFromArray(region.mask.astype(np.uint8))
     for grid in (image, mask):

@@ -71,7 +71,7 @@ def prepare_region(
         GeometryMismatchError: image and mask do not coincide.
         IntensityError: the image holds values that are not finite or not usable numbers.
         RadiomicsError: the mask is empty, a voxel, or a line; the grid is sheared; the image is
-            too small for a filter of the preset.
+            0 everywhere, or too small for a filter of the preset.
     """
     chosen = _chosen_voxels(volume, mask, label)
     _check_axes(volume)
@@ -81,6 +81,12 @@ def prepare_region(
         region = Region(image[index], chosen[index], spacing[1:])
     else:
         region = Region(image, chosen, spacing)
+    if not region.image.any():
+        raise RadiomicsError(
+            "every voxel of the image is 0: square, logarithm and exponential have no value",
+            source="image",
+            remedy="check the image",
+        )
     _check_extent(region)
     _check_log(region, preset)
     return region
