@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hccsurv_core.cohort.file_lock import take_lock
 from hccsurv_core.errors import InputError, StoreError
 
 RESULT_FILE = "results.sqlite3"
@@ -84,7 +85,14 @@ class ResultFile:
         self._held = ExitStack()
         with self._errors(), ExitStack() as held:
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(_locked(folder / _LOCK_FILE))
+            lock = take_lock(folder / _LOCK_FILE)
+            if lock is None:
+                raise InputError(
+                    "another batch is writing its results here",
+                    source=str(folder),
+                    remedy="wait until it is done, or give another folder",
+                )
+            held.callback(os.close, lock)
             self._connection = sqlite3.connect(self.path, isolation_level=None)
             held.callback(self._connection.close)
             self._prepare()
@@ -223,31 +231,5 @@ def _store_error(error: OSError | sqlite3.Error, path: Path) -> StoreError:
     )
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the system releases when this process dies."""
-    if _fcntl is None:
-        yield
-        return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _fcntl.flock(descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise InputError(
-            "another batch is writing its results here",
-            source=str(path.parent),
-            remedy="wait until it is done, or give another folder",
-        ) from error
-    finally:
-        os.close(descriptor)
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-try:
-    import fcntl as _fcntl
-except ImportError:  # Windows
-    _fcntl = None  # type: ignore[assignment]

@@ -22,8 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from hccsurv_core.cohort.file_lock import is_locked, take_lock
 from hccsurv_core.errors import HccsurvError
-from hccsurv_core.systems.process_signs import is_locked, mark_of, take_lock
+from hccsurv_core.systems.process_signs import mark_of
 from hccsurv_core.systems.training_record import (
     ALIVE,
     ANSWER,

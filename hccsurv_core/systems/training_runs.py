@@ -22,9 +22,10 @@ from datetime import datetime
 from pathlib import Path
 
 import hccsurv_core
+from hccsurv_core.cohort.file_lock import HAS_LOCKS, is_locked, take_lock
 from hccsurv_core.cohort.settings import data_folder
-from hccsurv_core.errors import InputError, NotFoundError, StoreError
-from hccsurv_core.systems.process_signs import is_alive, is_locked, take_lock
+from hccsurv_core.errors import HccsurvError, InputError, NotFoundError, StoreError
+from hccsurv_core.systems.process_signs import is_alive
 from hccsurv_core.systems.training_record import (
     ALIVE,
     BUNDLE,
@@ -126,6 +127,7 @@ class TrainingRuns:
             StoreError: the folder cannot be written.
             HccsurvError: this system cannot train in the background.
         """
+        _refuse_without_locks()
         at = now()
         run_id = f"{at[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(3)}"
         draft, target = self.folder / f".new-{run_id}", self.folder / run_id
@@ -148,7 +150,9 @@ class TrainingRuns:
         Raises:
             NotFoundError: there is none of this key. InputError: it is at work, or done.
             StoreError: the folder cannot be written.
+            HccsurvError: this system cannot train in the background.
         """
+        _refuse_without_locks()
         folder = self._place(run_id)
         alive = _taken(folder)
         try:
@@ -267,6 +271,14 @@ class TrainingRuns:
         if not run_id.replace("-", "").isalnum() or not folder.is_dir():
             raise NotFoundError(f"there is no training run {run_id!r}", source="training")
         return folder
+
+
+def _refuse_without_locks() -> None:
+    if not HAS_LOCKS:
+        raise HccsurvError(
+            "training in the background needs Linux or macOS",
+            remedy="run python -m hccsurv_core train in a terminal",
+        )
 
 
 def _taken(folder: Path) -> int:

@@ -16,9 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from hccsurv_core.cohort.file_lock import is_locked, take_lock
 from hccsurv_core.errors import InputError, NotFoundError, StoreError
 from hccsurv_core.models.store import read_bundle
-from hccsurv_core.systems.process_signs import is_alive, is_locked, mark_of, take_lock
+from hccsurv_core.systems.process_signs import is_alive, mark_of
 from hccsurv_core.systems.training_record import (
     ALIVE,
     ANSWER,
