@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings", metavar="FILE.json",
         help="settings that differ from the usual ones: a JSON object of names of MuscleSettings",
+    )  # fmt: skip
+    parser.add_argument(
+        "--simulated", action="store_true",
+        help="the table's patients were drawn by a computer, and the model will say so",
     )  # fmt: skip
     held_out = parser.add_mutually_exclusive_group()
     held_out.add_argument(
@@ -127,13 +132,15 @@ def _settings(path: str | None) -> MuscleSettings | None:
 
 
 def _held_out(table: FeatureTable, arguments: argparse.Namespace) -> FeatureTable:
-    """The table with those held out who are asked for.
+    """The table with those held out who are asked for, and marked where it is simulated.
 
     Raises:
         InputError: nobody or everybody would be.
     """
     from hccsurv_core.systems.training_sources import hold_out_center, hold_out_share
 
+    if arguments.simulated:
+        table = replace(table, simulated=True)
     if arguments.hold_out_center is not None:
         return hold_out_center(table, arguments.hold_out_center)
     if arguments.hold_out_share is not None:

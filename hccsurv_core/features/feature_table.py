@@ -41,6 +41,7 @@ class FeatureTable:
         labels: name → n texts ("split", "center"); "" is missing.
         source: where it is from, for messages.
         named: whether ``patient_ids`` are the patients' own and not just row numbers.
+        simulated: whether the patients were drawn by a computer, where that is known.
 
     Raises:
         TableError: shapes do not fit, a name or patient comes twice, or a value is infinite.
@@ -53,6 +54,7 @@ class FeatureTable:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     source: str = "feature table"
     named: bool = True
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "patient_ids", tuple(self.patient_ids))
@@ -108,6 +110,7 @@ class FeatureTable:
             {name: tuple(texts[i] for i in chosen) for name, texts in self.labels.items()},
             self.source,
             self.named,
+            self.simulated,
         )
 
     def columns(self, names: Sequence[str]) -> FeatureTable:
@@ -128,6 +131,7 @@ class FeatureTable:
         return FeatureTable(
             self.patient_ids, tuple(names), self.values[:, [at[name] for name in names]],
             self.outcome, self.labels, self.source, self.named,
+            self.simulated,
         )  # fmt: skip
 
     def where(self, label: str, value: str) -> np.ndarray:

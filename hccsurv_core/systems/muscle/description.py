@@ -21,6 +21,10 @@ from hccsurv_core.systems.muscle.settings import MuscleSettings
 
 _PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "scikit-survival", "safetensors")
 RESEARCH_USE = "Research use. Not a medical device."
+_SIMULATED = (
+    "**Trained on simulated patients**, drawn by a computer: it shows that the method works, and "
+    "says nothing about how real patients fare."
+)
 
 
 def describe_model(
@@ -100,6 +104,7 @@ def _describe_cohort(part: FeatureTable) -> dict[str, Any]:
     }
     return {
         "source": part.source,
+        "simulated": part.simulated,
         "n": len(part),
         "n_events": outcome.n_events,
         "n_features": len(part.names),
@@ -161,6 +166,7 @@ def write_card(description: Mapping[str, Any]) -> str:
         "",
         f"**{RESEARCH_USE}**",
         "",
+        *([_SIMULATED, ""] if training["simulated"] else []),
         f"Trained on {training['n']} patients with {training['n_events']} events "
         f"({training['source']}), {training['n_features']} features, "
         f"{training['n_missing_values']} missing values filled with training medians.",
