@@ -30,7 +30,7 @@ EVAL_TIMES = tuple(float(t) for t in range(3, 121, 3))
 EVERYBODY = "all"
 _SET_TITLES = {
     "train": "Training", "validation": "Validation", "internal": "Internal test",
-    "test": "Test", "external": "External test", "transplant": "Transplantation",
+    "test": "Test", "held_out": "Held-out patients", "external": "External test", "transplant": "Transplantation",
     EVERYBODY: "All patients",
 }  # fmt: skip
 

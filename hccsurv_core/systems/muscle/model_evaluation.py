@@ -1,0 +1,247 @@
+"""From a trained model and a feature table to what an evaluation is given.
+
+Whom the model was trained on is told by the bundle's digests, not by a table's column "split": a
+table of another hospital has a "train" too, and its patients are all new to the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hccsurv_core.errors import InputError
+from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.models.rivals import RIVALS, fit_rival
+from hccsurv_core.models.standardize import fit_standardizer
+from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.systems.muscle.evaluation_input import (
+    EVAL_TIMES,
+    DefinitionScores,
+    Epoch,
+    EvaluationInput,
+    ModelScores,
+    TrainingOrigin,
+)
+from hccsurv_core.systems.muscle.feature_space import FeatureProjection
+from hccsurv_core.systems.muscle.leakage import row_digests
+from hccsurv_core.systems.muscle.prediction import MuscleModel
+
+if TYPE_CHECKING:
+    from hccsurv_core.systems.muscle.training import TrainedMuscle
+
+#: The steps of a training, as its curves are called.
+AUTOENCODER, NETWORKS = "Autoencoder (reconstruction error)", "Cox networks (partial likelihood)"
+
+
+def evaluation_input(
+    model: MuscleModel,
+    table: FeatureTable,
+    *,
+    name: str = "Model",
+    unseen: Mapping[str, ArrayLike] | None = None,
+    rivals: Sequence[str] = (),
+    definitions: Sequence[DefinitionScores] = (),
+    groups: Mapping[str, Sequence[str | None]] | None = None,
+    oracle: ArrayLike | None = None,
+    projection: FeatureProjection | None = None,
+    source: str = "",
+    simulated: bool = False,
+    endpoint: str = "Overall survival",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> EvaluationInput:
+    """Predict the table's patients and put together what :func:`evaluate_muscle` takes.
+
+    Args:
+        model: from a bundle or a training.
+        table: features and outcome of n patients, with the model's training patients among them
+            or not; labels "split" and "center" are used.
+        name: of the model in tables and figures.
+        unseen: by model or rival name, (n,) scores of training patients by models that had not
+            seen them, NaN elsewhere (see :func:`unseen_scores`). Without them the training
+            patients are predicted by the model that had seen them, and that is said.
+        rivals: baselines (keys of :data:`~hccsurv_core.models.rivals.RIVALS`) to fit to the
+            training patients; they must be in the table.
+        definitions: of the same n patients.
+        groups: further labels, (n,) each ("scanner").
+        oracle: (n,) true log hazard of simulated patients.
+        projection: principal components of the training features, where they were kept.
+        source: name of the cohort; default the table's.
+        seed: of the rivals' trees.
+
+    Raises:
+        TableError: a feature or the outcome is missing.
+        InputError: rivals are asked for but no training patient is in the table.
+    """
+    known = table.columns(model.feature_names)
+    trained = trained_rows(model, known)
+    split = table.labels.get("split")
+    if split is None and trained.any():
+        split = tuple("train" if was else "test" for was in trained)
+    times = np.array(sorted({*EVAL_TIMES, *model.horizons_months}))
+    progress(0.0, "predicting")
+    models = [_scores_of(model, known, trained, name, times, (unseen or {}).get(name))]
+    for i, rival in enumerate(rivals):
+        report = part_of(progress, i / len(rivals), (i + 1) / len(rivals))
+        title = RIVALS.get(rival, rival)
+        models.append(_rival(rival, known, trained, (unseen or {}).get(title), seed, report))
+    if oracle is not None:
+        models.append(
+            ModelScores("True hazard", np.asarray(oracle, float), "oracle", training="none")
+        )
+    labels = {"center": table.labels["center"]} if "center" in table.labels else {}
+    description = model.description
+    training = description.get("training", {})
+    return EvaluationInput(
+        patient_ids=table.patient_ids,
+        outcome=table.require_outcome(),
+        models=tuple(models),
+        eval_times=times,
+        definitions=tuple(definitions),
+        split=split,
+        training_splits=_training_splits(split, trained),
+        groups={**labels, **(groups or {})},
+        features=known.values,
+        feature_names=known.names,
+        origin=TrainingOrigin(
+            tuple(training.get("patient_digests", ())) if table.named else (),
+            tuple(training.get("row_digests", ())),
+            projection,
+        ),
+        histories=training_histories(description),
+        source=source or table.source,
+        simulated=simulated,
+        endpoint=endpoint,
+    )
+
+
+def trained_rows(model: MuscleModel, table: FeatureTable) -> np.ndarray:
+    """(n,) whose features are exactly those of a training patient.
+
+    Args:
+        table: with the model's features as its columns.
+    """
+    digests = set(model.description.get("training", {}).get("row_digests", ())) - {""}
+    return np.array([d in digests for d in row_digests(table.values)], dtype=bool)
+
+
+def unseen_scores(trained: TrainedMuscle, table: FeatureTable, name: str) -> dict[str, np.ndarray]:
+    """Cross-validated scores of the training patients, right after a training.
+
+    Args:
+        table: that it was trained on.
+        name: what the model is to be called.
+
+    Returns:
+        by the model's name and every rival's, (n,); NaN for patients not trained on.
+    """
+    from hccsurv_core.systems.muscle.training import TRAIN
+
+    rows = table.where("split", TRAIN) if "split" in table.labels else np.ones(len(table), bool)
+    found = {}
+    for title, scores in trained.cross_validation.items():
+        full = np.full(len(table), np.nan)
+        if title == trained.recipe.name:
+            full[rows] = trained.model.ensemble.slope * scores.mean_score
+            found[name] = full
+        elif title in RIVALS.values():
+            full[rows] = scores.mean_score
+            found[title] = full
+    return found
+
+
+def training_histories(description: Mapping[str, Any]) -> dict[str, tuple[Epoch, ...]]:
+    """Losses by step, member and epoch from a bundle's description; steps without any are left out."""
+    course = description.get("course", {})
+    encoder = course.get("autoencoder", {})
+    found = {
+        AUTOENCODER: tuple(
+            (0, epoch, _loss(train), _loss(stop))
+            for epoch, (train, stop) in enumerate(
+                zip(encoder.get("train_loss", ()), encoder.get("stop_loss", ()), strict=True), 1
+            )
+        )
+    }
+    epochs: list[Epoch] = []
+    first = 0
+    for part in course.get("networks", ()):
+        rows = list(zip(part["train_loss"], part["stop_loss"], strict=True))
+        for epoch, (train, stop) in enumerate(rows, 1):
+            epochs += [
+                (first + m, epoch, _loss(a), _loss(b))
+                for m, (a, b) in enumerate(zip(train, stop, strict=True))
+                if a is not None
+            ]
+        first += len(rows[0][0]) if rows else 0
+    found[NETWORKS] = tuple(epochs)
+    return {step: rows for step, rows in found.items() if rows}
+
+
+def _loss(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _training_splits(split: Sequence[str] | None, trained: np.ndarray) -> tuple[str, ...]:
+    """Parts of which most patients were trained on."""
+    if split is None:
+        return ()
+    labels = np.array(split, dtype=object)
+    return tuple(
+        name for name in sorted(set(split)) if trained[labels == name].mean() > 0.5
+    )  # fmt: skip
+
+
+def _scores_of(
+    model: MuscleModel,
+    table: FeatureTable,
+    trained: np.ndarray,
+    name: str,
+    times: np.ndarray,
+    unseen: ArrayLike | None,
+) -> ModelScores:
+    """Of the model; of training patients what it says unseen, where that is known."""
+    prediction = model.predict_table(table, times)
+    risk, survival = prediction.risk_score, prediction.survival_probability
+    if unseen is None:
+        return ModelScores(
+            name, risk, "model", survival, model.cutoff, "apparent" if trained.any() else "none"
+        )
+    honest = np.asarray(unseen, dtype=np.float64)
+    rows = np.isfinite(honest)
+    apparent = np.where(rows, risk, np.nan)
+    risk = np.where(rows, honest, risk)
+    survival = np.where(rows[:, None], model.ensemble.survival(risk, times), survival)
+    return ModelScores(name, risk, "model", survival, model.cutoff, "cross-validated", apparent)
+
+
+def _rival(
+    name: str,
+    table: FeatureTable,
+    trained: np.ndarray,
+    unseen: ArrayLike | None,
+    seed: int,
+    progress: Progress,
+) -> ModelScores:
+    if trained.sum() < 2:
+        raise InputError(
+            "no training patient is in the table, so that rivals cannot be fitted",
+            source="rivals",
+            remedy="leave the rivals out, or give the table that the model was trained on",
+        )
+    title = RIVALS.get(name, name)
+    progress(0.0, f"fitting {title}")
+    part = table.subset(trained)
+    standardizer = fit_standardizer(part.values, part.names)
+    rival = fit_rival(
+        name, standardizer.apply(part.values), part.require_outcome(), seed=seed, progress=progress
+    )
+    risk = np.asarray(rival.risk_score(standardizer.apply(table.values)), dtype=np.float64)
+    apparent = np.where(trained, risk, np.nan)
+    honest = np.full(len(table), np.nan) if unseen is None else np.asarray(unseen, np.float64)
+    return ModelScores(
+        title, np.where(trained, honest, risk), "rival",
+        training="none" if unseen is None else "cross-validated", apparent_risk_score=apparent,
+    )  # fmt: skip
