@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ import SimpleITK as sitk
 from hccsurv_core.__main__ import main
 from hccsurv_core.features.feature_table import read_feature_table
 from hccsurv_core.features.radiomics.presets import feature_names
+from hccsurv_core.io import grid_worker, grids
 from hccsurv_core.io.export import write_dicom_seg, write_nifti_labels, write_nifti_volume
 from hccsurv_core.volume import LabelMap, Volume
 
@@ -33,6 +35,24 @@ IMAGE_TYPES = {
     "Exponential": {},
     "Gradient": {},
 }
+
+
+class InThisProcess:
+    """Reads where a child process would: quick. One test below starts the real thing."""
+
+    def __init__(self, limits: object, command: object) -> None:
+        pass
+
+    def ask(self, command: dict, progress: object) -> dict:
+        return grid_worker.read(command)
+
+    def kill(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grids, "Decoder", InThisProcess)
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str, str]:
@@ -166,6 +186,26 @@ def test_the_answer_says_what_decides_it(
         *("muscle-full", 25, "RAS"),
     )
     assert {"hccsurv", "numpy"} <= set(found["versions"])
+
+
+def test_as_a_user_runs_it(tmp_path: Path) -> None:
+    """Nothing but one JSON object on standard output; both files are read by child processes."""
+    values = textured(np.int16)
+    image, mask = write_pair(tmp_path, values, blob(values.shape))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "hccsurv_core", "radiomics", "--image", image, "--mask", mask),
+            *("--preset", "muscle-1343", "--json", "-"),
+        ],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["features"]) == 1343
+    assert "features extracted" in done.stderr
 
 
 def test_axes_matter_to_wavelets_and_canonical_puts_them_right(

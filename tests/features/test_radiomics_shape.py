@@ -242,7 +242,8 @@ def test_turned_moved_and_scaled(
         assert turned[name] == pytest.approx(scale * found[planes[order[axis]]])
     powers = {"MeshVolume": 3, "VoxelVolume": 3, "SurfaceArea": 2, "SurfaceVolumeRatio": -1}
     powers |= dict.fromkeys(("Sphericity", "Elongation", "Flatness"), 0)
-    # Which diagonal cuts a quadrangle of the surface depends on the axes: area may differ a little.
+    # How PyRadiomics joins corners across a checkered face, and cuts faces into triangles, depends on
+    # the order of the axes; so do area and volume of its surface.
     by_surface = {"SurfaceArea", "SurfaceVolumeRatio", "Sphericity", "MeshVolume"}
     for name in set(found) - set(planes):
         if order == [0, 1, 2] or name not in by_surface:
