@@ -121,13 +121,16 @@ def _cross_fit(
         repeat, fold = divmod(turn, n_folds)
         left = np.flatnonzero(folds[repeat] == fold)
         key = f"{what}, repeat {repeat}, fold {fold}"
-        report = part_of(progress, turn / fold_c.size, (turn + 1) / fold_c.size)
+        report = _saying(
+            f"{title}: fold {turn + 1} of {fold_c.size}",
+            part_of(progress, turn / fold_c.size, (turn + 1) / fold_c.size),
+        )
         kept = checkpoint.get(key)
         if kept is None:
             train = np.flatnonzero(folds[repeat] != fold)
             kept = {"score": fit_and_ask(train, left, 7 * turn, report)}
             checkpoint.put(key, kept)
-        report(1.0, f"{title}: fold {turn + 1} of {fold_c.size}")
+        report(1.0, "")
         scores[repeat, left] = kept["score"]
         fold_c[repeat, fold] = _concordance(outcome.subset(left), kept["score"])
         c = fold_c[repeat, fold]
@@ -137,6 +140,11 @@ def _cross_fit(
             c_index=round(float(c), 5) if np.isfinite(c) else None,
         )  # fmt: skip
     return CrossFitted(scores, folds, fold_c)
+
+
+def _saying(message: str, progress: Progress) -> Progress:
+    """A progress that says the same whatever the work inside it says."""
+    return lambda fraction, _: progress(fraction, message)
 
 
 def _concordance(outcome: SurvivalOutcome, score: np.ndarray) -> float:

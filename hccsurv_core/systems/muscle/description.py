@@ -18,6 +18,7 @@ from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
 from hccsurv_core.systems.muscle.leakage import patient_digests, row_digests
 from hccsurv_core.systems.muscle.prediction import MuscleModel
 from hccsurv_core.systems.muscle.settings import MuscleSettings
+from hccsurv_core.wording import count_of
 
 _PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "scikit-survival", "safetensors")
 RESEARCH_USE = "Research use. Not a medical device."
@@ -85,7 +86,7 @@ def describe_model(
         "training": _describe_cohort(part),
         "features": ensemble.standardizer.describe(),
         "cross_validation": {
-            "method": f"{settings.n_folds}-fold, {settings.repeats(len(part))} repeats, "
+            "method": f"{settings.n_folds}-fold, {count_of(settings.repeats(len(part)), 'round')}, "
             f"events spread evenly; recipe chosen among {len(recipes)} on the same folds",
             "results": rows,
             "best": best["name"],
