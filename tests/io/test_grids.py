@@ -130,7 +130,7 @@ def test_a_shift_is_rounding_up_to_a_tenth_of_a_voxel(tmp_path: Path, axis: int)
 
 
 @pytest.mark.usefixtures("here")
-def test_an_oblique_grid_that_no_axis_names_is_compared_as_it_is(tmp_path: Path) -> None:
+def test_a_grid_turned_by_45_degrees_is_compared_as_it_is(tmp_path: Path) -> None:
     affine = AFFINE.copy()
     c = np.sqrt(0.5)
     affine[:3, :3] = np.array([[c, -c, 0], [c, c, 0], [0, 0, 1]]) @ AFFINE[:3, :3]
