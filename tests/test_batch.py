@@ -253,6 +253,8 @@ def test_only_functions_of_a_module(tasks, tmp_path: Path) -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(InputError, match="workers: must be at least 0, got -1"):
         BatchSettings(workers=-1)
+    with pytest.raises(InputError, match="limit_s: must be positive, got nan"):
+        BatchSettings(limit_s=float("nan"))
     with pytest.raises(InputError, match="cannot be used at once"):
         BatchSettings(workers=2, scheduler="tcp://host:8786")
 

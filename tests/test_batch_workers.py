@@ -120,6 +120,20 @@ def test_a_patient_that_kills_every_worker_is_given_up_and_nobody_else(tmp_path:
     assert again.failures == result.failures and again.n_reused == 7
 
 
+def test_a_patient_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    tasks = _tasks(tmp_path, 6)
+    tasks[1] = _with(tasks[1], seconds=3600.0)
+    settings = BatchSettings(workers=2, limit_s=9.0)
+    result = extract_batch(tasks, moments, tmp_path / "run", settings=settings)
+    assert [(f.patient_id, f.message, f.kind) for f in result.failures] == [
+        ("P01", "took longer than 0.15 min and was given up", "time")
+    ]
+    others = [t for t in tasks if t.patient_id != "P01"]
+    np.testing.assert_array_equal(result.values, _serial(others))
+    assert Counter(i for i, _ in _calls(tmp_path))["P01"] == 1
+    assert not _workers_left()
+
+
 def test_cancelling_ends_all_processes_and_keeps_what_is_done(tmp_path: Path) -> None:
     tasks = _tasks(tmp_path, 8)
     # Longer than anybody would wait: the workers are in the midst of it when they end.

@@ -12,9 +12,16 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hccsurv_core.batch.worker import Outcome, Outcomes, WorkerKilledError, work_in_worker
+from hccsurv_core.batch.worker import (
+    Outcome,
+    Outcomes,
+    TookTooLongError,
+    WorkerKilledError,
+    work_in_worker,
+)
 from hccsurv_core.cohort.patient_task import Extract, PatientTask
 from hccsurv_core.errors import HccsurvError
 
@@ -27,6 +34,15 @@ _POLL_S = 0.2
 _COUNT_S = 2.0
 
 
+@dataclass
+class _Sent:
+    """A patient that was handed out, and when."""
+
+    future: Future
+    task: PatientTask
+    at: float
+
+
 class Dispatcher:
     """Works through patients on the workers of one Dask client.
 
@@ -36,6 +52,7 @@ class Dispatcher:
         code: see :func:`~hccsurv_core.batch.code_version.code_version`.
         tick: called at least five times a second with the number of workers; it may raise to
             stop everything.
+        limit_s: how long one patient may take.
         patience_s: how long there may be no worker at all; None for as long as it takes.
     """
 
@@ -45,6 +62,7 @@ class Dispatcher:
         extract: Extract,
         code: str,
         tick: Callable[[int], None],
+        limit_s: float,
         *,
         patience_s: float | None = None,
     ) -> None:
@@ -52,10 +70,11 @@ class Dispatcher:
         self._extract = extract
         self._code = code
         self._tick = tick
+        self._limit_s = limit_s
         self._patience_s = patience_s
         self._alive_at = time.monotonic()
         self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._in_flight: dict[str, tuple[Future, PatientTask]] = {}
+        self._in_flight: dict[str, _Sent] = {}
         self._n_sent = 0
         self._n_threads = 0
         self._counted_at = -_COUNT_S
@@ -99,7 +118,7 @@ class Dispatcher:
         future = self._client.submit(
             work_in_worker, task, self._extract, self._code, key=key, pure=False
         )
-        self._in_flight[key] = (future, task)
+        self._in_flight[key] = _Sent(future, task, time.monotonic())
         future.add_done_callback(lambda done, key=key: self._finished.put(key))
 
     def _next(self) -> tuple[PatientTask, Outcome] | None:
@@ -108,10 +127,37 @@ class Dispatcher:
         try:
             key = self._finished.get(timeout=_POLL_S)
         except queue.Empty:
+            return self._give_up_one()
+        if key not in self._in_flight:
+            # One that was given up.
             return None
-        outcome = self._outcome(self._in_flight[key][0])
-        _, task = self._in_flight.pop(key)
-        return task, outcome
+        outcome = self._outcome(self._in_flight[key].future)
+        return self._in_flight.pop(key).task, outcome
+
+    def _give_up_one(self) -> tuple[PatientTask, Outcome] | None:
+        """Stop a patient that takes too long, if there is one, and the worker with it."""
+        now = time.monotonic()
+        late = [k for k, sent in self._in_flight.items() if now - sent.at > self._limit_s]
+        if not late:
+            return None
+        places = {k: a for a, keys in self._client.processing().items() for k in keys}
+        for key in late:
+            if key not in places:
+                # It waits for a worker, and none has begun.
+                self._in_flight[key].at = now
+        at_work = [k for k in late if k in places]
+        if not at_work:
+            return None
+        key = min(at_work, key=lambda k: self._in_flight[k].at)
+        sent = self._in_flight.pop(key)
+        sent.future.cancel(force=True)
+        self._client.restart_workers([places[key]], raise_for_error=False)
+        for other, place in places.items():
+            if place == places[key] and other in self._in_flight:
+                # It stood behind this one.
+                self._in_flight[other].at = time.monotonic()
+        minutes = self._limit_s / 60
+        return sent.task, TookTooLongError(f"took longer than {minutes:.3g} min and was given up")
 
     def _outcome(self, future: Future) -> Outcome:
         """What a future holds; a result that died with its worker is waited for again."""

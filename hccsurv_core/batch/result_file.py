@@ -64,7 +64,8 @@ class Failure:
         patient_id: whose.
         message: what is wrong, for people.
         kind: "input" (something with the patient's files), "killed" (the process died of it),
-            "features" (other features than the other patients have) or "defect" (of ours).
+            "time" (it was given up), "features" (other features than the other patients have) or
+            "defect" (of ours).
     """
 
     patient_id: str
@@ -150,11 +151,11 @@ class ResultFile:
             database.execute("INSERT OR IGNORE INTO begun VALUES (?, ?)", (patient_id, key))
 
     def is_deadly(self, patient_id: str, key: str) -> bool:
-        """Whether a process died of this patient, or at least while it was at it."""
+        """Whether a process died of this patient or never came to an end, as far as is known."""
         with self._errors():
             found = self._connection.execute(
                 "SELECT 1 FROM begun WHERE patient_id = :id AND key = :key UNION SELECT 1 FROM "
-                "failures WHERE patient_id = :id AND key = :key AND kind = 'killed'",
+                "failures WHERE patient_id = :id AND key = :key AND kind IN ('killed', 'time')",
                 {"id": patient_id, "key": key},
             ).fetchone()
         return found is not None

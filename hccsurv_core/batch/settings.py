@@ -20,17 +20,23 @@ class BatchSettings:
         scheduler: address of a Dask scheduler whose workers are used instead (``tcp://…``). They
             need this package and see the files under the same paths; start them with
             ``--nthreads 1``. Dask runs what it is sent: use only a scheduler you trust.
+        limit_s: how long one patient may take in a worker, which is then restarted; this process
+            itself cannot be stopped so.
 
     Raises:
-        InputError: ``workers`` is negative, or both are given.
+        InputError: ``workers`` is negative, ``limit_s`` is not positive, or workers and a
+            scheduler are given.
     """
 
     workers: int | None = None
     scheduler: str | None = None
+    limit_s: float = 3600.0
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 0:
             raise InputError(f"must be at least 0, got {self.workers}", source="workers")
+        if not self.limit_s > 0:
+            raise InputError(f"must be positive, got {self.limit_s}", source="limit_s")
         if self.workers is not None and self.scheduler is not None:
             raise InputError(
                 "workers of this machine and a scheduler cannot be used at once",

@@ -15,7 +15,14 @@ from hccsurv_core.batch.code_version import code_version
 from hccsurv_core.batch.result_file import Failure, Features, ResultFile
 from hccsurv_core.batch.settings import FEW_PATIENTS, BatchSettings
 from hccsurv_core.batch.task_key import task_key
-from hccsurv_core.batch.worker import Answer, Outcome, Outcomes, WorkerKilledError, work_on
+from hccsurv_core.batch.worker import (
+    Answer,
+    Outcome,
+    Outcomes,
+    TookTooLongError,
+    WorkerKilledError,
+    work_on,
+)
 from hccsurv_core.cohort.patient_task import Extract, PatientTask
 from hccsurv_core.errors import InputError
 from hccsurv_core.progress import Progress
@@ -91,11 +98,13 @@ class Work:
         from hccsurv_core.batch.cluster import local_workers, n_cores, workers_of
         from hccsurv_core.batch.dispatch import Dispatcher
 
-        address = self._settings.scheduler
+        address, limit_s = self._settings.scheduler, self._settings.limit_s
         if address is not None:
             with workers_of(address) as client:
                 self._refuse_other_code(client.run(code_version, self._extract).values())
-                yield Dispatcher(client, self._extract, self._code, self._tick).outcomes(todo)
+                yield Dispatcher(client, self._extract, self._code, self._tick, limit_s).outcomes(
+                    todo
+                )
             return
         n = min(self._settings.workers or n_cores(), len(todo))
         self._progress(
@@ -103,7 +112,7 @@ class Work:
         )
         with local_workers(n) as client:
             yield Dispatcher(
-                client, self._extract, self._code, self._tick, patience_s=_PATIENCE_S
+                client, self._extract, self._code, self._tick, limit_s, patience_s=_PATIENCE_S
             ).outcomes(todo)
 
     def _stays_here(self, todo: Sequence[PatientTask]) -> bool:
@@ -187,6 +196,8 @@ def _failure(patient_id: str, outcome: Outcome) -> Failure:
         return Failure(patient_id, outcome.error or "", "input")
     if isinstance(outcome, WorkerKilledError):
         return Failure(patient_id, str(outcome), "killed")
+    if isinstance(outcome, TookTooLongError):
+        return Failure(patient_id, str(outcome), "time")
     text = " ".join(f"{type(outcome).__name__}: {outcome}".split())
     return Failure(patient_id, text[:500], "defect")
 

@@ -42,6 +42,12 @@ class WorkerKilledError(HccsurvError):
     code = "worker_killed"
 
 
+class TookTooLongError(HccsurvError):
+    """The patient was given up after the time that one may take."""
+
+    code = "took_too_long"
+
+
 #: A patient's answer, or the exception that came instead.
 Outcome = Answer | BaseException
 #: Patients with their outcomes, as they come.
