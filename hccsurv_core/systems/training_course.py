@@ -1,4 +1,8 @@
-"""The course of a training, for those who watch it: from a run's notes, or from a finished bundle."""
+"""The course of a training that has not ended, from a run's notes, for those who watch it.
+
+What a finished bundle keeps of it is read by
+:func:`hccsurv_core.systems.muscle.model_evaluation.training_histories`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from hccsurv_core.models.checkpoint import COURSE
+from hccsurv_core.systems.muscle.evaluation_input import Epoch
+from hccsurv_core.systems.muscle.model_evaluation import AUTOENCODER, NETWORKS
 
-#: (member of the ensemble, epoch, training loss, validation loss or NaN).
-Epoch = tuple[int, int, float, float]
 #: What is noted, and what it is called in a figure, in the order of the training.
-STEPS = {"autoencoder": "Autoencoder", "networks": "Cox networks"}
+STEPS = {"autoencoder": AUTOENCODER, "networks": NETWORKS}
 
 
 @dataclass(frozen=True)
@@ -75,38 +79,6 @@ def read_course(work: Path) -> CourseSoFar:
         for step, title in STEPS.items()
     }
     return CourseSoFar(tuple(folds.values()), {k: v for k, v in histories.items() if v})
-
-
-def histories_of(description: Mapping[str, Any]) -> dict[str, list[Epoch]]:
-    """The training curves that a bundle keeps.
-
-    Args:
-        description: of the bundle, ``model.json``.
-    """
-    course = description.get("course") or {}
-    found: dict[str, list[Epoch]] = {}
-    encoder = course.get("autoencoder") or {}
-    rows = [
-        (0, i + 1, _number(train), _number(stop))
-        for i, (train, stop) in enumerate(
-            zip(encoder.get("train_loss", ()), encoder.get("stop_loss", ()), strict=True)
-        )
-    ]
-    if rows:
-        found[STEPS["autoencoder"]] = rows
-    first, rows = 0, []
-    for part in course.get("networks") or ():
-        width = 0
-        for i, (train, stop) in enumerate(zip(part["train_loss"], part["stop_loss"], strict=True)):
-            width = len(train)
-            rows += [
-                (first + k, i + 1, _number(a), _number(b))
-                for k, (a, b) in enumerate(zip(train, stop, strict=True))
-            ]
-        first += width
-    if rows:
-        found[STEPS["networks"]] = rows
-    return found
 
 
 def _epochs_of(note: Mapping[str, Any]) -> Iterator[Epoch]:

@@ -8,7 +8,12 @@ import math
 import pytest
 
 from hccsurv_core.models.checkpoint import COURSE, Checkpoint
-from hccsurv_core.systems.training_course import FoldResult, histories_of, read_course
+from hccsurv_core.systems.muscle.model_evaluation import (
+    AUTOENCODER,
+    NETWORKS,
+    training_histories,
+)
+from hccsurv_core.systems.training_course import FoldResult, read_course
 
 
 def test_folds_and_losses_come_back_in_the_order_of_the_training(tmp_path):
@@ -20,9 +25,9 @@ def test_folds_and_losses_come_back_in_the_order_of_the_training(tmp_path):
     found = read_course(tmp_path)
     assert found.folds[0] == FoldResult("deep", 0, 1, 20, 9, 0.71)
     assert math.isnan(found.folds[1].c_index)
-    assert list(found.histories) == ["Autoencoder", "Cox networks"]
-    assert found.histories["Autoencoder"] == [(0, 1, 0.9, 0.8)]
-    (first, second) = found.histories["Cox networks"]
+    assert list(found.histories) == [AUTOENCODER, NETWORKS]
+    assert found.histories[AUTOENCODER] == [(0, 1, 0.9, 0.8)]
+    (first, second) = found.histories[NETWORKS]
     assert first == (0, 1, 3.0, 1.0)
     assert second[:3] == (1, 1, 2.5) and math.isnan(second[3])
 
@@ -34,7 +39,7 @@ def test_what_is_repeated_after_a_stop_counts_once(tmp_path):
         kept.note("networks", epoch=1, first=5, train=[loss], stop=[loss])
     found = read_course(tmp_path)
     assert [f.c_index for f in found.folds] == [0.61]
-    assert found.histories == {"Cox networks": [(5, 1, 2.9, 2.9)]}
+    assert found.histories == {NETWORKS: [(5, 1, 2.9, 2.9)]}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +57,6 @@ def test_a_damaged_line_costs_only_itself(tmp_path, line):
 
 def test_before_the_first_note_nothing_is_known(tmp_path):
     assert read_course(tmp_path / "nowhere").folds == ()
-    assert histories_of({}) == {}
 
 
 def test_a_bundle_keeps_the_curves_that_were_noted(tmp_path):
@@ -79,8 +83,8 @@ def test_a_bundle_keeps_the_curves_that_were_noted(tmp_path):
     )  # fmt: skip
     trained = train_muscle(given, quick, checkpoint=tmp_path)
     noted = read_course(tmp_path)
-    kept = histories_of(json.loads(json.dumps(trained.description)))
-    assert list(kept) == list(noted.histories) == ["Autoencoder", "Cox networks"]
+    kept = training_histories(json.loads(json.dumps(trained.description)))
+    assert list(kept) == list(noted.histories) == [AUTOENCODER, NETWORKS]
     for step, rows in kept.items():
         same = {row[:2]: row[2:] for row in noted.histories[step]}
         # Members that had stopped are not noted any more; what is noted is the same.
