@@ -28,7 +28,8 @@ from hccsurv_core.report.figures.drawing import draw_figure_for_print
 from hccsurv_core.report.manifest import RESEARCH_USE, SIMULATED, Manifest
 from hccsurv_core.systems.muscle.evaluation import MuscleEvaluation
 
-#: Two archives of the same evaluation are the same bytes.
+#: Two archives of the same evaluation are the same bytes, but for the last digits of where parts of
+#: a figure stand (the layout's solver is not exact).
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 

@@ -88,7 +88,7 @@ def plot_slice_for_print(
 
 
 def save_figure(figure: Figure, file_format: str) -> bytes:
-    """Encode a figure as ``png`` (300 dpi) or ``svg``.
+    """Encode a figure as ``png`` (300 dpi) or ``svg`` (with text as text).
 
     Raises:
         InputError: another format is asked for.
@@ -97,8 +97,12 @@ def save_figure(figure: Figure, file_format: str) -> bytes:
         raise InputError(
             f"figures are saved as {' or '.join(FORMATS)}, not {file_format!r}", source="format"
         )
+    from matplotlib import rc_context
+
     buffer = io.BytesIO()
-    # Without a date two savings of the same figure are the same file.
+    # Without a date, and with names of parts that are no chance, two savings of the same figure
+    # are the same file.
     metadata = {"Date": None} if file_format == "svg" else {}
-    figure.savefig(buffer, format=file_format, dpi=PRINT_DPI, metadata=metadata)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "hccsurv"}):
+        figure.savefig(buffer, format=file_format, dpi=PRINT_DPI, metadata=metadata)
     return buffer.getvalue()

@@ -124,9 +124,8 @@ def survival_panels(evaluation: MuscleEvaluation, name: str) -> Panels:
     cutoffs = next((d for d in evaluation.definitions if d.name == name), None)
     source = "Cut-off: median risk of the training patients." if is_model else ""
     if cutoffs is not None:
-        source = (
-            f"{cutoffs.title}, low: {cutoffs.cutoffs} (men / women where two). {cutoffs.source}."
-        )
+        sexes = " (men / women)" if " / " in cutoffs.cutoffs else ""
+        source = f"{cutoffs.title}, low: {cutoffs.cutoffs}{sexes}. {cutoffs.source}."
     return Panels(
         title=f"{endpoint} by {what}: {name}",
         charts=tuple(charts),

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -172,38 +172,50 @@ def draw_forest_on_screen(forest: Forest, *, titled: bool = True, ink: str | Non
     low, high = _limits(forest)
     extra = bool(forest.extra_header)
     counts_at, axis_from, axis_to, words_at = (0.32, 0.34, 0.56, 0.73) if extra else (0.40, 0.43, 0.70, 0.90)  # fmt: skip
-    figure = go.Figure()
     places = np.arange(len(rows))[::-1]
-    figure.add_scatter(
-        x=[axis.reference, axis.reference], y=[-0.6, len(rows) - 0.4], mode="lines",
-        hoverinfo="skip", showlegend=False, line={"color": NEUTRAL, "width": 1, "dash": "dot"},
-    )  # fmt: skip
+    plain: dict[str, Any] = {"mode": "lines", "hoverinfo": "skip", "showlegend": False}
+    traces = [
+        go.Scatter(
+            x=[axis.reference, axis.reference], y=[-0.6, len(rows) - 0.4], **plain,
+            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+        )
+    ]  # fmt: skip
+    notes = []
     for place, row in zip(places, rows, strict=True):
         value, a, b = row.ratio
         if math.isfinite(value):
-            figure.add_scatter(
-                x=[max(a, low), min(b, high)], y=[place, place], mode="lines", hoverinfo="skip",
-                showlegend=False, line={"color": row.color, "width": 2},
+            traces.append(
+                go.Scatter(
+                    x=[max(a, low), min(b, high)], y=[place, place], **plain,
+                    line={"color": row.color, "width": 2},
+                )
             )  # fmt: skip
-            figure.add_scatter(
-                x=[min(max(value, low), high)], y=[place], mode="markers", showlegend=False,
-                marker={"symbol": "square", "size": 10, "color": row.color},
-                hovertemplate=f"<b>{row.name}</b><br>{row.words}<br>p {row.p}<extra></extra>",
+            traces.append(
+                go.Scatter(
+                    x=[min(max(value, low), high)], y=[place], mode="markers", showlegend=False,
+                    marker={"symbol": "square", "size": 10, "color": row.color},
+                    hovertemplate=f"<b>{row.name}</b><br>{row.words}<br>p {row.p}<extra></extra>",
+                )
             )  # fmt: skip
         name = f"<b>{row.name}</b>" if row.heading else row.name
+        notes += [
+            _note(x, float(place), text, anchor)
+            for x, text, anchor in (
+                (0.0, name, "left"), (counts_at, row.count, "right"),
+                (words_at, row.words, "right"), (0.89, row.extra, "right"), (1.0, row.p, "right"),
+            )
+            if text
+        ]  # fmt: skip
+    notes += [
+        _note(x, len(rows) - 0.1, f"<b>{text}</b>", anchor)
         for x, text, anchor in (
-            (0.0, name, "left"), (counts_at, row.count, "right"), (words_at, row.words, "right"),
-            (0.89, row.extra, "right"), (1.0, row.p, "right"),
-        ):  # fmt: skip
-            if text:
-                _note(figure, x, float(place), text, anchor)
-    for x, text, anchor in (
-        (0.0, forest.name_header, "left"), (counts_at, forest.count_header, "right"),
-        (words_at, f"{axis.title} (95 % CI)", "right"), (0.89, forest.extra_header, "right"),
-        (1.0, forest.p_header, "right"),
-    ):  # fmt: skip
-        if text:
-            _note(figure, x, len(rows) - 0.1, f"<b>{text}</b>", anchor)
+            (0.0, forest.name_header, "left"), (counts_at, forest.count_header, "right"),
+            (words_at, f"{axis.title} (95 % CI)", "right"), (0.89, forest.extra_header, "right"),
+            (1.0, forest.p_header, "right"),
+        )
+        if text
+    ]  # fmt: skip
+    figure = go.Figure(traces, {"annotations": notes})
     ticks = _ticks(forest, low, high)
     scale = math.log10 if axis.log else float
     figure.update_xaxes(
@@ -230,11 +242,11 @@ def draw_forest_on_screen(forest: Forest, *, titled: bool = True, ink: str | Non
     return figure
 
 
-def _note(figure: Figure, x: float, y: float, text: str, anchor: str) -> None:
-    figure.add_annotation(
-        x=x, xref="paper", y=y, yref="y", text=text, showarrow=False, xanchor=anchor,
-        font={"size": 13},
-    )  # fmt: skip
+def _note(x: float, y: float, text: str, anchor: str) -> dict[str, Any]:
+    return {
+        "x": x, "xref": "paper", "y": y, "yref": "y", "text": text, "showarrow": False,
+        "xanchor": anchor, "font": {"size": 13},
+    }  # fmt: skip
 
 
 def draw_forest_for_print(forest: Forest, *, captions: Sequence[str] = ()) -> PrintFigure:

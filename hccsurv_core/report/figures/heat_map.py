@@ -71,12 +71,17 @@ def draw_heat_map_on_screen(heat: HeatMap, *, ink: str | None = None) -> Figure:
                       "thickness": 12, "outlinewidth": 0},
         )
     )  # fmt: skip
-    for i in range(m):
-        for j in range(m):
-            figure.add_annotation(
-                x=j, y=i, text=heat.texts[i][j].replace("\n", "<br>"), showarrow=False,
-                font={"size": 12, "color": _cell_ink(heat, i, j)},
-            )  # fmt: skip
+    # All at once: Plotly checks every annotation again for each one that is added.
+    figure.update_layout(
+        annotations=[
+            {
+                "x": j, "y": i, "text": heat.texts[i][j].replace("\n", "<br>"), "showarrow": False,
+                "font": {"size": 12, "color": _cell_ink(heat, i, j)},
+            }
+            for i in range(m)
+            for j in range(m)
+        ]
+    )  # fmt: skip
     if heat.divide_after:
         at = heat.divide_after - 0.5
         line = {"color": "#8793A0", "width": 2}
@@ -110,8 +115,7 @@ def draw_heat_map_for_print(heat: HeatMap, *, captions: Sequence[str] = ()) -> P
         facecolor="white",
     )  # fmt: skip
     axes = figure.add_subplot()
-    colors = LinearSegmentedColormap.from_list("disagreement", _SCALE)
-    colors.set_bad("#E3E8EE")
+    colors = LinearSegmentedColormap.from_list("disagreement", _SCALE).with_extremes(bad="#E3E8EE")
     image = axes.imshow(heat.values, cmap=colors, vmin=0, vmax=heat.top)
     for i in range(m):
         for j in range(m):
