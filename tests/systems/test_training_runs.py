@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -272,6 +273,54 @@ def test_a_stopped_service_interrupts_and_does_not_fail(runs: TrainingRuns, tmp_
     found = _until(runs, waiting.id, _ended)
     assert found.state == "interrupted"
     assert found.message == "its processes died while it was waiting for its turn"
+
+
+def _feature_table(path: Path, n: int = 60) -> Path:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(n, 3))
+    times = rng.exponential(20 * np.exp(-values[:, 0])) + 0.5
+    lines = ["a,b,c,time_months,event"]
+    lines += [
+        ",".join(map(str, [*v, t, int(k % 4 > 0)]))
+        for k, (v, t) in enumerate(zip(values, times, strict=True))
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_the_verb_understands_what_a_run_asks_for(tmp_path: Path) -> None:
+    table = _feature_table(tmp_path / "table.csv")
+    small = {
+        "n_members": 2, "n_folds": 2, "n_repeats": 1, "fold_members": 1, "rivals": ["cox"],
+        "network": {"max_epochs": 3},
+    }  # fmt: skip
+    request = TrainingRequest(
+        "muscle", "x", None, {"features-table": str(table), "seed": 3, "device": "cpu"}, small
+    )
+    runs = TrainingRuns(tmp_path / "data")
+    run = _until(runs, runs.start(request).id, _ended)
+    assert run.state == "done", run.log.read_text()
+    answer = json.loads((run.folder / ANSWER).read_text())
+    assert answer["n"] == 60 and answer["sha256"] == read_bundle(run.bundle).sha256
+    assert read_bundle(run.bundle).description["seed"] == 3
+    assert run.progress.fraction == 1.0 and len(runs.steps(run.id)) > 3
+
+
+def test_ctrl_c_ends_the_verb_with_one_line(tmp_path: Path) -> None:
+    table = _feature_table(tmp_path / "table.csv")
+    (tmp_path / "settings.json").write_text('{"n_members": 1000}')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hccsurv_core", "train", "muscle", "--features-table", str(table),
+         "--out", str(tmp_path / "bundle"), "--settings", str(tmp_path / "settings.json")],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert "%" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=_LONG_S)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "error: cancelled" and "Traceback" not in said
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_deleting_and_what_is_at_work(runs: TrainingRuns, tmp_path: Path) -> None:
