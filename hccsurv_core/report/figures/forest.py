@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from hccsurv_core.report.figures.chart import NEUTRAL
 from hccsurv_core.report.figures.ct_print import RESEARCH_USE, WIDTH_INCHES
@@ -25,6 +23,11 @@ if TYPE_CHECKING:
 _ROW_PIXELS = 30
 #: In print, inches: a character of eight points, between columns, and the axis at least.
 _CHARACTER, _GAP, _AXIS_INCHES = 0.062, 0.14, 1.6
+#: On the screen, shares of the width: where columns stand (names left, others right), and the axis.
+_SCREEN = {"name": 0.0, "count": 0.40, "axis": (0.43, 0.70), "words": 0.90, "extra": 0.90, "p": 1.0}
+_SCREEN_WITH_EXTRA = {
+    "name": 0.0, "count": 0.32, "axis": (0.34, 0.56), "words": 0.73, "extra": 0.89, "p": 1.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -170,57 +173,14 @@ def draw_forest_on_screen(forest: Forest, *, titled: bool = True, ink: str | Non
 
     rows, axis = forest.rows, forest.axis
     low, high = _limits(forest)
-    extra = bool(forest.extra_header)
-    counts_at, axis_from, axis_to, words_at = (0.32, 0.34, 0.56, 0.73) if extra else (0.40, 0.43, 0.70, 0.90)  # fmt: skip
-    places = np.arange(len(rows))[::-1]
-    plain: dict[str, Any] = {"mode": "lines", "hoverinfo": "skip", "showlegend": False}
-    traces = [
-        go.Scatter(
-            x=[axis.reference, axis.reference], y=[-0.6, len(rows) - 0.4], **plain,
-            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
-        )
-    ]  # fmt: skip
-    notes = []
-    for place, row in zip(places, rows, strict=True):
-        value, a, b = row.ratio
-        if math.isfinite(value):
-            traces.append(
-                go.Scatter(
-                    x=[max(a, low), min(b, high)], y=[place, place], **plain,
-                    line={"color": row.color, "width": 2},
-                )
-            )  # fmt: skip
-            traces.append(
-                go.Scatter(
-                    x=[min(max(value, low), high)], y=[place], mode="markers", showlegend=False,
-                    marker={"symbol": "square", "size": 10, "color": row.color},
-                    hovertemplate=f"<b>{row.name}</b><br>{row.words}<br>p {row.p}<extra></extra>",
-                )
-            )  # fmt: skip
-        name = f"<b>{row.name}</b>" if row.heading else row.name
-        notes += [
-            _note(x, float(place), text, anchor)
-            for x, text, anchor in (
-                (0.0, name, "left"), (counts_at, row.count, "right"),
-                (words_at, row.words, "right"), (0.89, row.extra, "right"), (1.0, row.p, "right"),
-            )
-            if text
-        ]  # fmt: skip
-    notes += [
-        _note(x, len(rows) - 0.1, f"<b>{text}</b>", anchor)
-        for x, text, anchor in (
-            (0.0, forest.name_header, "left"), (counts_at, forest.count_header, "right"),
-            (words_at, f"{axis.title} (95 % CI)", "right"), (0.89, forest.extra_header, "right"),
-            (1.0, forest.p_header, "right"),
-        )
-        if text
-    ]  # fmt: skip
-    figure = go.Figure(traces, {"annotations": notes})
+    place = _SCREEN_WITH_EXTRA if forest.extra_header else _SCREEN
+    # All at once: Plotly checks everything again for each trace or text that is added.
+    figure = go.Figure(_screen_traces(forest, low, high), {"annotations": _notes(forest, place)})
     ticks = _ticks(forest, low, high)
     scale = math.log10 if axis.log else float
     figure.update_xaxes(
         type="log" if axis.log else "linear", range=[scale(low), scale(high)],
-        domain=[axis_from, axis_to], tickvals=ticks, ticktext=[f"{t:g}" for t in ticks],
+        domain=place["axis"], tickvals=ticks, ticktext=[f"{t:g}" for t in ticks],
         zeroline=False, title={"text": axis.title, "standoff": 4},
     )  # fmt: skip
     figure.update_yaxes(visible=False, range=[-0.7, len(rows) + 0.4], fixedrange=True)
@@ -240,6 +200,63 @@ def draw_forest_on_screen(forest: Forest, *, titled: bool = True, ink: str | Non
         dragmode=False,
     )
     return figure
+
+
+def _screen_traces(forest: Forest, low: float, high: float) -> list[Any]:
+    """The line of no effect, and each row's interval and estimate."""
+    import plotly.graph_objects as go
+
+    rows, reference = forest.rows, forest.axis.reference
+    plain: dict[str, Any] = {"mode": "lines", "hoverinfo": "skip", "showlegend": False}
+    traces = [
+        go.Scatter(
+            x=[reference, reference], y=[-0.6, len(rows) - 0.4], **plain,
+            line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+        )
+    ]  # fmt: skip
+    for place, row in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
+        value, a, b = row.ratio
+        if not math.isfinite(value):
+            continue
+        traces.append(
+            go.Scatter(
+                x=[max(a, low), min(b, high)], y=[place, place], **plain,
+                line={"color": row.color, "width": 2},
+            )
+        )  # fmt: skip
+        traces.append(
+            go.Scatter(
+                x=[min(max(value, low), high)], y=[place], mode="markers", showlegend=False,
+                marker={"symbol": "square", "size": 10, "color": row.color},
+                hovertemplate=f"<b>{row.name}</b><br>{row.words}<br>p {row.p}<extra></extra>",
+            )
+        )  # fmt: skip
+    return traces
+
+
+def _notes(forest: Forest, place: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The texts of all rows, and over them the headers."""
+    header = _header(forest, f"{forest.axis.title} (95 % CI)")
+    notes = []
+    for i, row in enumerate((header, *forest.rows)):
+        y = len(forest.rows) - i - (0.1 if row is header else 0.0)
+        for column in ("name", "count", "words", "extra", "p"):
+            if text := getattr(row, column):
+                shown = (
+                    f"<b>{text}</b>"
+                    if row is header or (row.heading and column == "name")
+                    else text
+                )
+                anchor = "left" if column == "name" else "right"
+                notes.append(_note(place[column], y, shown, anchor))
+    return notes
+
+
+def _header(forest: Forest, words: str) -> ForestRow:
+    return ForestRow(
+        forest.name_header, forest.count_header, (math.nan,) * 3, words, forest.p_header, NEUTRAL,
+        forest.extra_header, heading=True,
+    )  # fmt: skip
 
 
 def _note(x: float, y: float, text: str, anchor: str) -> dict[str, Any]:
@@ -277,10 +294,7 @@ def draw_forest_for_print(forest: Forest, *, captions: Sequence[str] = ()) -> Pr
         "extra": (end + columns["words"] + columns["extra"], "right"),
         "p": (width - _GAP, "right"),
     }  # fmt: skip
-    header = ForestRow(
-        forest.name_header, forest.count_header, (math.nan,) * 3, f"{axis.short} (95 % CI)",
-        forest.p_header, NEUTRAL, forest.extra_header, heading=True,
-    )  # fmt: skip
+    header = _header(forest, f"{axis.short} (95 % CI)")
     for place, row in zip(range(len(rows), -1, -1), (header, *rows), strict=True):
         value, a, b = row.ratio
         if math.isfinite(value):

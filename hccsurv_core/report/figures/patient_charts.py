@@ -47,23 +47,8 @@ def contributions_chart(
     names = [GROUP_WORDS.get(name, name) for name, _ in ordered]
     values = np.array([value for _, value in ordered])
     places = np.arange(values.size, dtype=float)
-    series = []
-    for rows, label, color in (
-        (values > 0, "raises the risk", VERMILION), (values <= 0, "lowers the risk", BLUE),
-    ):  # fmt: skip
-        if rows.any():
-            chosen = np.flatnonzero(rows)
-            series.append(
-                Series(
-                    label, values[rows], places[rows], color=color, kind="bars",
-                    texts=[f"× {np.exp(values[i]):.2f}" for i in chosen],
-                    hover=[
-                        f"<b>{names[i]}</b><br>hazard × {np.exp(values[i]):.2f}"
-                        + (f"<br>{details[ordered[i][0]]}" if details and ordered[i][0] in details else "")
-                        for i in chosen
-                    ],
-                )
-            )  # fmt: skip
+    told = [(details or {}).get(name, "") for name, _ in ordered]
+    series = _bars(names, values, places, told)
     reach = 1.35 * max(float(np.abs(values).max()), 0.1)
     ticks = _spread([t for t in _TIMES if abs(np.log(t)) < reach], reach)
     most = names[-1]
@@ -73,7 +58,7 @@ def contributions_chart(
         title=title,
         x_title="Lower risk  ←  hazard against the average training patient  →  higher risk",
         y_title="",
-        series=tuple(series),
+        series=series,
         caption=f"{lead}{most} {word} the risk most (× {np.exp(values[-1]):.2f}). Numbers: by how "
         "much the group multiplies the hazard. It is what the model uses, not what causes death.",
         x_range=(-reach, reach),
@@ -85,6 +70,30 @@ def contributions_chart(
         y_tick_labels=tuple(names),
         height=0.28 + 0.115 * values.size,
     )
+
+
+def _bars(
+    names: list[str], values: np.ndarray, places: np.ndarray, told: list[str]
+) -> tuple[Series, ...]:
+    """Those that raise the risk, and those that lower it."""
+    series = []
+    for rows, label, color in (
+        (values > 0, "raises the risk", VERMILION), (values <= 0, "lowers the risk", BLUE),
+    ):  # fmt: skip
+        chosen = np.flatnonzero(rows)
+        if chosen.size:
+            times = [f"× {np.exp(values[i]):.2f}" for i in chosen]
+            hover = [
+                f"<b>{names[i]}</b><br>hazard {text}" + (f"<br>{told[i]}" if told[i] else "")
+                for i, text in zip(chosen, times, strict=True)
+            ]
+            series.append(
+                Series(
+                    label, values[rows], places[rows], color=color, kind="bars", texts=times,
+                    hover=hover,
+                )
+            )  # fmt: skip
+    return tuple(series)
 
 
 def percentile_strip(
@@ -112,22 +121,7 @@ def percentile_strip(
     if not np.isfinite(risk) or seen.size == 0:
         raise InputError("a patient's risk and a cohort's are needed", source="percentile")
     percentile = 100 * float((seen < risk).mean() + (seen == risk).mean() / 2)
-    split = 100.0 if cutoff is None else 100 * float((seen <= cutoff).mean())
-    zones = [("high risk", 100.0, VERMILION), ("low risk", split, BLUE)]
-    if cutoff is None:
-        zones = [(cohort_name, 100.0, SKY_BLUE)]
-    # The low part is drawn over the whole strip.
-    series = [
-        Series(label, np.array([end]), np.zeros(1), color=color, kind="bars")
-        for label, end, color in zones
-        if end > 0
-    ]
-    series.append(
-        Series(
-            "this patient", np.array([percentile]), np.array([0.52]), color=ORANGE, kind="points",
-            symbol="triangle-down",
-        )
-    )  # fmt: skip
+    series = _strip(percentile, seen, cutoff, cohort_name)
     group = ""
     if cutoff is not None:
         group = f" ({'high' if risk > cutoff else 'low'} risk)"
@@ -137,7 +131,7 @@ def percentile_strip(
         title=f"Percentile {percentile:.0f} of {seen.size} {cohort_name}{group}",
         x_title="Percentile of risk: higher is worse",
         y_title="",
-        series=tuple(series),
+        series=series,
         caption=f"{lead}The predicted risk is higher than that of {percentile:.0f} of 100 "
         f"{cohort_name}.{outside}",
         x_range=(0.0, 100.0),
@@ -149,6 +143,27 @@ def percentile_strip(
         legend_aside=True,
         height=0.36,
     )
+
+
+def _strip(
+    percentile: float, seen: np.ndarray, cutoff: float | None, cohort_name: str
+) -> tuple[Series, ...]:
+    """The strip in two colors, and the patient on it."""
+    zones = [(cohort_name, 100.0, SKY_BLUE)]
+    if cutoff is not None:
+        split = 100 * float((seen <= cutoff).mean())
+        # The low part is drawn over the whole strip.
+        zones = [("high risk", 100.0, VERMILION), ("low risk", split, BLUE)]
+    strip = [
+        Series(label, np.array([end]), np.zeros(1), color=color, kind="bars")
+        for label, end, color in zones
+        if end > 0
+    ]
+    patient = Series(
+        "this patient", np.array([percentile]), np.array([0.52]), color=ORANGE, kind="points",
+        symbol="triangle-down",
+    )  # fmt: skip
+    return (*strip, patient)
 
 
 def _spread(times: list[float], reach: float) -> list[float]:

@@ -187,29 +187,9 @@ def evaluate_muscle(
         part = part_of(progress, 0.9 * i / len(names), 0.9 * (i + 1) / len(names))
         sets.append(_evaluate_set(given, name, asked, part))
     progress(0.9, "principal components and duplicates")
-    trained, origin = given.training_rows, given.origin
-    space: Answer[FeatureSpace] = Answer(None, "no features are given")
-    if given.features is not None:
-        space = attempt(
-            place_features, given.features, trained, origin.projection if origin else None
-        )
-    duplicates = find_duplicates(
-        trained, given.patient_ids, given.features,
-        known_patients=origin.patient_digests if origin else (),
-        known_rows=origin.row_digests if origin else (),
-    )  # fmt: skip
+    space, duplicates = _feature_space(given), _duplicates(given)
     progress(0.94, "training and test, centres and scanners")
-    gaps = tuple(
-        training_gap(given.outcome, m, trained, asked)
-        for m in given.models if m.kind != "oracle"
-    ) if trained.any() else ()  # fmt: skip
-    judged = next((m for m in given.models if m.kind == "model"), given.models[0])
-    by_group = {
-        name: attempt(
-            performance_by_group, given.outcome, judged, name, labels, ~trained, asked
-        )
-        for name, labels in given.groups.items()
-    }  # fmt: skip
+    gaps, by_group = _robustness(given, asked)
     progress(1.0, "done")
     return MuscleEvaluation(
         source=given.source,
@@ -231,6 +211,42 @@ def evaluate_muscle(
         settings=asked,
         notes=_notes(given, duplicates),
     )
+
+
+def _feature_space(given: EvaluationInput) -> Answer[FeatureSpace]:
+    if given.features is None:
+        return Answer(None, "no features are given")
+    projection = given.origin.projection if given.origin else None
+    return attempt(place_features, given.features, given.training_rows, projection)
+
+
+def _duplicates(given: EvaluationInput) -> Duplicates | None:
+    origin = given.origin
+    return find_duplicates(
+        given.training_rows, given.patient_ids, given.features,
+        known_patients=origin.patient_digests if origin else (),
+        known_rows=origin.row_digests if origin else (),
+    )  # fmt: skip
+
+
+def _robustness(
+    given: EvaluationInput, settings: EvaluationSettings
+) -> tuple[tuple[TrainingGap, ...], dict[str, Answer[GroupPerformance]]]:
+    """Training against test of every model, and the first judged model by group."""
+    trained = given.training_rows
+    gaps = [
+        training_gap(given.outcome, m, trained, settings)
+        for m in given.models
+        if trained.any() and m.kind != "oracle"
+    ]
+    judged = next((m for m in given.models if m.kind == "model"), given.models[0])
+    by_group = {
+        name: attempt(
+            performance_by_group, given.outcome, judged, name, labels, ~trained, settings
+        )
+        for name, labels in given.groups.items()
+    }  # fmt: skip
+    return tuple(gaps), by_group
 
 
 def _evaluate_set(

@@ -7,6 +7,7 @@ table of another hospital has a "train" too, and its patients are all new to the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,20 +37,36 @@ if TYPE_CHECKING:
 AUTOENCODER, NETWORKS = "Autoencoder (reconstruction error)", "Cox networks (partial likelihood)"
 
 
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What is known of the patients beside their features and outcome.
+
+    Args:
+        definitions: of the n patients.
+        groups: further labels, (n,) each ("scanner"); the table's "center" is always one.
+        oracle: (n,) true log hazard of simulated patients.
+        source: name of the cohort; default the table's.
+        simulated: whether the patients are drawn by a computer.
+        endpoint: what the event is the end of.
+    """
+
+    definitions: Sequence[DefinitionScores] = ()
+    groups: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    oracle: ArrayLike | None = None
+    source: str = ""
+    simulated: bool = False
+    endpoint: str = "Overall survival"
+
+
 def evaluation_input(
     model: MuscleModel,
     table: FeatureTable,
+    study: Study | None = None,
     *,
     name: str = "Model",
     unseen: Mapping[str, ArrayLike] | None = None,
     rivals: Sequence[str] = (),
-    definitions: Sequence[DefinitionScores] = (),
-    groups: Mapping[str, Sequence[str | None]] | None = None,
-    oracle: ArrayLike | None = None,
     projection: FeatureProjection | None = None,
-    source: str = "",
-    simulated: bool = False,
-    endpoint: str = "Overall survival",
     seed: int = 0,
     progress: Progress = silent,
 ) -> EvaluationInput:
@@ -59,23 +76,21 @@ def evaluation_input(
         model: from a bundle or a training.
         table: features and outcome of n patients, with the model's training patients among them
             or not; labels "split" and "center" are used.
+        study: what else is known of the patients.
         name: of the model in tables and figures.
         unseen: by model or rival name, (n,) scores of training patients by models that had not
             seen them, NaN elsewhere (see :func:`unseen_scores`). Without them the training
             patients are predicted by the model that had seen them, and that is said.
         rivals: baselines (keys of :data:`~hccsurv_core.models.rivals.RIVALS`) to fit to the
             training patients; they must be in the table.
-        definitions: of the same n patients.
-        groups: further labels, (n,) each ("scanner").
-        oracle: (n,) true log hazard of simulated patients.
         projection: principal components of the training features, where they were kept.
-        source: name of the cohort; default the table's.
         seed: of the rivals' trees.
 
     Raises:
         TableError: a feature or the outcome is missing.
         InputError: rivals are asked for but no training patient is in the table.
     """
+    about, honest = study or Study(), unseen or {}
     known = table.columns(model.feature_names)
     trained = trained_rows(model, known)
     split = table.labels.get("split")
@@ -83,39 +98,21 @@ def evaluation_input(
         split = tuple("train" if was else "test" for was in trained)
     times = np.array(sorted({*EVAL_TIMES, *model.horizons_months}))
     progress(0.0, "predicting")
-    models = [_scores_of(model, known, trained, name, times, (unseen or {}).get(name))]
+    models = [_scores_of(model, known, trained, name, times, honest.get(name))]
     for i, rival in enumerate(rivals):
         report = part_of(progress, i / len(rivals), (i + 1) / len(rivals))
-        title = RIVALS.get(rival, rival)
-        models.append(_rival(rival, known, trained, (unseen or {}).get(title), seed, report))
-    if oracle is not None:
-        models.append(
-            ModelScores("True hazard", np.asarray(oracle, float), "oracle", training="none")
-        )
-    labels = {"center": table.labels["center"]} if "center" in table.labels else {}
-    description = model.description
-    training = description.get("training", {})
+        models.append(_rival(rival, known, trained, honest, seed, report))
+    if about.oracle is not None:
+        models.append(ModelScores("True hazard", np.asarray(about.oracle, float), "oracle"))
+    center = {"center": table.labels["center"]} if "center" in table.labels else {}
     return EvaluationInput(
-        patient_ids=table.patient_ids,
-        outcome=table.require_outcome(),
-        models=tuple(models),
-        eval_times=times,
-        definitions=tuple(definitions),
-        split=split,
-        training_splits=_training_splits(split, trained),
-        groups={**labels, **(groups or {})},
-        features=known.values,
-        feature_names=known.names,
-        origin=TrainingOrigin(
-            tuple(training.get("patient_digests", ())) if table.named else (),
-            tuple(training.get("row_digests", ())),
-            projection,
-        ),
-        histories=training_histories(description),
-        source=source or table.source,
-        simulated=simulated,
-        endpoint=endpoint,
-    )
+        patient_ids=table.patient_ids, outcome=table.require_outcome(), models=tuple(models),
+        eval_times=times, definitions=tuple(about.definitions), split=split,
+        training_splits=_training_splits(split, trained), groups={**center, **about.groups},
+        features=known.values, feature_names=known.names,
+        origin=_origin(model, table, projection), histories=training_histories(model.description),
+        source=about.source or table.source, simulated=about.simulated, endpoint=about.endpoint,
+    )  # fmt: skip
 
 
 def trained_rows(model: MuscleModel, table: FeatureTable) -> np.ndarray:
@@ -180,6 +177,15 @@ def training_histories(description: Mapping[str, Any]) -> dict[str, tuple[Epoch,
     return {step: rows for step, rows in found.items() if rows}
 
 
+def _origin(
+    model: MuscleModel, table: FeatureTable, projection: FeatureProjection | None
+) -> TrainingOrigin:
+    """What the model remembers; names count only where the table's are its own."""
+    training = model.description.get("training", {})
+    names = training.get("patient_digests", ()) if table.named else ()
+    return TrainingOrigin(tuple(names), tuple(training.get("row_digests", ())), projection)
+
+
 def _loss(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
@@ -221,7 +227,7 @@ def _rival(
     name: str,
     table: FeatureTable,
     trained: np.ndarray,
-    unseen: ArrayLike | None,
+    honest: Mapping[str, ArrayLike],
     seed: int,
     progress: Progress,
 ) -> ModelScores:
@@ -240,8 +246,8 @@ def _rival(
     )
     risk = np.asarray(rival.risk_score(standardizer.apply(table.values)), dtype=np.float64)
     apparent = np.where(trained, risk, np.nan)
-    honest = np.full(len(table), np.nan) if unseen is None else np.asarray(unseen, np.float64)
+    unseen = np.asarray(honest.get(title, np.full(len(table), np.nan)), dtype=np.float64)
     return ModelScores(
-        title, np.where(trained, honest, risk), "rival",
-        training="none" if unseen is None else "cross-validated", apparent_risk_score=apparent,
+        title, np.where(trained, unseen, risk), "rival",
+        training="cross-validated" if title in honest else "none", apparent_risk_score=apparent,
     )  # fmt: skip

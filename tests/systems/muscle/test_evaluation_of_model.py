@@ -15,6 +15,7 @@ from hccsurv_core.systems.muscle.evaluation import evaluate_muscle
 from hccsurv_core.systems.muscle.evaluation_settings import EvaluationSettings
 from hccsurv_core.systems.muscle.model_evaluation import (
     NETWORKS,
+    Study,
     evaluation_input,
     training_histories,
     unseen_scores,
@@ -127,7 +128,7 @@ def test_rivals_are_fitted_to_training_patients_alone(study):
 
 def test_the_oracle_is_added_for_simulated_patients(study):
     table, signal, trained = study
-    given = evaluation_input(trained.model, table, oracle=signal, simulated=True)
+    given = evaluation_input(trained.model, table, Study(oracle=signal, simulated=True))
     assert [m.kind for m in given.models] == ["model", "oracle"]
     shares = evaluate_muscle(given, QUICK).sets[1].discrimination.oracle_share
     assert [r.name for r in shares] == ["Model"]
