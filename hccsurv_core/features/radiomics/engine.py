@@ -22,7 +22,6 @@ from hccsurv_core.features.radiomics.filters import (
     POINTWISE,
     PointFilter,
     gradient_magnitude,
-    largest_magnitude,
 )
 from hccsurv_core.features.radiomics.first_order import first_order_features
 from hccsurv_core.features.radiomics.glcm import co_occurrence_features
@@ -117,7 +116,7 @@ def _filters(
     yield lambda: {"gradient": gradient_magnitude(region, around.index)}
     values = region.image[tuple(around.index)]
     yield lambda: {"original": values}
-    peak = largest_magnitude(region.image)
+    peak = region.peak
     for name, function in POINTWISE.items():
         yield partial(_pointwise, name, function, values, peak)
 
@@ -126,11 +125,11 @@ def _log(
     name: str, sigma_mm: float, region: Region, preset: RadiomicsPreset, around: Neighborhood
 ) -> _Filtered:
     """From the box's surroundings; from the whole image where a rounding error would count."""
-    box = region.bounding_box()
+    box = region.box
     part = surroundings(region.image.shape, region.spacing_mm, sigma_mm, box)
     values = _log_within(part, sigma_mm, region, box, around)
     partial_view = any(p.stop - p.start < n for p, n in zip(part, region.image.shape, strict=True))
-    tolerance = _ROUNDING * largest_magnitude(region.image)
+    tolerance = _ROUNDING * region.peak
     if partial_view and near_edge(values, preset.bin_width, tolerance):
         whole = tuple(slice(0, size) for size in region.image.shape)
         values = _log_within(whole, sigma_mm, region, box, around)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -159,7 +160,8 @@ def _complete(found: Mapping[str, float], preset: RadiomicsPreset) -> dict[str, 
     return features
 
 
-def _versions(engine: str, gpu: str | None) -> dict[str, str]:
+@lru_cache(maxsize=8)
+def _versions(engine: str, gpu: str | None) -> Mapping[str, str]:
     versions = {}
     for package in (*_PACKAGES[engine], *(("torch",) if gpu else ())):
         try:

@@ -16,11 +16,6 @@ from numpy.typing import NDArray
 from hccsurv_core.features.radiomics.region import Region
 
 
-def largest_magnitude(image: NDArray) -> float:
-    """The largest absolute value anywhere in the image."""
-    return max(abs(float(image.min())), abs(float(image.max())))
-
-
 def square(values: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
     """(c x)² with c = 1 / √peak."""
     return np.square((1 / np.sqrt(peak)) * values)

@@ -49,7 +49,7 @@ class Neighborhood:
 
 def find_neighbors(region: Region) -> Neighborhood:
     """List the mask's voxels and their neighbors at a distance of one voxel along each direction."""
-    box = region.bounding_box()
+    box = region.box
     inside = region.mask[box]
     directions = _directions(inside.shape)
     local = np.stack(np.nonzero(inside))

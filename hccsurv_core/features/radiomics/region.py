@@ -7,6 +7,7 @@ here each such case has one error that says what to do.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,18 +39,26 @@ class Region:
     mask: NDArray[np.bool_]
     spacing_mm: tuple[float, ...]
 
-    @property
+    @cached_property
     def n_voxels(self) -> int:
         """Voxels in the mask."""
         return int(np.count_nonzero(self.mask))
 
-    def bounding_box(self) -> tuple[slice, ...]:
+    @cached_property
+    def peak(self) -> float:
+        """The largest absolute value anywhere in the image."""
+        return max(abs(float(self.image.min())), abs(float(self.image.max())))
+
+    @cached_property
+    def box(self) -> tuple[slice, ...]:
         """The smallest box that holds the mask."""
-        box = []
-        for axis in range(self.mask.ndim):
-            others = tuple(a for a in range(self.mask.ndim) if a != axis)
-            hit = np.flatnonzero(self.mask.any(axis=others))
-            box.append(slice(int(hit[0]), int(hit[-1]) + 1))
+        # The first axis first: what is left after it is small where the mask is a slab of a CT.
+        box, part = [], self.mask
+        for _ in range(self.mask.ndim):
+            hit = np.flatnonzero(part.any(axis=tuple(range(1, part.ndim))))
+            first, stop = int(hit[0]), int(hit[-1]) + 1
+            box.append(slice(first, stop))
+            part = np.asarray(part[first:stop].any(axis=0))
         return tuple(box)
 
 
@@ -81,7 +90,7 @@ def prepare_region(
         region = Region(image[index], chosen[index], spacing[1:])
     else:
         region = Region(image, chosen, spacing)
-    if not region.image.any():
+    if region.peak == 0:
         raise RadiomicsError(
             "every voxel of the image is 0: square, logarithm and exponential have no value",
             source="image",
@@ -161,7 +170,7 @@ def _only_slice(mask: NDArray[np.bool_]) -> int:
 
 
 def _check_extent(region: Region) -> None:
-    sizes = [part.stop - part.start for part in region.bounding_box()]
+    sizes = [part.stop - part.start for part in region.box]
     wide = sum(size > 1 for size in sizes)
     if wide < 2:
         what = "is a single voxel" if wide == 0 else "is a line one voxel thin"

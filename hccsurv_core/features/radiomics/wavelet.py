@@ -9,6 +9,7 @@ odd length is first extended by its first sample, as PyRadiomics does.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -45,19 +46,17 @@ def wavelet_bands(
         image, index = image[None], np.vstack([np.zeros_like(index[:1]), index])
     coefficients = wavelet_coefficients(wavelet, image.dtype == np.float32)
     z, y, x = (axis_taps(size, coefficients.shape[1]) for size in image.shape)
-    slices = np.unique(index[0] if flat else z.source[index[0]])
+    used = np.zeros(image.shape[0], bool)
+    used[index[0] if flat else z.source[np.unique(index[0])]] = True
+    slices = np.flatnonzero(used)
     columns2 = np.zeros(image.shape[1:], bool)
     columns2[index[1], index[2]] = True
     columns1 = np.zeros_like(columns2)
     rows, cols = np.nonzero(columns2)
     columns1[y.source[rows].ravel(), np.repeat(cols, y.source.shape[1])] = True
     number1, number2 = _numbered(columns1), _numbered(columns2)
-    along_x = _filter_columns(
-        image, slices, np.argwhere(columns1), x.source, x.weight, coefficients
-    )
-    along_y = _filter_rows(
-        along_x, np.argwhere(columns2), number1, y.source, y.weight, coefficients
-    )
+    along_x = _filter_columns(image, slices, _places(columns1), x.source, x.weight, coefficients)
+    along_y = _filter_rows(along_x, _places(columns2), number1, y.source, y.weight, coefficients)
     if flat:
         bands = np.ascontiguousarray(along_y[0][number2[index[1], index[2]]].T)
     else:
@@ -83,6 +82,7 @@ def wavelet_coefficients(wavelet: str, single: bool) -> NDArray[np.floating]:
     return np.array([low[first : first + n_taps], high[first : first + n_taps]])
 
 
+@lru_cache(maxsize=16)
 def axis_taps(size: int, n_taps: int) -> Taps:
     """The taps of an axis of ``size`` samples, which goes on periodically."""
     period = size + size % 2
@@ -96,6 +96,10 @@ def axis_taps(size: int, n_taps: int) -> Taps:
         weight[o] = order
         source[o] = (last - np.array(order)) % period % size
     return Taps(source, weight)
+
+
+def _places(used: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.ascontiguousarray(np.argwhere(used))
 
 
 def _numbered(used: NDArray[np.bool_]) -> NDArray[np.int64]:
