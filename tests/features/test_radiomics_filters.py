@@ -176,6 +176,9 @@ def test_a_value_on_an_edge_is_near_it() -> None:
     assert not near_edge(np.array([3.0, 50.1]), 25, 1e-2)
 
 
-def test_too_many_gray_levels_are_refused() -> None:
-    with pytest.raises(RadiomicsError, match=r"the values of square run from .* wider bin"):
-        discretize(np.array([0.0, 1e9]), 25, "square")
+@pytest.mark.parametrize("values", [[0.0, 1e9], np.arange(0.0, 200_000.0, 25)])
+def test_too_many_gray_levels_are_refused(values: list[float]) -> None:
+    with pytest.raises(
+        RadiomicsError, match=r"square run from 0 to .*: too many gray levels of 25"
+    ):
+        discretize(np.array(values), 25, "square")

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from hccsurv_core.errors import RadiomicsError
 
 #: Beyond this many levels no texture is meaningful, and the matrices would fill the memory.
-MAX_LEVELS = 20_000
+MAX_LEVELS = 4_000
+#: Bins from the lowest to the highest, empty ones included.
+_MAX_BINS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +51,20 @@ def discretize(values: NDArray[Any], bin_width: float, image_name: str) -> GrayL
         RadiomicsError: the values span too many bins.
     """
     low, high = values.min(), values.max()
-    if not float(high) - float(low) < MAX_LEVELS * bin_width:
-        raise RadiomicsError(
-            f"the values of {image_name} run from {float(low):.4g} to {float(high):.4g}, more than"
-            f" {MAX_LEVELS} bins of {bin_width:g}",
-            source="image",
-            remedy="check the image's unit, or use a wider bin",
-        )
+    too_many = RadiomicsError(
+        f"the values of {image_name} run from {float(low):.4g} to {float(high):.4g}: too many gray"
+        f" levels of {bin_width:g}",
+        source="image",
+        remedy="check the image's unit, or use a wider bin",
+    )
+    if not float(high) - float(low) < _MAX_BINS * bin_width:
+        raise too_many
     edges = np.arange(low - (low % bin_width), high + 2 * bin_width, bin_width)
     level = _digitize(values, edges.astype(np.float64), float(bin_width))
     counts = np.bincount(level)
     present = np.flatnonzero(counts)
+    if present.size > MAX_LEVELS:
+        raise too_many
     rank_of = np.zeros(counts.size, np.int32)
     rank_of[present] = np.arange(present.size, dtype=np.int32)
     return GrayLevels(rank_of[level], present.astype(np.float64), counts[present])

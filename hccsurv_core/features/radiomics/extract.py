@@ -80,7 +80,7 @@ def extract_radiomics(
         mask: labels on the image's grid, or a bool array (slices, rows, columns).
         preset: a preset or its name.
         label: which label to describe; None takes all that is not background.
-        engine: "fast", or "pyradiomics" for the reference (10 to 50 times slower).
+        engine: "fast", or "pyradiomics" for the reference (tens of times slower).
         device: "cpu", "cuda", or "auto", which takes a GPU for a large region where there is one;
             the reference runs on the CPU only.
         progress: told how far it is, image by image.
