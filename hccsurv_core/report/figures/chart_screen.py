@@ -53,7 +53,7 @@ def draw_on_screen(chart: Chart, *, height: int = 440, ink: str | None = None) -
         left = 30
     figure.update_layout(
         height=total,
-        margin={"l": left, "r": 14, "t": 64, "b": 46 if table is None else 8},
+        margin={"l": left, "r": 34 if chart.hide_y else 14, "t": 64, "b": 46 if table is None else 8},
         title={
             "text": chart.title, "x": 0, "xref": "paper", "y": 1, "yref": "container",
             "yanchor": "top", "pad": {"t": 10}, "font": {"size": 15},

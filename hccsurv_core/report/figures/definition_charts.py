@@ -292,7 +292,7 @@ def _pair_words(pair: Disagreement) -> tuple[str, str]:
     if pair.n == 0:
         return "–", f"{pair.first} and {pair.second}: nobody has both verdicts"
     kappa = pair.kappa.value
-    short = "" if kappa is None else f"\nκ {kappa.value:.2f}".replace("-", "−")
+    short = "" if kappa is None else f"\nκ {round(kappa.value, 2) + 0.0:.2f}".replace("-", "−")
     said = pair.kappa.reason if kappa is None else f"κ {estimate_words(kappa, digits=2)}"
     return f"{100 * pair.share.value:.0f} %{short}", (
         f"<b>{pair.first} and {pair.second}</b><br>differ in "

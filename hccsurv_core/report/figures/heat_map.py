@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def draw_heat_map_on_screen(heat: HeatMap, *, ink: str | None = None) -> Figure:
     scale = [[i / (len(_SCALE) - 1), color] for i, color in enumerate(_SCALE)]
     figure = go.Figure(
         go.Heatmap(
-            z=heat.values, x=list(heat.names), y=list(heat.names), zmin=0, zmax=heat.top,
+            z=heat.values, x=list(range(m)), y=list(range(m)), zmin=0, zmax=heat.top,
             colorscale=scale, xgap=2, ygap=2, hoverinfo="text", text=heat.hover,
             colorbar={"title": {"text": heat.value_title, "side": "right"}, "tickformat": ".0%",
                       "thickness": 12, "outlinewidth": 0},
@@ -87,8 +88,9 @@ def draw_heat_map_on_screen(heat: HeatMap, *, ink: str | None = None) -> Figure:
         line = {"color": "#8793A0", "width": 2}
         figure.add_shape(type="line", x0=at, x1=at, y0=-0.5, y1=m - 0.5, line=line)
         figure.add_shape(type="line", x0=-0.5, x1=m - 0.5, y0=at, y1=at, line=line)
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="")
-    figure.update_xaxes(side="top", showgrid=False, ticks="")
+    names = {"tickvals": list(range(m)), "ticktext": [_short(name, "<br>") for name in heat.names]}
+    figure.update_yaxes(autorange="reversed", showgrid=False, zeroline=False, ticks="", **names)
+    figure.update_xaxes(side="top", showgrid=False, zeroline=False, ticks="", **names)
     if ink is not None:
         figure.update_layout(font={"color": ink})
     figure.update_layout(
@@ -129,11 +131,9 @@ def draw_heat_map_for_print(heat: HeatMap, *, captions: Sequence[str] = ()) -> P
     if heat.divide_after:
         axes.axhline(heat.divide_after - 0.5, color="#5B6773", linewidth=1.2)
         axes.axvline(heat.divide_after - 0.5, color="#5B6773", linewidth=1.2)
-    slanted: dict[str, Any] = (
-        {"rotation": 30, "ha": "left"} if max(map(len, heat.names)) > 9 else {}
-    )
-    axes.set_xticks(range(m), heat.names, fontsize=8, **slanted)
-    axes.set_yticks(range(m), heat.names, fontsize=8)
+    size = 8 if max(map(len, heat.names)) <= 8 else 7
+    axes.set_xticks(range(m), [_short(name, "\n") for name in heat.names], fontsize=size)
+    axes.set_yticks(range(m), [_short(name, "\n") for name in heat.names], fontsize=size)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, shrink=0.75, pad=0.02, format=PercentFormatter(1.0, 0))
@@ -143,6 +143,12 @@ def draw_heat_map_for_print(heat: HeatMap, *, captions: Sequence[str] = ()) -> P
     figure.suptitle(heat.title, fontsize=10, x=0.015, ha="left")
     figure.supxlabel("\n".join(words), fontsize=6.5, x=0.015, ha="left")
     return figure
+
+
+def _short(name: str, newline: str) -> str:
+    """A name in at most three short lines."""
+    lines = textwrap.wrap(name, 11, max_lines=3, placeholder=" …")
+    return newline.join(lines)
 
 
 def _cell_ink(heat: HeatMap, i: int, j: int) -> str:

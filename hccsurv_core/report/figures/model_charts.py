@@ -123,7 +123,7 @@ def concordance_forest(evaluation: MuscleEvaluation, part: SetEvaluation) -> For
         ),
         axis=_CONCORDANCE,
         name_header="Score",
-        extra_header=f"{main} ahead by",
+        extra_header=f"{main if len(main) <= 16 else 'First model'} ahead by",
         p_header="p, corrected",
     )
 
