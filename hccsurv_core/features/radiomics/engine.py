@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ from hccsurv_core.progress import Progress, silent
 _ROUNDING = 1e-10
 #: An image's name and its values at the mask's voxels, in raster order.
 _Filtered = dict[str, NDArray]
+_Filter = Callable[[], _Filtered]
 _Job = Callable[[], dict[str, float]]
 
 
@@ -73,42 +75,68 @@ def extract_fast(
     """
     around = find_neighbors(region)
     backend = choose_backend(region, preset, around, device)
-    jobs = list(_jobs(region, preset, around, backend))
-    features: dict[str, float] = {}
-    done = 0
-    threads = min(thread_count(), len(jobs))
-    if threads == 1:
-        for job in jobs:
-            progress(done / len(jobs), "extracting features")
-            features.update(job())
-            done += 1
-        return features
+    filters = list(_filters(region, preset, around, backend))
+    describe = partial(_describe, region=region, preset=preset, around=around, backend=backend)
+    shape = [partial(_shape, region, preset)] if preset.shape_class else []
+    count = _Count(len(preset.image_names()) + len(shape), progress)
+    threads = thread_count()
+    if threads > 1:
+        return _side_by_side(filters, describe, shape, threads, count)
+    for job in shape:
+        count.add(job())
+    for make in filters:
+        for name, values in make().items():
+            count.add(describe(name, values))
+    return count.features
+
+
+class _Count:
+    """The features so far, and who is told."""
+
+    def __init__(self, n_jobs: int, progress: Progress) -> None:
+        self.features: dict[str, float] = {}
+        self._done, self._n_jobs, self._progress = 0, n_jobs, progress
+
+    def add(self, features: dict[str, float]) -> None:
+        """Take one image's features and tell; the caller's progress may raise to cancel."""
+        self.features.update(features)
+        self._done += 1
+        self._progress(self._done / self._n_jobs, "extracting features")
+
+
+def _side_by_side(
+    filters: Sequence[_Filter],
+    describe: Callable[[str, NDArray], dict[str, float]],
+    shape: Sequence[_Job],
+    threads: int,
+    count: _Count,
+) -> dict[str, float]:
+    """Filters in the order given; what they yield is described as it comes."""
     with ThreadPoolExecutor(threads) as pool:
-        waiting: list[Future[dict[str, float]]] = [pool.submit(job) for job in jobs]
+        filtering: set[Future[_Filtered]] = {pool.submit(make) for make in filters}
+        describing: set[Future[dict[str, float]]] = {pool.submit(job) for job in shape}
         try:
-            for future in as_completed(waiting):
-                features.update(future.result())
-                done += 1
-                progress(done / len(jobs), "extracting features")
+            while filtering or describing:
+                running: set[Future[Any]] = {*filtering, *describing}
+                done = wait(running, return_when=FIRST_COMPLETED).done
+                for filtered in filtering & done:
+                    for name, values in filtered.result().items():
+                        describing.add(pool.submit(describe, name, values))
+                for described in describing & done:
+                    count.add(described.result())
+                filtering -= done
+                describing -= done
         finally:
-            for future in waiting:
+            unfinished: set[Future[Any]] = {*filtering, *describing}
+            for future in unfinished:
                 future.cancel()
-    return features
-
-
-def _jobs(
-    region: Region, preset: RadiomicsPreset, around: Neighborhood, backend: Backend
-) -> Iterator[_Job]:
-    """Pieces of work that can run side by side, the longest first."""
-    for make in _filters(region, preset, around, backend):
-        yield partial(_describe_all, make, region, preset, around, backend)
-    if preset.shape_class:
-        yield partial(_shape, region, preset)
+    return count.features
 
 
 def _filters(
     region: Region, preset: RadiomicsPreset, around: Neighborhood, backend: Backend
-) -> Iterator[Callable[[], _Filtered]]:
+) -> Iterator[_Filter]:
+    """The filters of a preset, the longest first."""
     names = preset.image_names()
     for name, sigma in zip(names[1:], preset.log_sigma_mm, strict=False):
         yield partial(_log, name, sigma, region, preset, around)
@@ -158,19 +186,6 @@ def _wavelet(backend: Backend) -> _Filtered:
 
 def _pointwise(name: str, function: PointFilter, values: NDArray, peak: float) -> _Filtered:
     return {name: function(values.astype(np.float64), peak)}
-
-
-def _describe_all(
-    make: Callable[[], _Filtered],
-    region: Region,
-    preset: RadiomicsPreset,
-    around: Neighborhood,
-    backend: Backend,
-) -> dict[str, float]:
-    features: dict[str, float] = {}
-    for name, values in make().items():
-        features.update(_describe(name, values, region, preset, around, backend))
-    return features
 
 
 def _describe(
