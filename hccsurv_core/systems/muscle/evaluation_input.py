@@ -26,6 +26,8 @@ Epoch = tuple[int, int, float, float]
 
 #: Months at which a model's survival curve is best given: every three, all usual horizons in it.
 EVAL_TIMES = tuple(float(t) for t in range(3, 121, 3))
+#: What the definitions are made of, besides sex and height.
+MEASURES = ("sma_cm2", "pma_cm2", "pd_hu", "ma_hu")
 #: The part that belongs to everybody where no split is given.
 EVERYBODY = "all"
 _SET_TITLES = {
@@ -226,8 +228,8 @@ def read_definitions(
     """The five definitions of every patient.
 
     Args:
-        measures: (n,) each of "sma_cm2", "pma_cm2", "pd_hu", "ma_hu"; one that is left out is
-            known of nobody. NaN is missing.
+        measures: (n,) each of :data:`MEASURES`; one that is left out is known of nobody. NaN is
+            missing.
         sex: (n,) "male", "female" or None.
         height_m: (n,) metres, NaN is missing; without it indices are not known.
 
@@ -239,7 +241,7 @@ def read_definitions(
     columns = {
         name: np.asarray(unknown if given is None else given, dtype=np.float64)
         for name, given in (
-            *((m, measures.get(m)) for m in ("sma_cm2", "pma_cm2", "pd_hu", "ma_hu")),
+            *((m, measures.get(m)) for m in MEASURES),
             ("height_m", height_m),
         )
     }

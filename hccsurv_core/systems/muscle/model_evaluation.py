@@ -20,11 +20,13 @@ from hccsurv_core.models.standardize import fit_standardizer
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.muscle.evaluation_input import (
     EVAL_TIMES,
+    MEASURES,
     DefinitionScores,
     Epoch,
     EvaluationInput,
     ModelScores,
     TrainingOrigin,
+    read_definitions,
 )
 from hccsurv_core.systems.muscle.feature_space import FeatureProjection
 from hccsurv_core.systems.muscle.leakage import row_digests
@@ -42,7 +44,8 @@ class Study:
     """What is known of the patients beside their features and outcome.
 
     Args:
-        definitions: of the n patients.
+        definitions: of the n patients; where there are none, those that the table's own columns
+            allow (see :func:`definitions_of_table`).
         groups: further labels, (n,) each ("scanner"); the table's "center" is always one.
         oracle: (n,) true log hazard of simulated patients.
         source: name of the cohort; default the table's.
@@ -107,7 +110,8 @@ def evaluation_input(
     center = {"center": table.labels["center"]} if "center" in table.labels else {}
     return EvaluationInput(
         patient_ids=table.patient_ids, outcome=table.require_outcome(), models=tuple(models),
-        eval_times=times, definitions=tuple(about.definitions), split=split,
+        eval_times=times, split=split,
+        definitions=tuple(about.definitions) or definitions_of_table(table),
         training_splits=_training_splits(split, trained), groups={**center, **about.groups},
         features=known.values, feature_names=known.names,
         origin=_origin(model, table, projection), histories=training_histories(model.description),
@@ -123,6 +127,31 @@ def trained_rows(model: MuscleModel, table: FeatureTable) -> np.ndarray:
     """
     digests = set(model.description.get("training", {}).get("row_digests", ())) - {""}
     return np.array([d in digests for d in row_digests(table.values)], dtype=bool)
+
+
+def definitions_of_table(table: FeatureTable) -> tuple[DefinitionScores, ...]:
+    """The five definitions from columns that are called as the measures are.
+
+    Args:
+        table: with some of ``sma_cm2``, ``pma_cm2``, ``pd_hu``, ``ma_hu``, and with ``male`` (1 or
+            0) and ``height_m`` where a definition needs them.
+
+    Returns:
+        empty where no measure is in the table.
+
+    Raises:
+        InputError: a measure is impossible, or ``male`` is neither 1 nor 0.
+    """
+    columns = {name: table.values[:, i] for i, name in enumerate(table.names)}
+    measures = {name: columns[name] for name in MEASURES if name in columns}
+    if not measures:
+        return ()
+    male = columns.get("male", np.full(len(table), np.nan))
+    known = np.isfinite(male)
+    if not np.isin(male[known], (0, 1)).all():
+        raise InputError("must be 1 (male) or 0 (female)", source="male")
+    sex = [None if not k else "male" if m else "female" for m, k in zip(male, known, strict=True)]
+    return read_definitions(measures, sex, columns.get("height_m"))
 
 
 def unseen_scores(trained: TrainedMuscle, table: FeatureTable, name: str) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from hccsurv_core.systems.muscle.evaluation_settings import EvaluationSettings
 from hccsurv_core.systems.muscle.model_evaluation import (
     NETWORKS,
     Study,
+    definitions_of_table,
     evaluation_input,
     training_histories,
     unseen_scores,
@@ -132,6 +133,26 @@ def test_the_oracle_is_added_for_simulated_patients(study):
     assert [m.kind for m in given.models] == ["model", "oracle"]
     shares = evaluate_muscle(given, QUICK).sets[1].discrimination.oracle_share
     assert [r.name for r in shares] == ["Model"]
+
+
+def test_definitions_are_made_of_columns_called_like_the_measures(study):
+    table, _, trained = study
+    n = len(table)
+    assert evaluation_input(trained.model, table).definitions == ()
+    male = np.where(np.arange(n) % 10 == 0, np.nan, np.arange(n) % 2)
+    extra = np.column_stack([np.full(n, 38.0), np.full(n, 140.0), male, np.full(n, 1.70)])
+    wide = replace(
+        table, names=(*table.names, "pd_hu", "sma_cm2", "male", "height_m"),
+        values=np.column_stack([table.values, extra]),
+    )  # fmt: skip
+    found = {d.name: d for d in evaluation_input(trained.model, wide).definitions}
+    assert (found["PD"].positive == 1).all()  # one cut-off for both sexes
+    # 48.4 cm²/m²: low for a man, not for a woman, not known without a sex.
+    np.testing.assert_array_equal(found["SMI"].positive, male)
+    assert np.isnan(found["MA"].positive).all()
+    wrong = replace(wide, values=np.where(wide.values == 0, 2.0, wide.values))
+    with pytest.raises(InputError, match="male: must be 1"):
+        definitions_of_table(wrong)
 
 
 def test_training_curves_are_read_from_a_description():
