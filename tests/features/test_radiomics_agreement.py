@@ -88,6 +88,7 @@ IMAGES: dict[str, np.ndarray] = {
     "steps": (COLUMN // 8 * 100).astype(np.int16),
     "on bin edges": (NOISE // 25 * 25).astype(np.int16),
     "metal": np.where(_RNG.random(SHAPE) < 0.01, 3071, NOISE).astype(np.int16),
+    "flat with metal": np.where(_RNG.random(SHAPE) < 0.01, 3071, 60).astype(np.int16),
     "single precision": NOISE + _RNG.random(SHAPE, dtype=np.float32),
     "double precision": NOISE + _RNG.random(SHAPE),
     "bytes": np.clip(NOISE, 0, 255).astype(np.uint8),

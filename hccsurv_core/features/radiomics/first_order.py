@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ def first_order_features(
     """
     x = values.astype(np.float64)
     ordered = np.sort(x)
-    # numpy's own sum: where all voxels are equal, whether their mean is exactly their value decides
-    # between a skewness of 0 and of 1, and PyRadiomics takes numpy's.
+    # Sums that a mean is made of are numpy's own, in raster order: where all voxels are equal, whether
+    # their mean is exactly their value decides between a skewness of 0 and of 1.
     mean = float(np.sum(x)) / x.size
     p10, p25, p50, p75, p90 = (_percentile(ordered, q) for q in (10, 25, 50, 75, 90))
     energy, absolute, m2, m3, m4 = _moments(x, mean)
@@ -44,7 +45,7 @@ def first_order_features(
         "Median": p50,
         "Minimum": float(ordered[0]),
         "Range": float(ordered[-1] - ordered[0]),
-        "RobustMeanAbsoluteDeviation": _robust_deviation(ordered, p10, p90),
+        "RobustMeanAbsoluteDeviation": _robust_deviation(x, p10, p90),
         "RootMeanSquared": float(np.sqrt(energy / x.size)),
         "Skewness": m3 / m2**1.5 if m2 else 0.0,
         "TotalEnergy": energy * voxel_volume,
@@ -63,12 +64,15 @@ def _percentile(ordered: NDArray[np.float64], percent: float) -> float:
     return low + (high - low) * t if t < 0.5 else high - (high - low) * (1 - t)
 
 
-def _robust_deviation(ordered: NDArray[np.float64], p10: float, p90: float) -> float:
-    kept = ordered[
-        np.searchsorted(ordered, p10, side="left") : np.searchsorted(ordered, p90, side="right")
-    ]
-    # Of two voxels neither lies between the percentiles.
-    return float(np.mean(np.abs(kept - np.mean(kept)))) if kept.size else np.nan
+def _robust_deviation(x: NDArray[np.float64], p10: float, p90: float) -> float:
+    """Mean absolute deviation of the voxels between two percentiles, added as numpy does with NaN."""
+    kept = (x >= p10) & (x <= p90)
+    n = int(np.count_nonzero(kept))
+    if n == 0:
+        # Of two voxels neither lies between the percentiles.
+        return math.nan
+    mean = np.sum(np.where(kept, x, 0.0)) / n
+    return float(np.sum(np.where(kept, np.abs(x - mean), 0.0)) / n)
 
 
 @njit(cache=True, nogil=True)
