@@ -44,6 +44,8 @@ from hccsurv_core.progress import Progress, silent
 #: A filtered value this near to a bin's edge, in parts of the image's largest value, is computed from
 #: the whole image; the error of one computed from its surroundings is a ten-thousandth of this.
 _ROUNDING = 1e-10
+#: As much memory the threads of one region may take beyond what one of them takes anyway.
+_MEMORY_BYTES = 2 << 30
 #: An image's name and its values at the mask's voxels, in raster order.
 _Filtered = dict[str, NDArray]
 _Filter = Callable[[], _Filtered]
@@ -79,7 +81,9 @@ def extract_fast(
     describe = partial(_describe, region=region, preset=preset, around=around, backend=backend)
     shape = [partial(_shape, region, preset)] if preset.shape_class else []
     count = _Count(len(preset.image_names()) + len(shape), progress)
-    threads = thread_count()
+    # Each thread holds a run's length for every voxel and direction.
+    fitting = _MEMORY_BYTES // (4 * around.neighbor.size)
+    threads = min(thread_count(), max(fitting, 1))
     if threads > 1:
         return _side_by_side(filters, describe, shape, threads, count)
     for job in shape:
