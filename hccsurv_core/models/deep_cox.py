@@ -49,11 +49,11 @@ class NetworkSettings:
         ties: "efron" or "breslow".
     """
 
-    hidden: tuple[int, ...] = (32,)
-    activation: str = "selu"
-    dropout: float = 0.2
-    weight_decay: float = 0.01
-    learning_rate: float = 0.01
+    hidden: tuple[int, ...] = (64,)
+    activation: str = "relu"
+    dropout: float = 0.4
+    weight_decay: float = 1.0
+    learning_rate: float = 5e-3
     batch_size: int = 256
     max_epochs: int = 60
     patience: int = 12

@@ -47,7 +47,8 @@ class Recipe:
 
     Args:
         name: short, for reports ("deep 32").
-        scaling: "z-score" or "normal-score".
+        scaling: "z-score", "normal-score" or "piecewise".
+        bypass_scaling: of the features in ``bypass``.
         representation: "none", "pca" or "autoencoder", of all features but ``bypass``.
         n_codes: width of the representation.
         head: "deep" (networks) or "linear" (ridge Cox regression of the same inputs).
@@ -60,7 +61,8 @@ class Recipe:
     """
 
     name: str = "deep"
-    scaling: str = "normal-score"
+    scaling: str = "piecewise"
+    bypass_scaling: str = "piecewise"
     representation: str = "none"
     n_codes: int = 100
     head: str = "deep"
@@ -74,6 +76,7 @@ class Recipe:
         object.__setattr__(self, "bypass", tuple(self.bypass))
         for what, value, known in (
             ("scaling", self.scaling, SCALINGS),
+            ("scaling", self.bypass_scaling, SCALINGS),
             ("representation", self.representation, KINDS),
             ("head", self.head, HEADS),
         ):
@@ -82,6 +85,11 @@ class Recipe:
                     f"no {what} is called {value!r}", source="recipe",
                     remedy=f"use one of {', '.join(known)}",
                 )  # fmt: skip
+
+    def scalings(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Of each feature."""
+        passing = set(self.bypass)
+        return tuple(self.bypass_scaling if name in passing else self.scaling for name in names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +179,7 @@ def fit_ensemble(
     kept = (checkpoint or Checkpoint()).under(
         asdict(recipe), seed, list(names), values, outcome.time_months, outcome.event
     )
-    standardizer = fit_standardizer(values, names, scaling=recipe.scaling)
+    standardizer = fit_standardizer(values, names, scaling=recipe.scalings(names))
     scaled = standardizer.apply(values)
     share = 0.4 if recipe.representation == "autoencoder" else 0.0
     representation, losses, explained = _represent(
@@ -299,7 +307,7 @@ def _represent(
     if recipe.representation == "none":
         return no_representation(scaled.shape[1]), empty, 1.0
     passing = set(recipe.bypass)
-    encoded = np.array([name not in passing for name in standardizer.used_names])
+    encoded = np.array([standardizer.names[i] not in passing for i in standardizer.owner])
     if not encoded.any():
         return no_representation(scaled.shape[1]), empty, 1.0
     if recipe.representation == "pca":

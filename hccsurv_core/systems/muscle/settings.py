@@ -25,7 +25,8 @@ class MuscleSettings:
         representation: "auto" (autoencoder for wide tables, none for narrow ones), "none", "pca"
             or "autoencoder".
         head: "deep" or "linear".
-        scaling: "normal-score" or "z-score".
+        scaling: "auto" (piecewise for narrow tables, normal scores for wide ones), "piecewise",
+            "normal-score" or "z-score"; clinical features beside a code are piecewise.
         n_codes: width of the representation; the paper's is 100.
         clinical: features that are not encoded but stand beside the code.
         n_members: networks of the ensemble.
@@ -40,7 +41,7 @@ class MuscleSettings:
 
     representation: str = AUTO
     head: str = "deep"
-    scaling: str = "normal-score"
+    scaling: str = AUTO
     n_codes: int = 100
     clinical: tuple[str, ...] = ()
     n_members: int = 20
@@ -102,8 +103,11 @@ def default_recipes(settings: MuscleSettings, n_encoded: int) -> tuple[Recipe, .
     representation = settings.representation
     if representation == AUTO:
         representation = "autoencoder" if n_encoded > WIDE else "none"
+    scaling = settings.scaling
+    if scaling == AUTO:
+        scaling = "piecewise" if representation == "none" and n_encoded <= WIDE else "normal-score"
     base = Recipe(
-        scaling=settings.scaling,
+        scaling=scaling,
         representation=representation,
         n_codes=settings.n_codes,
         head=settings.head,
@@ -116,12 +120,8 @@ def default_recipes(settings: MuscleSettings, n_encoded: int) -> tuple[Recipe, .
             replace(base, name=f"linear, ridge {p:g}", penalty=p) for p in (0.02, 0.1, 0.5)
         )
     return (
-        replace(base, name="deep 32"),
-        replace(
-            base,
-            name="deep 32, strong",
-            network=replace(settings.network, dropout=0.5, weight_decay=0.3),
-        ),
+        replace(base, name="deep 64"),
+        replace(base, name="deep 64, linear start", linear_start=True, penalty=0.03),
     )
 
 
