@@ -118,7 +118,8 @@ def concordance_forest(evaluation: MuscleEvaluation, part: SetEvaluation) -> For
             f"Intervals and differences: percentile bootstrap, {settings.n_resamples} resamples, "
             "the same for all scores; differences on the patients who have both scores. p is "
             f"corrected by {settings.correction.capitalize()}'s method for all rivals of {main} "
-            "in this part.",
+            "in this part; before that it cannot be smaller than "
+            f"{2 / (settings.n_resamples + 1):.1g}.",
             *part.notes,
         ),
         axis=_CONCORDANCE,
