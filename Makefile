@@ -32,6 +32,8 @@ $(VENV)/.ready: requirements.txt constraints.txt | $(VENV)/bin/python
 	@# `python -m hccsurv_core` works from any folder, as an installed package would.
 	@$(BIN)/python -c 'import sysconfig, pathlib; \
 	  pathlib.Path(sysconfig.get_path("purelib"), "hccsurv.pth").write_text("$(CURDIR)\n")'
+	@echo "Compiling the radiomics engine (once)…"
+	@$(BIN)/python -m hccsurv_core.features.radiomics.warmup
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
@@ -65,6 +67,11 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.survival_statistics
 	$(BIN)/python -m benchmarks.cutpoint
 	$(BIN)/python -m benchmarks.explorer
+	$(BIN)/python -m benchmarks.radiomics
+	$(BIN)/python -m benchmarks.radiomics_shape
+	$(BIN)/python -m benchmarks.deep_survival
+	$(BIN)/python -m benchmarks.muscle_evaluation
+	$(BIN)/python -m benchmarks.muscle_oracle
 
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip freeze --all | grep -v -i -E '^(pip|hccsurv)==' > constraints.txt
