@@ -16,7 +16,11 @@ from hccsurv_core.errors import RadiomicsError
 from hccsurv_core.features.radiomics.agreement import allowed_difference, find_disagreements
 from hccsurv_core.features.radiomics.engine import extract_fast
 from hccsurv_core.features.radiomics.extract import extract_radiomics
-from hccsurv_core.features.radiomics.presets import choose_preset, feature_names
+from hccsurv_core.features.radiomics.presets import (
+    RadiomicsPreset,
+    choose_preset,
+    feature_names,
+)
 from hccsurv_core.features.radiomics.reference import extract_with_pyradiomics
 from hccsurv_core.features.radiomics.region import prepare_region
 from hccsurv_core.volume import Volume
@@ -42,7 +46,7 @@ def box(z: slice, y: slice, x: slice) -> np.ndarray:
 BOX = box(slice(2, 7), slice(5, 20), slice(6, 25))
 
 
-def assert_agree(volume: Volume, mask: np.ndarray, preset: str) -> None:
+def assert_agree(volume: Volume, mask: np.ndarray, preset: RadiomicsPreset | str) -> None:
     """Both engines give every feature, and the same; or both miss the same."""
     chosen = choose_preset(preset)
     region = prepare_region(volume, mask, chosen)
@@ -123,6 +127,15 @@ def test_engines_agree_on_a_frame() -> None:
 @pytest.mark.parametrize("preset", ["muscle-1343", "lesion"])
 def test_engines_agree_for_any_spacing(preset: str, spacing: tuple[float, float, float]) -> None:
     assert_agree(volume_of(SMOOTH, spacing), MASKS["holes"], preset)
+
+
+def test_engines_agree_on_a_preset_of_ones_own() -> None:
+    preset = RadiomicsPreset(
+        "own", "finer bins", "a test", ("firstorder", "glcm", "ngtdm"),
+        bin_width=5.5, log_sigma_mm=(1.5,), wavelet="db2",
+    )  # fmt: skip
+    assert "log-sigma-1-5-mm-3D_glcm_MCC" in feature_names(preset)
+    assert_agree(volume_of(SMOOTH), BOX, preset)
 
 
 def test_features_do_not_depend_on_orientation_and_origin() -> None:

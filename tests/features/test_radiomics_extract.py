@@ -253,6 +253,17 @@ def test_the_environment_limits_threads(monkeypatch: pytest.MonkeyPatch) -> None
     assert thread_count() == 1
 
 
+def test_the_warm_up_leaves_nothing_to_compile() -> None:
+    from hccsurv_core.features.radiomics.matrices import _count_pairs
+    from hccsurv_core.features.radiomics.warmup import warm_up
+
+    assert warm_up() > 0
+    compiled = len(_count_pairs.signatures)
+    extract_radiomics(scan(), muscle(), "muscle-full")
+    extract_radiomics(scan(np.float32), muscle(), "muscle-full")
+    assert len(_count_pairs.signatures) == compiled == 1
+
+
 def test_importing_the_contract_imports_no_engine() -> None:
     code = (
         "import sys; import hccsurv_core.features.radiomics.extract;"
