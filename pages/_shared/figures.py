@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from hccsurv_core.report.figures.chart import Chart
+    from hccsurv_core.report.figures.drawing import AnyFigure
     from hccsurv_core.report.figures.forest import Forest
     from hccsurv_core.report.manifest import Manifest
 
@@ -47,6 +48,55 @@ def show_chart(
     _caption(chart.caption)
 
 
+def show_figure(
+    figure: AnyFigure, manifest: Manifest, key: str, *,
+    tables: Mapping[str, DataFrame] | None = None, mark: str = "",
+) -> None:  # fmt: skip
+    """Draw any figure with its title, its caption and a download button.
+
+    Args:
+        tables: further tables to download beside the figure's own points, by title.
+        mark: HTML beside the title: what must stand by every number.
+    """
+    from hccsurv_core.report.figures.drawing import draw_figure_for_print
+
+    def draw(file_format: str) -> bytes:
+        return _saved(draw_figure_for_print(figure, captions=manifest.caption()), file_format)
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(_title(figure.title, mark), width="stretch")
+        _downloads(key, manifest, draw, {"Numbers": figure.to_frame(), **(tables or {})})
+    _draw(figure, key)
+
+
+def show_plain(figure: AnyFigure, key: str) -> None:
+    """Draw any figure with its title and caption, without downloads: for what still changes."""
+    st.html(_title(figure.title))
+    _draw(figure, key)
+
+
+def _title(text: str, mark: str = "") -> str:
+    """A figure's title, where it breaks into lines as the page needs it (HTML)."""
+    return f'<div class="hcc-figure-title">{html(text)} {mark}</div>'
+
+
+#: What Plotly's own title takes, pixels; it stands above the figure here.
+_TITLE_PIXELS = 30
+
+
+def _draw(figure: AnyFigure, key: str) -> None:
+    from hccsurv_core.report.figures.drawing import draw_figure_on_screen
+
+    drawn = draw_figure_on_screen(figure, ink=_ink())
+    top = drawn.layout.margin.t
+    if drawn.layout.title.text and top is not None and drawn.layout.height is not None:
+        drawn.layout.title.text = None
+        drawn.layout.height -= _TITLE_PIXELS
+        drawn.layout.margin.t = top - _TITLE_PIXELS
+    st.plotly_chart(drawn, key=f"chart_{key}", config=_TOOLBAR)
+    _caption(figure.caption)
+
+
 def show_forest(forest: Forest, manifest: Manifest, key: str) -> None:
     """Draw a forest plot with its caption and a download button."""
     from hccsurv_core.report.figures.forest import draw_forest_for_print, draw_forest_on_screen
@@ -75,11 +125,11 @@ def _caption(text: str) -> None:
 
 
 def show_table(
-    table_html: str, raw: DataFrame, manifest: Manifest, key: str, *, title: str
+    table_html: str, raw: DataFrame, manifest: Manifest, key: str, *, title: str, mark: str = ""
 ) -> None:
     """A table with its download; ``raw`` is what the CSV holds (numbers as numbers)."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<div class="hcc-headline">{html(title)}</div>', width="stretch")
+        st.html(_title(title, mark), width="stretch")
         _downloads(key, manifest, None, {"Table": raw})
     st.html(table_html)
 

@@ -31,6 +31,13 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
             icon=":material/table_view:",
             visibility="hidden",
         ),
+        routes.MODEL_EVALUATION: st.Page(
+            routes.MODEL_EVALUATION, title="Model evaluation", icon=":material/monitoring:"
+        ),
+        routes.TRAIN: st.Page(routes.TRAIN, title="Train", icon=":material/model_training:"),
+        routes.MODEL_LIBRARY: st.Page(
+            routes.MODEL_LIBRARY, title="Model library", icon=":material/inventory_2:"
+        ),
         routes.EVIDENCE: st.Page(
             routes.EVIDENCE, title="Evidence & limits", icon=":material/menu_book:"
         ),
@@ -38,7 +45,10 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
     }
     groups = {
         "Patient": [pages[p] for p in (routes.WORKLIST, routes.UPLOAD, routes.SCAN, routes.MUSCLE)],
-        "Cohort": [pages[p] for p in (routes.EXPLORER, routes.COHORT_IMPORT)],
+        "Cohort": [
+            pages[p] for p in (routes.EXPLORER, routes.COHORT_IMPORT, routes.MODEL_EVALUATION)
+        ],
+        "Models": [pages[p] for p in (routes.TRAIN, routes.MODEL_LIBRARY)],
         "About": [pages[p] for p in (routes.EVIDENCE, routes.SETTINGS)],
     }
     return st.navigation(groups, expanded=True), pages

@@ -5,9 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from pages._shared import formats, routes
+from pages._shared.evaluation_work import KIND as EVALUATION_KIND
 from pages._shared.importing import Imported
 from pages._shared.jobs import Job
 from pages._shared.session import session
+from pages._shared.train_cohorts import COHORT_KIND
 from pages._shared.uploads import drop_draft
 
 
@@ -32,6 +34,16 @@ def take_up(job: Job, current_page: str) -> None:
         return
     if job.kind == "measure" and job.result is not None:
         state.go_to = job.result
+    if job.kind == COHORT_KIND and job.result is not None:
+        state.training_cohort = job.result
+        state.notice = (
+            "success",
+            f"The cohort “{formats.plain(job.result)}” is ready to train on.",
+        )
+    if job.kind == EVALUATION_KIND:
+        state.evaluation = job.result
+        if current_page != job.page:
+            state.notice = ("success", "The evaluation is ready: see Model evaluation.")
     if isinstance(job.result, Imported):
         _open_imported(job, job.result, current_page)
 

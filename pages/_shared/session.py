@@ -60,6 +60,12 @@ class Session:
         backend: which segmentation backend new measurements use.
         draft: an upload being worked on.
         table_drafts: clinical tables being imported (key None) or changed (key: their cohort).
+        training_cohort: name of the cohort folder last brought in on the page Train.
+        training_table: the feature table last uploaded there, as (name, table).
+        evaluate_run: the training run that the page Model evaluation begins with.
+        evaluate_model: the model of the library that it begins with.
+        asked_about_model: the decision on a model that waits for an answer: (verb, model's key).
+        evaluation: the evaluation on view there; None = none was made yet.
         job: long work under way, or ended and not yet taken up.
         notice: one message to show at the next run: (kind, text).
         uploader_round: counts up to reset the upload widget.
@@ -78,6 +84,12 @@ class Session:
     backend: str = "classical"
     draft: UploadDraft | None = None
     table_drafts: dict[str | None, Any] = field(default_factory=dict)
+    training_cohort: str | None = None
+    training_table: tuple[str, Any] | None = None
+    evaluate_run: str | None = None
+    evaluate_model: str | None = None
+    asked_about_model: tuple[str, str] | None = None
+    evaluation: Any = None
     job: Job | None = None
     notice: tuple[str, str] | None = None
     uploader_round: int = 0

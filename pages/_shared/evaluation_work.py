@@ -1,0 +1,129 @@
+"""The work of an evaluation: predict, compare, draw; in the background, with progress and cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hccsurv_core.progress import Progress, part_of
+from pages._shared import routes
+from pages._shared.evaluation_choice import EvaluationWish
+from pages._shared.jobs import Job
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from hccsurv_core.models.store import Bundle
+    from hccsurv_core.report.figures.drawing import AnyFigure
+    from hccsurv_core.report.manifest import Manifest
+    from hccsurv_core.systems.muscle.evaluation import MuscleEvaluation
+    from hccsurv_core.systems.muscle.evaluation_input import EvaluationInput
+
+KIND = "evaluate"
+
+
+@dataclass(frozen=True, eq=False)
+class DoneEvaluation:
+    """What came out.
+
+    Args:
+        model_key: of the model that was judged.
+        model_name: for people.
+        model_note: what must stand beside every number of this model, or empty.
+        evaluation: the numbers; figures, tables: by name.
+        manifest: what stands behind them.
+        card: the model card with these results in it, Markdown.
+    """
+
+    model_key: str
+    model_name: str
+    model_note: str
+    evaluation: MuscleEvaluation
+    figures: Mapping[str, AnyFigure]
+    tables: Mapping[str, DataFrame]
+    manifest: Manifest
+    card: str
+
+
+def evaluation_job(wish: EvaluationWish) -> Job:
+    """Evaluate as wished; the result is a :class:`DoneEvaluation`."""
+    return Job(
+        f"Evaluating {wish.judged.name}",
+        lambda progress: evaluate(wish, progress),
+        kind=KIND,
+        page=routes.MODEL_EVALUATION,
+    )
+
+
+def evaluate(wish: EvaluationWish, progress: Progress) -> DoneEvaluation:
+    """The work of :func:`evaluation_job`.
+
+    Raises:
+        HccsurvError: the model, the table or the cohort cannot be used.
+    """
+    from hccsurv_core.systems.muscle.evaluation import evaluate_muscle
+    from hccsurv_core.systems.muscle.evaluation_settings import EvaluationSettings
+
+    progress(0.0, "Reading the model")
+    bundle = wish.judged.read()
+    given = _given(wish, bundle, part_of(progress, 0.02, 0.4))
+    settings = EvaluationSettings(**wish.settings)
+    evaluation = evaluate_muscle(given, settings, progress=part_of(progress, 0.4, 0.9))
+    progress(0.9, "Drawing")
+    return described(wish, bundle.description, bundle.sha256, evaluation)
+
+
+def described(
+    wish: EvaluationWish, description: Mapping[str, Any], sha256: str, evaluation: MuscleEvaluation
+) -> DoneEvaluation:
+    """Figures, tables, card and manifest of an evaluation."""
+    from hccsurv_core.report.evaluation_archive import evaluation_manifest
+    from hccsurv_core.report.evaluation_figures import evaluation_figures
+    from hccsurv_core.report.evaluation_tables import evaluation_tables
+    from hccsurv_core.report.model_card import model_card
+
+    judged, note = wish.judged, note_of(wish)
+    said = f", {note[:1].lower()}{note[1:].rstrip('.')}" if note else ""
+    # The name stands under every figure and table that is taken away.
+    source = {
+        "name": f"{evaluation.source}; model: {judged.name}{said}",
+        "cohort": evaluation.source, "model": judged.name, "model_sha256": sha256,
+        "model_note": note,
+    }  # fmt: skip
+    manifest = evaluation_manifest(evaluation, source)
+    return DoneEvaluation(
+        model_key=judged.key,
+        model_name=judged.name,
+        model_note=note,
+        evaluation=evaluation,
+        figures=evaluation_figures(evaluation),
+        tables=evaluation_tables(evaluation),
+        manifest=manifest,
+        card=model_card(
+            description, evaluation=evaluation, title=judged.name, simulated=judged.simulated
+        ),
+    )
+
+
+def note_of(wish: EvaluationWish) -> str:
+    """What must stand beside every number of the model."""
+    if wish.judged.demo:
+        return "Demonstration model, trained on simulated patients."
+    return "Model trained on simulated patients." if wish.judged.simulated else ""
+
+
+def _given(wish: EvaluationWish, bundle: Bundle, progress: Progress) -> EvaluationInput:
+    """Predictions, definitions and outcomes of the patients."""
+    from hccsurv_core.systems.muscle.model_evaluation import Study, evaluation_input
+    from hccsurv_core.systems.muscle.prediction import MuscleModel
+
+    patients = wish.patients
+    study = Study(
+        source=patients.name, simulated=bool(patients.simulated),
+        endpoint=patients.endpoint.capitalize(),
+    )  # fmt: skip
+    return evaluation_input(
+        MuscleModel.from_bundle(bundle), patients.table, study, name=wish.judged.name,
+        rivals=wish.rivals, progress=progress,
+    )  # fmt: skip

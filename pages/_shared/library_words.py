@@ -1,0 +1,148 @@
+"""How models of the library are told of. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pages._shared import components, formats
+from pages._shared.formats import html
+from pages._shared.train_words import when
+
+if TYPE_CHECKING:
+    from hccsurv_core.cohort.model_library import HeadlineMetric, ModelDecision, ModelEntry
+
+#: State → (word, sign, kind of chip).
+STATES = {
+    "active": ("Active", "●", "good"),
+    "available": ("Published", "○", ""),
+    "retired": ("Retired", "■", ""),
+}
+ACTIONS = {"published": "published", "activated": "activated", "retired": "retired"}
+SYSTEMS = {"muscle": "System 1 · muscle"}
+
+
+def chips(entry: ModelEntry) -> list[str]:
+    """State, kind of patients, integrity (HTML)."""
+    word, sign, kind = STATES[entry.state]
+    if entry.shipped and entry.state == "available":
+        word = "Comes with the program"
+    parts = [components.chip(word, kind=kind, sign=sign)]
+    parts.append(components.chip(SYSTEMS.get(entry.system, entry.system)))
+    if entry.shipped:
+        parts.append(components.chip("Demonstration model", kind="sim", sign="◇"))
+    elif entry.simulated:
+        parts.append(components.chip("Trained on simulated patients", kind="sim", sign="◇"))
+    if entry.problem:
+        parts.append(components.chip("Refused: not what was published", kind="bad", sign="▲"))
+    else:
+        title = f"SHA-256 {entry.sha256}: every byte is what was published"
+        parts.append(
+            components.chip(f"Verified {entry.sha256[:8]}", kind="good", sign="✓", title=title)
+        )
+    return parts
+
+
+def metric_words(metric: HeadlineMetric) -> str:
+    """ "0.712 (0.66–0.76)"."""
+    if metric.value is None:
+        return "not known"
+    if metric.ci_low is None or metric.ci_high is None:
+        return f"{metric.value:.3f}"
+    return f"{metric.value:.3f} ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
+
+
+def facts(entry: ModelEntry, description: Mapping[str, Any]) -> str:
+    """What, on whom, how good, for whom not (HTML)."""
+    rows = [
+        ("What", what(description)),
+        ("On whom", on_whom(entry, description)),
+        ("How good", how_good(entry)),
+        ("Not for", not_for(entry, description)),
+    ]
+    body = "".join(
+        f"<div><span>{name}</span><p>{html(text)}</p></div>" for name, text in rows if text
+    )
+    return f'<div class="hcc-model-facts">{body}</div>'
+
+
+def what(description: Mapping[str, Any]) -> str:
+    """The model in a sentence."""
+    architecture = description.get("architecture")
+    if not isinstance(architecture, Mapping):
+        return ""
+    n_features = len(architecture.get("features", ()))
+    codes = architecture.get("n_codes")
+    step = {
+        "autoencoder": f", compressed to {codes} by an autoencoder",
+        "pca": f", compressed to {codes} principal components",
+    }.get(str(architecture.get("representation")), "")
+    kind = "deep Cox networks" if architecture.get("hidden") else "ridge Cox models"
+    return (
+        f"Survival from {formats.plural(n_features, 'feature')}{step}; an ensemble of "
+        f"{architecture.get('n_members', 'several')} {kind}."
+    )
+
+
+def on_whom(entry: ModelEntry, description: Mapping[str, Any]) -> str:
+    """Patients, events, centers, follow-up."""
+    training = description.get("training")
+    text = entry.trained_on[:1].upper() + entry.trained_on[1:]
+    if not isinstance(training, Mapping):
+        return f"{text}."
+    centers = [c for c in training.get("labels", {}).get("center", {}) if c]
+    if centers:
+        text += f"; {formats.plural(len(centers), 'center')}"
+    last = training.get("last_month")
+    if isinstance(last, int | float):
+        text += f"; followed for up to {last:.0f} months"
+    return f"{text}."
+
+
+def how_good(entry: ModelEntry) -> str:
+    """The headline metrics with intervals and how they were found."""
+    parts = [
+        f"{m.name} {metric_words(m)}" + (f" by {m.how}" if m.how else "") for m in entry.metrics
+    ]
+    return "; ".join(parts) + "." if parts else "Not stated."
+
+
+def not_for(entry: ModelEntry, description: Mapping[str, Any]) -> str:
+    """Whom it says nothing about."""
+    if entry.simulated:
+        return (
+            "Any real patient: it learned from patients drawn by a computer, and shows how "
+            "everything works."
+        )
+    training = description.get("training")
+    centers = []
+    if isinstance(training, Mapping):
+        centers = [c for c in training.get("labels", {}).get("center", {}) if c]
+    seen = (
+        "Patients unlike those it learned from (a warning says so)"
+        if len(centers) > 1
+        else "Patients of other hospitals and scanners, until it was evaluated there"
+    )
+    return f"{seen}; children; other cancers; choosing or withholding a treatment."
+
+
+def origin(entry: ModelEntry) -> str:
+    """Who brought it in and when."""
+    if entry.shipped:
+        return "Comes with the program; its files cannot be changed here."
+    return f"Published by {entry.by}, {when(entry.published_at)}."
+
+
+def decision_rows(decisions: list[ModelDecision], names: Mapping[str, str]) -> str:
+    """Who did what when, newest first (HTML)."""
+    rows = "".join(
+        f"<tr><td style='white-space:nowrap'>{html(d.at[:16].replace('T', ' '))} UTC</td>"
+        f"<td>{html(d.by)}</td><td>{html(ACTIONS[d.action])}</td>"
+        f"<td>{html(names.get(d.model_id, d.name or d.model_id))}</td><td>{html(d.note)}</td></tr>"
+        for d in reversed(decisions)
+    )
+    return (
+        '<div class="hcc-scroll"><table class="hcc-table" data-testid="decisions"><thead><tr>'
+        "<th>When</th><th>Who</th><th>What</th><th>Model</th><th>Why</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )

@@ -1,0 +1,97 @@
+"""What will be used: who learns, who is held out, what is missing, and what to be careful about."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages._shared import components, formats
+from pages._shared.formats import html
+
+if TYPE_CHECKING:
+    from hccsurv_core.systems.training_preview import PartCount, TrainingPreview
+    from pages._shared.train_source import TrainingSource
+
+#: Parts of a study as they are called in papers.
+_PART_TITLES = {
+    "internal": "internal test", "external": "external test", "transplant": "transplantation",
+    "test": "test", "validation": "validation", "held_out": "share held out",
+}  # fmt: skip
+_MOST_PARTS = 6
+
+
+def show_preview(source: TrainingSource, preview: TrainingPreview) -> None:
+    """Draw the card."""
+    training = preview.training
+    st.html(
+        f'<div class="hcc-headline" data-testid="will_learn">{training.n} patients to learn from'
+        f"<small>{html(formats.plural(training.n_events, 'event'))}</small></div>"
+    )
+    st.html(components.chips(_chips(source, preview)))
+    st.html(_parts_table(preview))
+    st.html(_facts(preview))
+    if preview.refusal:
+        st.error(formats.plain(preview.refusal), icon=":material/error:")
+    for text in preview.cautions:
+        st.html(
+            '<div class="hcc-finding"><span class="hcc-verdict low"><i aria-hidden="true">▲</i>'
+            f"</span><span>{html(text)}</span></div>"
+        )
+
+
+def _chips(source: TrainingSource, preview: TrainingPreview) -> list[str]:
+    parts = [components.chip("System 1 · muscle"), components.chip(source.endpoint.capitalize())]
+    if source.simulated:
+        parts.insert(0, components.chip("Simulated patients", kind="sim", sign="◇"))
+    if len(preview.centers) > 1:
+        words = ", ".join(f"{c.name} {c.n}" for c in preview.centers[:_MOST_PARTS])
+        parts.append(components.chip(f"{len(preview.centers)} centers", title=words))
+    return parts
+
+
+def _parts_table(preview: TrainingPreview) -> str:
+    """Parts of the cohort with patients and events (HTML)."""
+    shown = preview.held_out[:_MOST_PARTS]
+    rows = [_part_row("Learned from", "", preview.training)]
+    rows += [
+        _part_row("Held out", _PART_TITLES.get(p.name, p.name.replace("_", " ")), p) for p in shown
+    ]
+    if len(preview.held_out) > len(shown):
+        rows.append(
+            f'<tr><td colspan="3"><span class="sub">and {len(preview.held_out) - len(shown)} '
+            "smaller parts held out</span></td></tr>"
+        )
+    return (
+        '<table class="hcc-table" data-testid="parts"><thead><tr><th>Part</th>'
+        '<th class="num">Patients</th><th class="num">Events</th></tr></thead><tbody>'
+        + "".join(rows)
+        + "</tbody></table>"
+    )
+
+
+def _part_row(what: str, name: str, part: PartCount) -> str:
+    title = f"{what}: {html(name)}" if name else f"<b>{what}</b>"
+    return (
+        f'<tr><td>{title}</td><td class="num">{part.n}</td>'
+        f'<td class="num">{part.n_events}</td></tr>'
+    )
+
+
+def _facts(preview: TrainingPreview) -> str:
+    """One line of the rest (HTML)."""
+    facts = []
+    if math.isfinite(preview.follow_up.value):
+        facts.append(f"median follow-up {preview.follow_up.value:.0f} months")
+    if preview.n_features is None:
+        facts.append("features are measured on the images when the training begins")
+    else:
+        facts.append(formats.plural(preview.n_features, "feature"))
+        missing = preview.missing_share or 0.0
+        facts.append("nothing missing" if missing == 0 else f"{_percent(missing)} of cells missing")
+    return f'<span class="hcc-quiet">{html(" · ".join(facts).capitalize())}</span>'
+
+
+def _percent(share: float) -> str:
+    return "less than 0.1 %" if share < 0.001 else f"{100 * share:.2g} %"

@@ -1,0 +1,241 @@
+"""Who to learn from: a cohort folder, a feature table, or this server's own patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from hccsurv_core.errors import HccsurvError
+from pages._shared import components, formats, job_strip
+from pages._shared.session import session
+from pages._shared.train_cohorts import SYSTEM, drawing_job, unpacking_job
+
+if TYPE_CHECKING:
+    from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.systems.training_sources import CohortFolder
+
+COHORT, TABLE = "Cohort with images", "Feature table"
+SOURCES = (COHORT, TABLE)
+#: Of a simulated cohort: enough events to learn something, a minute or two to draw.
+SIMULATED_N, FEWEST_N, MOST_N = 300, 60, 826
+#: The page waits so long before it shows a progress bar instead.
+_WAIT_S = 1.0
+_MAX_TABLE_MB = 500
+
+
+@dataclass(frozen=True)
+class TrainingSource:
+    """Who may be learned from.
+
+    Args:
+        name: for people; proposed as the run's name.
+        table: patients, outcome and labels; features where they are known already.
+        cohort: the folder whose images are to be measured; None for a feature table.
+        simulated: a computer drew the patients; None where a table does not say.
+        endpoint: what the event is.
+    """
+
+    name: str
+    table: FeatureTable
+    cohort: Path | None
+    simulated: bool | None
+    endpoint: str = "overall survival"
+
+    @property
+    def key(self) -> str:
+        """Names the source in keys of widgets."""
+        return f"{'cohort' if self.cohort else 'table'}_{self.name}_{len(self.table)}"
+
+
+def choose_source() -> TrainingSource | None:
+    """Draw the choice; None where nothing is chosen yet, or it cannot be used (which is said)."""
+    kind = st.segmented_control(
+        "Source", SOURCES, default=COHORT, required=True, key="train_source",
+        label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    try:
+        return choose_cohort() if kind == COHORT else choose_table()
+    except HccsurvError as error:
+        components.show_error(error)
+        return None
+
+
+def choose_cohort() -> TrainingSource | None:
+    """Draw the choice of a cohort folder, and the ways to bring one in.
+
+    Raises:
+        HccsurvError: the chosen one is damaged.
+    """
+    from hccsurv_core.systems.training_sources import list_cohort_folders
+
+    found = list_cohort_folders(SYSTEM)
+    usable = {f.name: f for f in found if f.info is not None}
+    if not usable:
+        st.markdown(
+            "**No cohort yet.** A cohort folder holds a table (`cohort.csv`, `cohort.json`), CT "
+            "slices at L3 and the muscle's outline of each patient. Upload one as a zip, or draw a "
+            "simulated cohort to see how everything works."
+        )
+    chosen = None
+    if usable:
+        state = session()
+        wanted = state.training_cohort if state.training_cohort in usable else next(iter(usable))
+        chosen = st.selectbox(
+            "Cohort folder", list(usable), index=list(usable).index(wanted),
+            format_func=lambda name: _cohort_title(usable[name]),
+            key=f"train_cohort_{state.training_cohort}_{len(usable)}",
+        )  # fmt: skip
+    with st.container(horizontal=True, gap="small"):
+        _upload_popover(first=not usable)
+        _simulate_popover(first=not usable)
+    for folder in found:
+        if folder.problem:
+            st.caption(
+                f":orange[:material/warning:] {formats.plain(folder.name)} cannot be used: "
+                f"{formats.plain(folder.problem)}."
+            )
+    return None if chosen is None else read_cohort_source(usable[chosen].folder)
+
+
+def _cohort_title(folder: CohortFolder) -> str:
+    mark = " (simulated)" if folder.info is not None and folder.info.simulated else ""
+    return f"{folder.name} · {formats.plural(folder.n, 'patient')}{mark}"
+
+
+def read_cohort_source(folder: Path) -> TrainingSource:
+    """A cohort's table, kept for the session while the file stays the same.
+
+    Raises:
+        HccsurvError: the cohort is gone or damaged.
+    """
+    from hccsurv_core.cohort.folder import TABLE_FILE, read_cohort
+    from hccsurv_core.systems.training_preview import without_features
+
+    state, path = session(), folder / TABLE_FILE
+    stamp = path.stat().st_mtime_ns if path.is_file() else None
+    key = ("training cohort", folder, stamp)
+    if key not in state.cache:
+        cohort = read_cohort(folder)
+        state.remember(
+            key,
+            TrainingSource(
+                folder.name, without_features(cohort), folder, cohort.info.simulated,
+                cohort.info.endpoint.name,
+            ),
+        )  # fmt: skip
+    return state.cache[key]
+
+
+def _upload_popover(*, first: bool) -> None:
+    state = session()
+    with st.popover(
+        "Upload a zip", icon=":material/folder_zip:", type="primary" if first else "secondary",
+        key="train_upload",
+    ):  # fmt: skip
+        st.markdown(
+            "**A zipped cohort folder**: `cohort.csv`, `cohort.json`, `images/<patient>/l3_slab/` "
+            "(DICOM) and `rois/<patient>/l3_slab_muscle.nii.gz`."
+        )
+        file = st.file_uploader(
+            "Zipped cohort folder", type=["zip", "tar", "gz", "tgz"],
+            key=f"train_zip_{state.uploader_round}", label_visibility="collapsed",
+        )  # fmt: skip
+        st.caption(
+            "Names, numbers and dates are removed from the images. What else lies in the archive "
+            "is not kept."
+        )
+        if file is not None:
+            state.uploader_round += 1
+            job_strip.start_job(unpacking_job(file), wait_s=_WAIT_S)
+            st.rerun()
+
+
+def _simulate_popover(*, first: bool) -> None:
+    with st.popover(
+        "Simulate a cohort", icon=":material/science:", key="train_simulate",
+        type="secondary",
+    ), st.form("train_simulate_form", border=False):  # fmt: skip
+        st.markdown(
+            "**Patients drawn by a computer**, with CT slices, outlines and known hazards. They "
+            "show whether the method finds what is there, never how patients fare."
+        )
+        n = st.number_input(
+            "Patients", FEWEST_N, MOST_N, SIMULATED_N, step=20, key="train_simulate_n",
+            help="About 15 patients a second of two processors are drawn in a minute.",
+        )  # fmt: skip
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 1, step=1, key="train_simulate_seed",
+            help="The same seed and size give the same patients.",
+        )  # fmt: skip
+        if st.form_submit_button("Draw the cohort", type="primary", key="train_simulate_go"):
+            job_strip.start_job(drawing_job(int(n), int(seed)), wait_s=_WAIT_S)
+            st.rerun()
+
+
+def choose_table() -> TrainingSource | None:
+    """Draw the upload of a feature table, or the one that was uploaded.
+
+    Raises:
+        HccsurvError: it is no feature table.
+    """
+    state = session()
+    if state.training_table is not None:
+        return _chosen_table(*state.training_table)
+    st.markdown(
+        "One row a patient: numeric feature columns, `time_months` and `event` (1 = happened). "
+        "Optional: `patient_id`, `split` (those of split “train” are learned from), `center`."
+    )
+    with st.container(key="card_feature_table"):
+        file = st.file_uploader(
+            "Feature table", type=["csv", "tsv", "txt", "xlsx"], max_upload_size=_MAX_TABLE_MB,
+            key=f"train_table_{state.uploader_round}", label_visibility="collapsed",
+        )  # fmt: skip
+    if file is not None:
+        state.uploader_round += 1
+        with st.spinner("Reading the table …"):
+            state.training_table = _read_table(file)
+        st.rerun()
+    return None
+
+
+def _chosen_table(name: str, table: FeatureTable) -> TrainingSource:
+    """The table that was uploaded, and a way to another one."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            f":material/table_view: **{formats.plain(name)}** · "
+            f"{formats.plural(len(table), 'patient')}, "
+            f"{formats.plural(len(table.names), 'feature')}",
+            width="content",
+        )
+        if st.button("Another table", key="train_table_remove", type="tertiary"):
+            session().training_table = None
+            st.rerun()
+    simulated = st.checkbox(
+        "The patients are simulated", key="train_table_simulated",
+        help="The model will say so wherever it is shown.",
+    )  # fmt: skip
+    return TrainingSource(Path(name).stem, table, None, simulated)
+
+
+def _read_table(file) -> tuple[str, FeatureTable]:
+    """Spool the upload and read it.
+
+    Raises:
+        HccsurvError: it is no feature table with an outcome.
+    """
+    import shutil
+    from dataclasses import replace
+
+    from hccsurv_core.features.feature_table import read_feature_table
+    from pages._shared.uploads import spool
+
+    draft = spool([file])
+    try:
+        (path,) = (p for p in (draft.folder / "files").rglob("*") if p.is_file())
+        name = Path(draft.names[0]).name
+        return name, replace(read_feature_table(path), source=name)
+    finally:
+        shutil.rmtree(draft.folder, ignore_errors=True)

@@ -1,0 +1,48 @@
+"""From what was chosen on the page to a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pages._shared.train_cohorts import SYSTEM
+from pages._shared.train_runs import open_runs
+from pages._shared.train_source import TrainingSource
+
+if TYPE_CHECKING:
+    from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.systems.training_runs import TrainingRun
+
+
+def start(
+    source: TrainingSource,
+    table: FeatureTable,
+    *,
+    name: str,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    by: str,
+) -> TrainingRun:
+    """Begin a training run.
+
+    Args:
+        source: who.
+        table: its table, with those held out who are asked for.
+        name: of the run; empty takes the source's.
+        options, settings: of the verb train, of the model.
+        by: who starts it.
+
+    Raises:
+        HccsurvError: the data folder cannot be written, or nothing can be trained here.
+    """
+    from hccsurv_core.systems.training_runs import TrainingRequest
+    from hccsurv_core.systems.training_sources import keep_table
+
+    told = dict(options)
+    if source.cohort is None:
+        # Who is held out stands in the kept table already.
+        told = {k: v for k, v in told.items() if not k.startswith("hold-out")}
+        told["features-table"] = str(keep_table(table, source.name).absolute())
+        told["simulated"] = bool(source.simulated)
+    request = TrainingRequest(SYSTEM, name.strip() or source.name, source.cohort, told, settings)
+    return open_runs().start(request, by=by)

@@ -1,0 +1,115 @@
+"""How runs are told of: states, times, winners. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pages._shared import components, formats
+
+if TYPE_CHECKING:
+    from hccsurv_core.systems.training_runs import ProgressStep, TrainingRun
+
+#: State → (word, sign, kind of chip).
+STATES = {
+    "queued": ("Waiting", "○", ""),
+    "running": ("Training", "◐", ""),
+    "done": ("Done", "●", "good"),
+    "failed": ("Failed", "▲", "bad"),
+    "cancelled": ("Cancelled", "■", "look"),
+    "interrupted": ("Interrupted", "▲", "look"),
+}
+#: So much must have passed before a guess of what is left is worth more than none.
+_GUESS_AFTER_S, _GUESS_AFTER_SHARE = 8.0, 0.03
+
+
+def state_chip(run: TrainingRun) -> str:
+    """A run's state as shape and word (HTML)."""
+    word, sign, kind = STATES[run.state]
+    if run.is_ending:
+        word = "Cancelling"
+    elif run.state == "queued" and run.n_before:
+        word = f"Waiting for {formats.plural(run.n_before, 'run')}"
+    return components.chip(word, kind=kind, sign=sign, title=run.message)
+
+
+def seconds_left(steps: Sequence[ProgressStep], since: datetime | None) -> float | None:
+    """A guess of the seconds left, from the pace of this attempt; None while there is none.
+
+    What an earlier attempt had finished is passed over in no time, and tells nothing.
+    """
+    if since is None:
+        return None
+    told = [(datetime.fromisoformat(s.at), s.fraction) for s in steps]
+    told = [(at, fraction) for at, fraction in told if at >= since]
+    if len(told) < 2:
+        return None
+    (first_at, first), (last_at, last) = told[0], told[-1]
+    passed = (last_at - first_at).total_seconds()
+    if passed < _GUESS_AFTER_S or last - first < _GUESS_AFTER_SHARE:
+        return None
+    left = passed * (1 - last) / (last - first)
+    return max(0.0, left - (datetime.now(UTC) - last_at).total_seconds())
+
+
+def how_long(run: TrainingRun) -> str:
+    """ "4 min", from the start of this attempt to its end, or until now; "" before the start."""
+    if run.started_at is None:
+        return ""
+    end = run.ended_at or datetime.now(UTC)
+    return formats.duration(max(0.0, (end - run.started_at).total_seconds()))
+
+
+def when(at: datetime | None) -> str:
+    """ "2026-03-14 15:09 UTC"."""
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def estimate_words(c: Mapping[str, Any]) -> str:
+    """ "0.634 (0.572–0.692)" of an estimate as JSON values."""
+    if c.get("value") is None:
+        return "not known"
+    if c.get("ci_low") is None or c.get("ci_high") is None:
+        return f"{c['value']:.3f}"
+    return f"{c['value']:.3f} ({c['ci_low']:.3f}–{c['ci_high']:.3f})"
+
+
+def own_result(description: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The model's own line among the cross-validated candidates."""
+    results = description["cross_validation"]["results"]
+    return next((r for r in results if r["kind"] == "model"), None)
+
+
+def winner_words(description: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether this model ranked patients best of all candidates, and what to conclude."""
+    results = description["cross_validation"]["results"]
+    own = own_result(description)
+    rivals = [r for r in results if r["kind"] == "rival" and r["c_index"]["value"] is not None]
+    if own is None or own["c_index"]["value"] is None or not rivals:
+        return True, ""
+    best = max(rivals, key=lambda r: r["c_index"]["value"])
+    mine, theirs = own["c_index"], best["c_index"]
+    ahead = mine["value"] - theirs["value"]
+    overlap = (
+        " Their intervals overlap."
+        if max(mine["ci_low"], theirs["ci_low"]) <= min(mine["ci_high"], theirs["ci_high"])
+        else ""
+    )
+    if ahead > 0:
+        return True, (
+            f"The model ranked patients better than every baseline, by {ahead:.3f} of C over "
+            f"{best['name']}.{overlap}"
+        )
+    return False, (
+        f"The baseline {best['name']} ranked patients at least as well: C "
+        f"{theirs['value']:.3f} against {mine['value']:.3f}.{overlap} Think twice before you "
+        "publish the more complicated model."
+    )
+
+
+def losses_words(run_state: str) -> str:
+    """Why there is no training curve yet."""
+    if run_state == "queued":
+        return "Curves appear when the training begins."
+    return "Curves of the final networks appear when the cross-validation is through."
