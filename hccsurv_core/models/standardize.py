@@ -26,6 +26,8 @@ SCALINGS = ("z-score", "normal-score", "piecewise")
 _Z, _NORMAL, _PIECEWISE = range(3)
 #: Quantiles that a normal score is interpolated between.
 _KNOTS = 64
+#: Their places, half a step inside: the smallest training value is not minus infinity.
+_PLACES = (np.arange(_KNOTS) + 0.5) / _KNOTS
 #: Features with fewer distinct values (classes, counts) keep z-scores instead of normal scores.
 _FEW_VALUES = 12
 #: Intervals of a piecewise feature.
@@ -186,7 +188,7 @@ def fit_standardizer(
     kind[(kind == _NORMAL) & (n_distinct < _FEW_VALUES)] = _Z
     knots = np.zeros((_KNOTS, len(names)))
     if (kind == _NORMAL).any():
-        knots = np.quantile(filled, np.linspace(0, 1, _KNOTS), axis=0)
+        knots = np.quantile(filled, _PLACES, axis=0)
     edges = np.repeat(high[None], _INTERVALS + 1, axis=0)
     offset = np.zeros((_INTERVALS, len(names)))
     for column in np.flatnonzero(used & (kind == _PIECEWISE)):
@@ -232,11 +234,9 @@ def _normal_scores(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """Scores of values by interpolation between the training quantiles."""
     from scipy.special import ndtri
 
-    q = knots.size
-    # Half a step inside: the smallest training value is not minus infinity.
-    scores = ndtri((np.arange(q) + 0.5) / q)
+    scores = ndtri(_PLACES)
     # Values that fill several quantiles (zeros, say) get the mean score of those.
     distinct, start = np.unique(knots, return_index=True)
-    ends = np.append(start[1:], q)
+    ends = np.append(start[1:], knots.size)
     middle = np.array([scores[a:b].mean() for a, b in zip(start, ends, strict=True)])
     return np.interp(values, distinct, middle)
