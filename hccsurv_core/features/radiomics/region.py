@@ -107,7 +107,6 @@ def _chosen_voxels(
     if isinstance(mask, LabelMap):
         check_same_geometry(volume, mask)
         chosen = mask.voxels != 0 if label is None else mask.voxels == label
-        present = [int(v) for v in np.unique(mask.voxels) if v]
     else:
         if mask.shape != volume.shape:
             raise GeometryMismatchError(
@@ -120,10 +119,11 @@ def _chosen_voxels(
                 source="mask",
                 remedy="give a LabelMap, or mask == label",
             )
-        chosen, present = mask, [1]
+        chosen = mask
     if not chosen.any():
         what = "the mask is empty" if label is None else f"the mask has no label {label}"
-        found = f" (there are {', '.join(map(str, present))})" if label and present else ""
+        present = np.unique(mask.voxels)[1:] if isinstance(mask, LabelMap) and label else []
+        found = f" (there are {', '.join(map(str, present))})" if len(present) else ""
         raise RadiomicsError(what + found, source="mask", remedy="choose or draw a region")
     return np.ascontiguousarray(chosen)
 
