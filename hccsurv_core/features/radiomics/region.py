@@ -122,8 +122,10 @@ def _chosen_voxels(
         chosen = mask
     if not chosen.any():
         what = "the mask is empty" if label is None else f"the mask has no label {label}"
-        present = np.unique(mask.voxels)[1:] if isinstance(mask, LabelMap) and label else []
-        found = f" (there are {', '.join(map(str, present))})" if len(present) else ""
+        present: list[int] = []
+        if isinstance(mask, LabelMap) and label is not None:
+            present = [int(value) for value in np.unique(mask.voxels) if value]
+        found = f" (there are {', '.join(map(str, present))})" if present else ""
         raise RadiomicsError(what + found, source="mask", remedy="choose or draw a region")
     return np.ascontiguousarray(chosen)
 
