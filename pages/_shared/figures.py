@@ -63,7 +63,7 @@ def show_figure(
     def draw(file_format: str) -> bytes:
         return _saved(draw_figure_for_print(figure, captions=manifest.caption()), file_format)
 
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with _head(key):
         st.html(_title(figure.title, mark), width="stretch")
         _downloads(key, manifest, draw, {"Numbers": figure.to_frame(), **(tables or {})})
     _draw(figure, key)
@@ -73,6 +73,13 @@ def show_plain(figure: AnyFigure, key: str) -> None:
     """Draw any figure with its title and caption, without downloads: for what still changes."""
     st.html(_title(figure.title))
     _draw(figure, key)
+
+
+def _head(key: str):
+    """One line for a title and its download, also on a tablet."""
+    return st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key=f"figure_head_{key}"
+    )
 
 
 def _title(text: str, mark: str = "") -> str:
@@ -86,6 +93,7 @@ _TITLE_PIXELS = 30
 
 def _draw(figure: AnyFigure, key: str) -> None:
     from hccsurv_core.report.figures.drawing import draw_figure_on_screen
+    from hccsurv_core.report.figures.forest import Forest
 
     drawn = draw_figure_on_screen(figure, ink=_ink())
     top = drawn.layout.margin.t
@@ -93,7 +101,12 @@ def _draw(figure: AnyFigure, key: str) -> None:
         drawn.layout.title.text = None
         drawn.layout.height -= _TITLE_PIXELS
         drawn.layout.margin.t = top - _TITLE_PIXELS
-    st.plotly_chart(drawn, key=f"chart_{key}", config=_TOOLBAR)
+    # The columns of a forest need their room: on a tablet it is moved sideways.
+    broad = isinstance(figure, Forest)
+    width = "broader" if isinstance(figure, Forest) and figure.extra_header else "broad"
+    with st.container(key=f"{width}_{key}" if broad else None):
+        config = {**_TOOLBAR, "displayModeBar": False} if broad else _TOOLBAR
+        st.plotly_chart(drawn, key=f"chart_{key}", config=config)
     _caption(figure.caption)
 
 
@@ -128,7 +141,7 @@ def show_table(
     table_html: str, raw: DataFrame, manifest: Manifest, key: str, *, title: str, mark: str = ""
 ) -> None:
     """A table with its download; ``raw`` is what the CSV holds (numbers as numbers)."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with _head(key):
         st.html(_title(title, mark), width="stretch")
         _downloads(key, manifest, None, {"Table": raw})
     st.html(table_html)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 POLL_S = 1.5
 PAGE_LENGTH = 15
-_COLUMNS = (0.35, 3.2, 1.5, 1.6, 1.7, 0.8)
+_COLUMNS = (0.3, 2.3, 1.5, 1.7, 2.3, 1.2)
 
 
 @st.cache_resource(show_spinner=False)
@@ -107,8 +107,8 @@ def show_list(runs: Sequence[TrainingRun]) -> None:
                 "run appears here, goes on when you close the page, and can be resumed."
             )
         return
-    heads = ("", "Run", "State", "When, by whom", "C-index (95 % CI)", "")
-    for column, text in zip(st.columns(_COLUMNS), heads, strict=True):
+    heads = ("", "Run", "State", "When, by whom", "C-index", "")
+    for column, text in zip(st.columns(_COLUMNS, gap="xsmall"), heads, strict=True):
         column.html(f'<span class="hcc-kicker">{text}</span>')
     n_pages = -(-len(runs) // PAGE_LENGTH)
     page = min(st.session_state.get("train_page", 1), n_pages)
@@ -125,7 +125,9 @@ def show_list(runs: Sequence[TrainingRun]) -> None:
 
 def _row(run: TrainingRun) -> None:
     with st.container(key=f"row_run_{run.id}"):
-        tick, name, state, who, result, act = st.columns(_COLUMNS, vertical_alignment="center")
+        tick, name, state, who, result, act = st.columns(
+            _COLUMNS, vertical_alignment="center", gap="xsmall"
+        )
         done = run.state == "done"
         tick.checkbox(
             f"Compare {run.request.name}", key=f"compare_{run.id}", disabled=not done,
@@ -143,7 +145,7 @@ def _row(run: TrainingRun) -> None:
             f"{' · ' + words.how_long(run) if run.started_at else ''}</span>"
         )
         result.html(_result(run))
-        if act.button("Open", key=f"open_run_{run.id}", width="stretch"):
+        if act.button("Open", key=f"open_run_{run.id}"):
             open_run(run.id)
 
 
