@@ -37,3 +37,19 @@ def test_what_is_warmed_up_exists():
 
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     assert missing == []
+
+
+def test_evidence_says_what_liu_et_al_found_and_what_differs(open_page):
+    from hccsurv_core.features.radiomics.presets import PRESETS, feature_names
+    from pages._shared.evidence_muscle_model import DOI, PUBLISHED
+
+    text = page_text(open_page(routes.EVIDENCE))
+    assert f"https://doi.org/{DOI}" in text
+    for who, n, c in PUBLISHED:
+        assert who in text and f">{n}<" in text and c in text
+    # What is said of the feature set is what is computed.
+    names = feature_names("muscle-1343")
+    images = len(PRESETS["muscle-1343"].image_names())
+    assert (len(names), images, len(names) // images) == (1343, 17, 79)
+    assert "17 images" in text and "79 features" in text and "our reading" in text
+    assert "cannot be reproduced here" in text and "combined model" in text
