@@ -3,6 +3,10 @@
 Hinton & Salakhutdinov, Science 2006;313:504-507, as a denoising one (Vincent et al., J Mach Learn
 Res 2010;11:3371-3408): inputs are disturbed, what is compared is the undisturbed. It sees features
 only, never an outcome.
+
+With a few hundred patients a network that begins anywhere gives back less than principal
+components do. So this one begins as them: beside the layers, which begin near zero, runs a direct
+path whose weights begin as the principal axes, and training can only add to that.
 """
 
 from __future__ import annotations
@@ -15,42 +19,50 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from hccsurv_core.errors import InputError, StatisticsError
-from hccsurv_core.models.representation import Representation, encode, scale_of
+from hccsurv_core.errors import StatisticsError
+from hccsurv_core.models.autoencoder_settings import AutoencoderSettings
+from hccsurv_core.models.representation import (
+    Representation,
+    encode,
+    principal_axes,
+    scale_of,
+)
 from hccsurv_core.progress import Progress, silent
 
+#: The last layer on each way begins this much smaller than usual.
+_LAST_LAYER = 0.01
 
-@dataclass(frozen=True)
-class AutoencoderSettings:
-    """Shape and training of the autoencoder.
+
+@dataclass(frozen=True, eq=False)
+class Decoder:
+    """The way back from a code.
 
     Args:
-        n_codes: width of the code; the paper's is 100.
-        hidden: units of the layers between features and code, mirrored on the way back.
-        noise: standard deviation added to the inputs, which have 1.
-        weight_decay, learning_rate, batch_size, max_epochs, patience: as for the network.
-        stop_share: patients whose reconstruction says when to stop.
+        weights, biases: of the layers, (inputs, outputs) and (outputs,).
+        direct: (q, p) straight from code to features.
     """
 
-    n_codes: int = 100
-    hidden: tuple[int, ...] = (256,)
-    noise: float = 0.2
-    weight_decay: float = 1e-3
-    learning_rate: float = 2e-3
-    batch_size: int = 64
-    max_epochs: int = 150
-    patience: int = 15
-    stop_share: float = 0.15
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+    direct: np.ndarray
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if self.n_codes < 1 or any(units < 1 for units in self.hidden):
-            raise InputError("a layer has at least 1 unit", source="autoencoder settings")
-        if self.noise < 0 or not 0 <= self.stop_share < 1:
-            raise InputError(
-                "noise is not negative, and the share to stop on lies between 0 and 1",
-                source="autoencoder settings",
-            )
+    def tensors(self) -> dict[str, np.ndarray]:
+        """For a checkpoint."""
+        return {
+            **{f"decoder_weight_{i}": w for i, w in enumerate(self.weights)},
+            **{f"decoder_bias_{i}": b for i, b in enumerate(self.biases)},
+            "decoder_direct": self.direct,
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray]) -> Decoder:
+        """Back from a checkpoint."""
+        depth = sum(name.startswith("decoder_weight_") for name in tensors)
+        return cls(
+            tuple(tensors[f"decoder_weight_{i}"] for i in range(depth)),
+            tuple(tensors[f"decoder_bias_{i}"] for i in range(depth)),
+            tensors["decoder_direct"],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +74,7 @@ class FittedAutoencoder:
         best_epoch: counted from 1.
         train_loss, stop_loss: (epochs,) mean squared error of scaled features.
         explained: share of the variance of the patients to stop on that comes back.
+        decoder: the way back.
     """
 
     representation: Representation
@@ -69,6 +82,7 @@ class FittedAutoencoder:
     train_loss: np.ndarray
     stop_loss: np.ndarray
     explained: float
+    decoder: Decoder
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For a checkpoint."""
@@ -78,6 +92,7 @@ class FittedAutoencoder:
             "train_loss": self.train_loss,
             "stop_loss": self.stop_loss,
             "explained": np.array([self.explained]),
+            **self.decoder.tensors(),
         }
 
     @classmethod
@@ -89,6 +104,7 @@ class FittedAutoencoder:
             tensors["train_loss"],
             tensors["stop_loss"],
             float(tensors["explained"][0]),
+            Decoder.from_tensors(tensors),
         )
 
 
@@ -117,13 +133,15 @@ def fit_autoencoder(
     part = scaled[:, encoded]
     order = rng.permutation(len(part))
     n_stop = max(1, round(settings.stop_share * len(part)))
+    axes = principal_axes(part[order[n_stop:]], settings.n_codes)
     x = torch.from_numpy(part[order].astype(np.float32)).to(device)
     stop, train = x[:n_stop], x[n_stop:]
-    layers = AutoencoderLayers(part.shape[1], settings, chance, device)
+    layers = _Layers(axes, settings, chance, device)
     optimizer = torch.optim.AdamW(
         layers.parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    best, best_loss, best_epoch = layers.snapshot(), np.inf, 0
+    best, best_epoch = layers.snapshot(), 0
+    best_loss = layers.error(stop)
     train_loss, stop_loss = [], []
     for epoch in range(settings.max_epochs):
         progress(epoch / settings.max_epochs, f"autoencoder, epoch {epoch + 1}")
@@ -137,8 +155,7 @@ def fit_autoencoder(
             loss.backward()
             optimizer.step()
             total += float(loss.detach()) * len(rows)
-        with torch.no_grad():
-            judged = float(functional.mse_loss(layers.decode(layers.encode(stop)), stop))
+        judged = layers.error(stop)
         if not np.isfinite(judged):
             raise StatisticsError("the autoencoder's training diverged", source="autoencoder")
         train_loss.append(total / len(train))
@@ -149,46 +166,57 @@ def fit_autoencoder(
             best, best_loss, best_epoch = layers.snapshot(), judged, epoch + 1
         elif epoch + 1 - best_epoch >= settings.patience:
             break
-    weights, biases = layers.encoder_arrays(best)
-    center, scale = scale_of(encode(part, weights, biases, "selu"))
+    representation, decoder = layers.to_numpy(best, encoded, part)
+    variance = float(((stop - train.mean(dim=0)) ** 2).mean())
     return FittedAutoencoder(
-        Representation("autoencoder", encoded, weights, biases, center, scale),
-        best_epoch, np.array(train_loss), np.array(stop_loss),
-        1.0 - best_loss / float(stop.var(dim=0, correction=0).mean()),
+        representation, best_epoch, np.array(train_loss), np.array(stop_loss),
+        1.0 - best_loss / variance, decoder,
     )  # fmt: skip
 
 
-class AutoencoderLayers:
+class _Layers:
     """Parameters of encoder and decoder."""
 
     def __init__(
-        self, p: int, settings: AutoencoderSettings, chance: torch.Generator, device: str
+        self, axes: np.ndarray, settings: AutoencoderSettings, chance: torch.Generator, device: str
     ) -> None:
-        inward = (p, *settings.hidden, settings.n_codes)
-        self.depth = len(inward) - 1
-        sizes = (*inward, *inward[-2::-1])
-        self.weights = [
-            (torch.randn((wide, narrow), generator=chance) / wide**0.5).to(device).requires_grad_()
-            for wide, narrow in pairwise(sizes)
-        ]
+        p, n_codes = axes.shape
+        inward = (p, *settings.hidden, n_codes)
+        self.depth = len(inward) - 1 if settings.hidden else 0
+        sizes = (*inward, *inward[-2::-1]) if settings.hidden else ()
+        self.weights = []
+        for layer, (wide, narrow) in enumerate(pairwise(sizes)):
+            weight = torch.randn((wide, narrow), generator=chance) / wide**0.5
+            if layer in (self.depth - 1, len(sizes) - 2):
+                weight *= _LAST_LAYER
+            self.weights.append(weight.to(device).requires_grad_())
         self.biases = [
             torch.zeros(w.shape[1], device=device).requires_grad_() for w in self.weights
         ]
+        inward_axes = torch.from_numpy(axes.astype(np.float32)).to(device)
+        self.direct = [inward_axes.clone().requires_grad_(), inward_axes.T.clone().requires_grad_()]
 
     @property
     def parameters(self) -> list[torch.Tensor]:
         """Of all layers."""
-        return [*self.weights, *self.biases]
+        return [*self.weights, *self.biases, *self.direct]
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """(n, p) → (n, n_codes)."""
-        return self._run(x, 0, self.depth)
+        return x @ self.direct[0] + self._run(x, 0, self.depth)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """(n, n_codes) → (n, p)."""
-        return self._run(functional.selu(code), self.depth, len(self.weights))
+        return code @ self.direct[1] + self._run(code, self.depth, len(self.weights))
 
-    def _run(self, x: torch.Tensor, begin: int, end: int) -> torch.Tensor:
+    def error(self, x: torch.Tensor) -> float:
+        """Mean squared error of what comes back."""
+        with torch.no_grad():
+            return float(functional.mse_loss(self.decode(self.encode(x)), x))
+
+    def _run(self, x: torch.Tensor, begin: int, end: int) -> torch.Tensor | float:
+        if begin == end:
+            return 0.0
         for layer in range(begin, end):
             x = x @ self.weights[layer] + self.biases[layer]
             if layer < end - 1:
@@ -199,10 +227,17 @@ class AutoencoderLayers:
         """A copy of all parameters."""
         return [p.detach().clone() for p in self.parameters]
 
-    def encoder_arrays(
-        self, parameters: list[torch.Tensor]
-    ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-        """Weights and biases of the encoder of a snapshot."""
+    def to_numpy(
+        self, parameters: list[torch.Tensor], encoded: np.ndarray, part: np.ndarray
+    ) -> tuple[Representation, Decoder]:
+        """A snapshot; the code is scaled by the training patients' features ``part``."""
         arrays = [p.cpu().numpy() for p in parameters]
-        biases = arrays[len(self.weights) :]
-        return tuple(arrays[: self.depth]), tuple(biases[: self.depth])
+        n = len(self.weights)
+        weights, biases, direct = arrays[:n], arrays[n : 2 * n], arrays[2 * n :]
+        cut = self.depth
+        layers = tuple(weights[:cut]), tuple(biases[:cut])
+        center, scale = scale_of(encode(part, *layers, direct[0], "selu"))
+        return (
+            Representation("autoencoder", encoded, *layers, direct[0], center, scale),
+            Decoder(tuple(weights[cut:]), tuple(biases[cut:]), direct[1]),
+        )

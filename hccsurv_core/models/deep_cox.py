@@ -11,14 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from hccsurv_core.errors import InputError, StatisticsError
+from hccsurv_core.errors import StatisticsError
 from hccsurv_core.models.cox_loss import order_risks, partial_likelihood_loss
+from hccsurv_core.models.encoder_layers import EncoderLayers, EncoderStart
 from hccsurv_core.models.network import Networks
+from hccsurv_core.models.network_settings import NetworkSettings
+from hccsurv_core.models.representation import Representation
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, silent
 
@@ -31,50 +35,6 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 _LAST_LAYER = 0.1
 #: A validation loss must fall by this much to count as better.
 _PROGRESS = 1e-5
-
-
-@dataclass(frozen=True)
-class NetworkSettings:
-    """Shape and training of a deep Cox network.
-
-    Args:
-        hidden: units of each hidden layer; none is a linear Cox model.
-        activation: "selu", "relu" or "tanh".
-        dropout: share of hidden units left out at each step.
-        weight_decay: decoupled (AdamW).
-        learning_rate: at the start; it falls to a hundredth along a cosine.
-        batch_size: patients per step; 0 takes all at once.
-        max_epochs: passes over the patients.
-        patience: epochs without a better validation loss after which a network is done.
-        ties: "efron" or "breslow".
-    """
-
-    hidden: tuple[int, ...] = (64,)
-    activation: str = "relu"
-    dropout: float = 0.4
-    weight_decay: float = 1.0
-    learning_rate: float = 5e-3
-    batch_size: int = 256
-    max_epochs: int = 60
-    patience: int = 12
-    ties: str = "efron"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if self.activation not in _ACTIVATIONS:
-            raise InputError(
-                f"no activation is called {self.activation!r}", source="network settings",
-                remedy=f"use one of {', '.join(_ACTIVATIONS)}",
-            )  # fmt: skip
-        if not 0 <= self.dropout < 1 or self.weight_decay < 0 or self.learning_rate <= 0:
-            raise InputError(
-                "dropout lies between 0 and 1, weight decay and learning rate are positive",
-                source="network settings",
-            )
-        if self.max_epochs < 1 or self.patience < 1 or self.batch_size < 0:
-            raise InputError("epochs and patience are at least 1", source="network settings")
-        if any(units < 1 for units in self.hidden):
-            raise InputError("a layer has at least 1 unit", source="network settings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,26 +59,48 @@ class FittedNetworks:
         best_epoch: (K,) counted from 1; 0 is the untrained network.
         train_loss, stop_loss: (epochs, K) negative log partial likelihood per event; NaN where a
             network has no patients to stop on.
+        representation: the encoders that were trained with them, or None.
     """
 
     networks: Networks
     best_epoch: np.ndarray
     train_loss: np.ndarray
     stop_loss: np.ndarray
+    representation: Representation | None = None
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For a checkpoint."""
-        course = {name: getattr(self, name) for name in _COURSE}
-        return {**self.networks.tensors(), **course}
+        found = {name: getattr(self, name) for name in _COURSE} | self.networks.tensors()
+        if self.representation is not None:
+            parts = self.representation.tensors()
+            found |= {f"{_ENCODER}{name}": value for name, value in parts.items()}
+        return found
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray], activation: str) -> FittedNetworks:
         """Back from a checkpoint."""
-        own = {name: value for name, value in tensors.items() if name not in _COURSE}
-        return cls(Networks.from_tensors(own, activation), *(tensors[name] for name in _COURSE))
+        encoder = {
+            name.removeprefix(_ENCODER): value
+            for name, value in tensors.items()
+            if name.startswith(_ENCODER)
+        }
+        own = {
+            name: value
+            for name, value in tensors.items()
+            if name not in _COURSE and not name.startswith(_ENCODER)
+        }
+        representation = None
+        if encoder:
+            representation = Representation.from_tensors("autoencoder", encoder, "selu")
+        best_epoch, train_loss, stop_loss = (tensors[name] for name in _COURSE)
+        return cls(
+            Networks.from_tensors(own, activation), best_epoch, train_loss, stop_loss,
+            representation,
+        )  # fmt: skip
 
 
 _COURSE = ("best_epoch", "train_loss", "stop_loss")
+_ENCODER = "encoder."
 
 
 def fit_networks(
@@ -128,6 +110,7 @@ def fit_networks(
     settings: NetworkSettings,
     *,
     start: np.ndarray | None = None,
+    encoder: EncoderStart | None = None,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress = silent,
@@ -140,6 +123,7 @@ def fit_networks(
         outcome: of the same patients.
         members: K of them.
         start: (K, p) a linear term that stands beside the layers and is trained on.
+        encoder: stands before the layers and is trained on; ``inputs`` are what it takes.
         seed: fixes weights, order and dropout.
         device: "cpu" or "cuda".
         progress: told after each epoch; may cancel.
@@ -151,7 +135,7 @@ def fit_networks(
     for member in members:
         if not outcome.event[member.train].any():
             raise StatisticsError("a part of the training patients has no event", source="network")
-    training = _Training(inputs, outcome, members, settings, start, seed, device)
+    training = _Training(inputs, outcome, members, settings, (start, encoder), seed, device)
     train_loss, stop_loss = [], []
     for epoch in range(settings.max_epochs):
         progress(epoch / settings.max_epochs, f"epoch {epoch + 1} of {settings.max_epochs}")
@@ -161,8 +145,9 @@ def fit_networks(
             watch(epoch + 1, train_loss[-1], stop_loss[-1])
         if training.finished(epoch + 1):
             break
+    networks, representation = training.modules.to_numpy(training.best)
     return FittedNetworks(
-        training.best_networks(), training.best_epoch, np.array(train_loss), np.array(stop_loss)
+        networks, training.best_epoch, np.array(train_loss), np.array(stop_loss), representation
     )
 
 
@@ -175,7 +160,7 @@ class _Training:
         outcome: SurvivalOutcome,
         members: Sequence[Member],
         settings: NetworkSettings,
-        start: np.ndarray | None,
+        begin: tuple[np.ndarray | None, EncoderStart | None],
         seed: int,
         device: str,
     ) -> None:
@@ -197,14 +182,8 @@ class _Training:
         )  # fmt: skip
         self.rng = np.random.default_rng(seed)
         self.chance = torch.Generator().manual_seed(seed)
-        self.modules = _Layers(k, inputs.shape[1], settings, start, self.chance, device)
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": self.modules.decayed, "weight_decay": settings.weight_decay},
-                {"params": self.modules.biases, "weight_decay": 0.0},
-            ],
-            lr=settings.learning_rate,
-        )
+        self.modules = _Layers(k, inputs.shape[1], settings, begin, self.chance, device)
+        self.optimizer = torch.optim.AdamW(self.modules.groups(), lr=settings.learning_rate)
         self.best = self.modules.snapshot()
         self.best_loss, self.best_epoch = np.full(k, np.inf), np.zeros(k, dtype=np.int64)
         self.judge(0)
@@ -222,7 +201,7 @@ class _Training:
             done = (epoch + step / steps) / self.settings.max_epochs
             for group in self.optimizer.param_groups:
                 cosine = 0.01 + 0.99 * (1 + np.cos(np.pi * done)) / 2
-                group["lr"] = self.settings.learning_rate * cosine
+                group["lr"] = self.settings.learning_rate * cosine * group["share"]
             total += self._step(np.sort(order[:, step * size : (step + 1) * size], axis=1))
         return total / steps
 
@@ -231,10 +210,11 @@ class _Training:
             self.time[places], self.event[places], ties=self.settings.ties, device=self.device
         )
         batch = self.inputs[torch.from_numpy(places).to(self.device)]
-        losses = partial_likelihood_loss(self.modules.forward(batch, self.chance), risks)
+        hazards, penalty = self.modules.forward(batch, self.chance)
+        losses = partial_likelihood_loss(hazards, risks)
         self.optimizer.zero_grad(set_to_none=True)
         # Members share nothing, so the sum's gradient is each member's own.
-        losses.sum().backward()
+        (losses + penalty).sum().backward()
         self.optimizer.step()
         found = losses.detach().cpu().numpy()
         if not np.isfinite(found).all():
@@ -246,7 +226,7 @@ class _Training:
     def judge(self, epoch: int) -> np.ndarray:
         """(K,) loss on the patients to stop on; keeps each network that is better than before."""
         with torch.no_grad():
-            hazards = self.modules.forward(self.inputs)
+            hazards, _ = self.modules.forward(self.inputs)
             losses = partial_likelihood_loss(hazards, self.everybody, self.stop_weight)
         loss = np.where(self.stops, losses.cpu().numpy().astype(np.float64), np.nan)
         better = np.where(self.stops, loss < self.best_loss - _PROGRESS, True)
@@ -259,10 +239,6 @@ class _Training:
         """Whether every network that can stop has stopped improving."""
         return bool((self.stops & (epoch - self.best_epoch >= self.settings.patience)).all())
 
-    def best_networks(self) -> Networks:
-        """Each network at its best epoch."""
-        return self.modules.to_networks(self.best)
-
 
 class _Layers:
     """Parameters of K networks."""
@@ -272,11 +248,15 @@ class _Layers:
         k: int,
         p: int,
         settings: NetworkSettings,
-        start: np.ndarray | None,
+        begin: tuple[np.ndarray | None, EncoderStart | None],
         chance: torch.Generator,
         device: str,
     ) -> None:
         self.settings, self.device = settings, device
+        start, encoder = begin
+        self.encoder = None if encoder is None else EncoderLayers(encoder, k, device)
+        if self.encoder is not None:
+            p = self.encoder.n_outputs
         sizes = (p, *settings.hidden, 1)
         self.weights, self.biases = [], []
         for depth, (wide, narrow) in enumerate(pairwise(sizes)):
@@ -293,9 +273,29 @@ class _Layers:
             self.linear = linear.to(device).requires_grad_()
         self.decayed = [*self.weights, *([] if self.linear is None else [self.linear])]
 
-    def forward(self, x: torch.Tensor, chance: torch.Generator | None = None) -> torch.Tensor:
-        """(n, p) or (K, n, p) → (K, n); with ``chance`` hidden units are dropped."""
+    def groups(self) -> list[dict[str, Any]]:
+        """For the optimizer: parameters with their weight decay and share of the learning rate."""
+        found = [
+            {"params": self.decayed, "weight_decay": self.settings.weight_decay, "share": 1.0},
+            {"params": self.biases, "weight_decay": 0.0, "share": 1.0},
+        ]
+        if self.encoder is not None:
+            share = self.encoder.start.learning_share
+            found.append({"params": self.encoder.parameters, "weight_decay": 0.0, "share": share})
+        return [group for group in found if group["params"]]
+
+    def forward(
+        self, x: torch.Tensor, chance: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, p) or (K, n, p) → (K, n) log hazards and (K,) what the encoder's error costs.
+
+        With ``chance`` hidden units are dropped.
+        """
         act, rate = _ACTIVATIONS[self.settings.activation], self.settings.dropout
+        penalty = torch.zeros(self.weights[0].shape[0], device=self.device)
+        if self.encoder is not None:
+            x, error = self.encoder.forward(x)
+            penalty = self.encoder.start.reconstruction * error
         z = x
         for weight, bias in zip(self.weights[:-1], self.biases, strict=True):
             z = act(torch.matmul(z, weight) + bias)
@@ -305,10 +305,11 @@ class _Layers:
         found = torch.matmul(z, self.weights[-1]).squeeze(-1)
         if self.linear is not None:
             found = found + torch.matmul(x, self.linear).squeeze(-1)
-        return found
+        return found, penalty
 
     def _all(self) -> list[torch.Tensor]:
-        return [*self.decayed, *self.biases]
+        encoder = [] if self.encoder is None else self.encoder.parameters
+        return [*self.decayed, *self.biases, *encoder]
 
     def snapshot(self) -> list[torch.Tensor]:
         """A copy of all parameters."""
@@ -320,10 +321,14 @@ class _Layers:
         for kept, parameter in zip(best, self._all(), strict=True):
             kept[chosen] = parameter.detach()[chosen]
 
-    def to_networks(self, parameters: list[torch.Tensor]) -> Networks:
-        """Parameters as numpy networks."""
-        arrays = [p.cpu().numpy() for p in parameters]
+    def to_numpy(self, parameters: list[torch.Tensor]) -> tuple[Networks, Representation | None]:
+        """A snapshot as networks and, where there are any, their encoders."""
+        own = len(self.decayed) + len(self.biases)
+        arrays = [p.cpu().numpy() for p in parameters[:own]]
         depth = len(self.weights)
         linear = None if self.linear is None else arrays[depth][:, :, 0]
         biases = tuple(b[:, 0, :] for b in arrays[len(self.decayed) :])
-        return Networks(tuple(arrays[:depth]), biases, self.settings.activation, linear)
+        networks = Networks(tuple(arrays[:depth]), biases, self.settings.activation, linear)
+        if self.encoder is None:
+            return networks, None
+        return networks, self.encoder.to_representation(parameters[own:])

@@ -8,88 +8,33 @@ five members each patient was left out once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from hccsurv_core.errors import InputError
-from hccsurv_core.models.autoencoder import (
-    AutoencoderSettings,
-    FittedAutoencoder,
-    fit_autoencoder,
-)
+from hccsurv_core.models.autoencoder import FittedAutoencoder, fit_autoencoder
 from hccsurv_core.models.breslow import fit_baseline
 from hccsurv_core.models.checkpoint import Checkpoint
 from hccsurv_core.models.coxph import Baseline
-from hccsurv_core.models.deep_cox import FittedNetworks, Member, NetworkSettings, fit_networks
+from hccsurv_core.models.deep_cox import FittedNetworks, Member, fit_networks
+from hccsurv_core.models.encoder_layers import EncoderStart
 from hccsurv_core.models.network import Networks, join_networks
+from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.representation import (
-    KINDS,
     Representation,
     fit_pca,
+    join_representations,
     no_representation,
 )
 from hccsurv_core.models.ridge_cox import fit_ridge_cox
-from hccsurv_core.models.standardize import SCALINGS, Standardizer, fit_standardizer
+from hccsurv_core.models.standardize import Standardizer, fit_standardizer
 from hccsurv_core.models.survival_ensemble import SurvivalEnsemble
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, part_of, silent
 
-HEADS = ("deep", "linear")
 #: Parts that the patients are cut into; a member is stopped on one of them.
 N_PARTS = 5
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything about a model but its patients.
-
-    Args:
-        name: short, for reports ("deep 32").
-        scaling: "z-score", "normal-score" or "piecewise".
-        bypass_scaling: of the features in ``bypass``.
-        representation: "none", "pca" or "autoencoder", of all features but ``bypass``.
-        n_codes: width of the representation.
-        head: "deep" (networks) or "linear" (ridge Cox regression of the same inputs).
-        penalty: of the ridge; also of the linear term that deep networks begin with, where
-            ``linear_start`` is set.
-        linear_start: deep networks stand beside a ridge Cox model and learn what it misses.
-        network: shape and training of the networks.
-        autoencoder: its shape and training.
-        bypass: features that are not encoded.
-    """
-
-    name: str = "deep"
-    scaling: str = "piecewise"
-    bypass_scaling: str = "piecewise"
-    representation: str = "none"
-    n_codes: int = 100
-    head: str = "deep"
-    penalty: float = 0.05
-    linear_start: bool = False
-    network: NetworkSettings = field(default_factory=NetworkSettings)
-    autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
-    bypass: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "bypass", tuple(self.bypass))
-        for what, value, known in (
-            ("scaling", self.scaling, SCALINGS),
-            ("scaling", self.bypass_scaling, SCALINGS),
-            ("representation", self.representation, KINDS),
-            ("head", self.head, HEADS),
-        ):
-            if value not in known:
-                raise InputError(
-                    f"no {what} is called {value!r}", source="recipe",
-                    remedy=f"use one of {', '.join(known)}",
-                )  # fmt: skip
-
-    def scalings(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Of each feature."""
-        passing = set(self.bypass)
-        return tuple(self.bypass_scaling if name in passing else self.scaling for name in names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,59 +127,90 @@ def fit_ensemble(
     standardizer = fit_standardizer(values, names, scaling=recipe.scalings(names))
     scaled = standardizer.apply(values)
     share = 0.4 if recipe.representation == "autoencoder" else 0.0
-    representation, losses, explained = _represent(
+    prepared = _prepare(
         scaled, standardizer, recipe, seed, device, part_of(progress, 0.0, share), kept
     )
-    inputs = representation.apply(scaled)
     members = rotate_parts(outcome.event, n_members, seed)
-    networks, fitted = _fit_members(
-        inputs, outcome, members, recipe, seed, device, part_of(progress, share, 1.0), kept
+    fitted = _fit_members(
+        scaled, outcome, members, prepared, recipe, seed, device,
+        part_of(progress, share, 1.0), kept,
+    )  # fmt: skip
+    networks = join_networks([f.networks for f in fitted])
+    representation = prepared.representation
+    if prepared.start is not None:
+        representation = join_representations(
+            [f.representation for f in fitted if f.representation is not None]
+        )
+    course = TrainingCourse(
+        tuple(f for f in fitted if f.best_epoch.size), prepared.losses, prepared.explained
     )
     return _assemble(
-        (standardizer, representation, networks), inputs, outcome, members,
-        TrainingCourse(fitted, losses, explained), recipe.network.ties,
+        (standardizer, representation, networks), scaled, outcome, members, course,
+        recipe.network.ties,
     )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What members share, learned without looking at an outcome.
+
+    Args:
+        representation: of the scaled features.
+        losses: of its training, by epoch; explained: share of the variance that it keeps.
+        start: where joint training of the encoder begins, or None.
+    """
+
+    representation: Representation
+    losses: tuple[np.ndarray, np.ndarray]
+    explained: float
+    start: EncoderStart | None = None
+
+
 def _fit_members(
-    inputs: np.ndarray,
+    scaled: np.ndarray,
     outcome: SurvivalOutcome,
     members: Sequence[Member],
+    prepared: _Prepared,
     recipe: Recipe,
     seed: int,
     device: str,
     progress: Progress,
     kept: Checkpoint,
-) -> tuple[Networks, tuple[FittedNetworks, ...]]:
+) -> list[FittedNetworks]:
     """Networks of all members, five at a time."""
-    networks: list[Networks] = []
-    fitted: list[FittedNetworks] = []
+    inputs = prepared.representation.apply(scaled)
+    found: list[FittedNetworks] = []
     for begin in range(0, len(members), N_PARTS):
         chosen = members[begin : begin + N_PARTS]
-        start = None
+        linear = None
         if recipe.head == "linear" or recipe.linear_start:
-            start = _linear_start(inputs, outcome, chosen, recipe)
-        if recipe.head == "linear" and start is not None:
-            networks.append(Networks((start[:, :, None],), (), recipe.network.activation))
+            linear = _linear_start(inputs, outcome, chosen, recipe)
+        if recipe.head == "linear" and linear is not None:
+            found.append(_linear_members(linear, recipe.network.activation))
             continue
         key = f"members {begin} to {begin + len(chosen)}"
         arrays = kept.get(key)
-        if arrays is None:
-            found = fit_networks(
-                inputs, outcome, chosen, recipe.network, start=start,
-                seed=seed + 104_729 * begin, device=device,
-                progress=part_of(
-                    progress, begin / len(members), (begin + len(chosen)) / len(members)
-                ),
-                watch=_noting(kept, "networks", begin),
-            )  # fmt: skip
-            kept.put(key, found.tensors())
-        else:
-            found = FittedNetworks.from_tensors(arrays, recipe.network.activation)
-        fitted.append(found)
-        networks.append(found.networks)
+        if arrays is not None:
+            found.append(FittedNetworks.from_tensors(arrays, recipe.network.activation))
+            continue
+        report = part_of(progress, begin / len(members), (begin + len(chosen)) / len(members))
+        found.append(
+            fit_networks(
+                inputs if prepared.start is None else scaled, outcome, chosen, recipe.network,
+                start=linear, encoder=prepared.start, seed=seed + 104_729 * begin, device=device,
+                progress=report, watch=_noting(kept, "networks", begin),
+            )
+        )  # fmt: skip
+        kept.put(key, found[-1].tensors())
     progress(1.0, "trained")
-    return join_networks(networks), tuple(fitted)
+    return found
+
+
+def _linear_members(coef: np.ndarray, activation: str) -> FittedNetworks:
+    """(K, p) coefficients as networks without a hidden layer, which took no epochs."""
+    none = np.zeros((0, len(coef)))
+    networks = Networks((coef[:, :, None],), (), activation)
+    return FittedNetworks(networks, np.zeros(0, dtype=np.int64), none, none)
 
 
 def _noting(kept: Checkpoint, what: str, first: int) -> Callable[[int, Any, Any], None] | None:
@@ -293,7 +269,7 @@ def stratified_parts(event: np.ndarray, n_parts: int, seed: int) -> np.ndarray:
     return part
 
 
-def _represent(
+def _prepare(
     scaled: np.ndarray,
     standardizer: Standardizer,
     recipe: Recipe,
@@ -301,19 +277,17 @@ def _represent(
     device: str,
     progress: Progress,
     kept: Checkpoint,
-) -> tuple[Representation, tuple[np.ndarray, np.ndarray], float]:
-    """The representation, its losses by epoch, and the share of variance it keeps."""
+) -> _Prepared:
+    """The representation of the training patients."""
     empty = (np.zeros(0), np.zeros(0))
-    if recipe.representation == "none":
-        return no_representation(scaled.shape[1]), empty, 1.0
     passing = set(recipe.bypass)
     encoded = np.array([standardizer.names[i] not in passing for i in standardizer.owner])
-    if not encoded.any():
-        return no_representation(scaled.shape[1]), empty, 1.0
+    if recipe.representation == "none" or not encoded.any():
+        return _Prepared(no_representation(scaled.shape[1]), empty, 1.0)
     if recipe.representation == "pca":
         found = fit_pca(scaled, recipe.n_codes, encoded)
         spread = 0.0 if found.scale is None else float((found.scale**2).sum())
-        return found, empty, spread / float(scaled[:, encoded].var(axis=0).sum())
+        return _Prepared(found, empty, spread / float(scaled[:, encoded].var(axis=0).sum()))
     arrays = kept.get("autoencoder")
     if arrays is None:
         fitted = fit_autoencoder(
@@ -323,19 +297,26 @@ def _represent(
         kept.put("autoencoder", fitted.tensors())
     else:
         fitted = FittedAutoencoder.from_tensors(arrays)
-    return fitted.representation, (fitted.train_loss, fitted.stop_loss), fitted.explained
+    start = None
+    if recipe.joint:
+        start = EncoderStart(
+            fitted.representation, fitted.decoder, recipe.reconstruction
+        )  # fmt: skip
+    return _Prepared(
+        fitted.representation, (fitted.train_loss, fitted.stop_loss), fitted.explained, start
+    )
 
 
 def _assemble(
     parts: tuple[Standardizer, Representation, Networks],
-    inputs: np.ndarray,
+    scaled: np.ndarray,
     outcome: SurvivalOutcome,
     members: Sequence[Member],
     course: TrainingCourse,
     ties: str,
 ) -> FittedEnsemble:
     standardizer, representation, networks = parts
-    scores = networks.log_hazard(inputs)
+    scores = networks.log_hazard(representation.apply(scaled))
     center = scores.mean(axis=1)
     scores = scores - center[:, None]
     left_out = np.full(scores.shape, np.nan)

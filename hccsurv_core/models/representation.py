@@ -25,8 +25,9 @@ class Representation:
         kind: "none" (q = p), "pca" or "autoencoder".
         encoded: (p,) True for columns that are encoded; the others pass by.
         weights: of the encoder's layers, (inputs, outputs), or (K, inputs, outputs) where each
-            of K networks has its own encoder.
+            of K networks has its own encoder; none for principal components.
         biases: (outputs,) or (K, outputs) each.
+        direct: (inputs, q) or (K, inputs, q), straight from features to code, beside the layers.
         center, scale: of the code over the training patients, (…, outputs of the last layer).
         activation: between layers, none after the last.
     """
@@ -35,6 +36,7 @@ class Representation:
     encoded: np.ndarray
     weights: tuple[np.ndarray, ...] = ()
     biases: tuple[np.ndarray, ...] = ()
+    direct: np.ndarray | None = None
     center: np.ndarray | None = None
     scale: np.ndarray | None = None
     activation: str = "selu"
@@ -42,7 +44,7 @@ class Representation:
     @property
     def n_codes(self) -> int:
         """Outputs of the encoder; 0 where there is none."""
-        return self.weights[-1].shape[-1] if self.weights else 0
+        return 0 if self.direct is None else self.direct.shape[-1]
 
     def apply(self, scaled: np.ndarray) -> np.ndarray:
         """(n, p) scaled features → (n, q) inputs of the networks, or (K, n, q).
@@ -56,9 +58,9 @@ class Representation:
                 f"{self.encoded.size} scaled features are needed, got shape {z.shape}",
                 source="representation",
             )
-        if self.center is None or self.scale is None:
+        if self.direct is None or self.center is None or self.scale is None:
             return z
-        code = encode(z[:, self.encoded], self.weights, self.biases, self.activation)
+        code = encode(z[:, self.encoded], self.weights, self.biases, self.direct, self.activation)
         code = (code - self.center[..., None, :]) / self.scale[..., None, :]
         beside = np.broadcast_to(
             z[:, ~self.encoded], (*code.shape[:-1], int((~self.encoded).sum()))
@@ -70,7 +72,8 @@ class Representation:
         found: dict[str, np.ndarray] = {"encoded": self.encoded}
         found |= {f"weight_{i}": w.astype(np.float32) for i, w in enumerate(self.weights)}
         found |= {f"bias_{i}": b.astype(np.float32) for i, b in enumerate(self.biases)}
-        if self.center is not None and self.scale is not None:
+        if self.direct is not None and self.center is not None and self.scale is not None:
+            found |= {"direct": self.direct.astype(np.float32)}
             found |= {"center": self.center, "scale": self.scale}
         return found
 
@@ -85,6 +88,7 @@ class Representation:
             tensors["encoded"],
             tuple(tensors[f"weight_{i}"] for i in range(depth)),
             tuple(tensors[f"bias_{i}"] for i in range(depth)),
+            tensors.get("direct"),
             tensors.get("center"),
             tensors.get("scale"),
             activation,
@@ -95,21 +99,38 @@ def encode(
     z: np.ndarray,
     weights: tuple[np.ndarray, ...],
     biases: tuple[np.ndarray, ...],
+    direct: np.ndarray,
     activation: str,
 ) -> np.ndarray:
     """The encoder's output before it is scaled, (n, q) or (K, n, q)."""
     act = ACTIVATIONS[activation]
+    code = z @ direct
     for depth, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         z = z @ weight + bias[..., None, :]
         if depth < len(weights) - 1:
             z = act(z)
-    return z
+    return code + z if weights else code
 
 
 def scale_of(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of the training patients' code; a constant has spread 1."""
     spread = code.std(axis=-2)
     return code.mean(axis=-2), np.where(spread > 1e-8, spread, 1.0)
+
+
+def join_representations(parts: list[Representation]) -> Representation:
+    """Encoders of K networks each, side by side."""
+    first = parts[0]
+    return Representation(
+        first.kind,
+        first.encoded,
+        tuple(np.concatenate(ws) for ws in zip(*(p.weights for p in parts), strict=True)),
+        tuple(np.concatenate(bs) for bs in zip(*(p.biases for p in parts), strict=True)),
+        None if first.direct is None else np.concatenate([p.direct for p in parts]),  # type: ignore[misc]
+        first.center,
+        first.scale,
+        first.activation,
+    )
 
 
 def no_representation(p: int) -> Representation:
@@ -129,14 +150,22 @@ def fit_pca(scaled: np.ndarray, n_codes: int, encoded: np.ndarray) -> Representa
         StatisticsError: nothing varies.
     """
     part = scaled[:, encoded]
-    mean = part.mean(axis=0)
-    _, spread, axes = np.linalg.svd(part - mean, full_matrices=False)
+    axes = principal_axes(part, n_codes)
+    center, scale = scale_of(part @ axes)
+    return Representation("pca", encoded, direct=axes, center=center, scale=scale)
+
+
+def principal_axes(part: np.ndarray, n_codes: int) -> np.ndarray:
+    """(n, p) features → (p, q) directions of largest variance, q <= n_codes.
+
+    Raises:
+        StatisticsError: nothing varies.
+    """
+    _, spread, axes = np.linalg.svd(part - part.mean(axis=0), full_matrices=False)
     kept = int((spread > 1e-6 * spread[0]).sum()) if spread.size and spread[0] > 0 else 0
     if kept == 0:
         raise StatisticsError("the features do not vary", source="principal components")
     axes = axes[: min(n_codes, kept)]
     # A component's sign is arbitrary; fixed here, so that a fit can be repeated elsewhere.
     axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
-    weights, biases = (axes.T,), (-(mean @ axes.T),)
-    center, scale = scale_of(encode(part, weights, biases, "selu"))
-    return Representation("pca", encoded, weights, biases, center, scale)
+    return axes.T

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.models.autoencoder import AutoencoderSettings
-from hccsurv_core.models.deep_cox import NetworkSettings
-from hccsurv_core.models.ensemble_training import Recipe
+from hccsurv_core.models.autoencoder_settings import AutoencoderSettings
+from hccsurv_core.models.network_settings import NetworkSettings
+from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.rivals import RIVALS
 
 #: From here on features are too many for a network to take as they are.
