@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -257,6 +259,17 @@ def test_settings_are_checked() -> None:
         BatchSettings(limit_s=float("nan"))
     with pytest.raises(InputError, match="cannot be used at once"):
         BatchSettings(workers=2, scheduler="tcp://host:8786")
+
+
+def test_nothing_heavy_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys, hccsurv_core.batch, hccsurv_core.systems.training_runs, "
+        "hccsurv_core.cohort.model_library\n"
+        "print(sorted({'dask', 'distributed', 'numba', 'pandas', 'scipy', 'sqlalchemy', 'torch'} "
+        "& set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 def test_two_runs_do_not_share_a_folder(tasks, tmp_path: Path) -> None:
