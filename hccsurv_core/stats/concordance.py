@@ -145,6 +145,31 @@ def concordance_draws(
     return pairs.value(weight), _draw(pairs, outcome, method, train, n_resamples, seed, device)
 
 
+def weighted_concordance(
+    outcome: SurvivalOutcome, risk_score: ArrayLike, counts: np.ndarray
+) -> np.ndarray:
+    """Harrell's C of resamples that are given.
+
+    Args:
+        outcome: of n patients.
+        risk_score: (n,) higher is worse.
+        counts: (R, n) times each patient counts in each resample.
+
+    Returns:
+        (R,) C; NaN where a resample has no comparable pair.
+    """
+    pairs, _ = _prepare(outcome, risk_score, "harrell", None, None)
+    if counts.ndim != 2 or counts.shape[1] != len(outcome):
+        raise InputError(
+            f"{len(outcome)} patients but counts of shape {counts.shape}", source="counts"
+        )
+    found = [
+        pairs.concordance(counts[begin : begin + _CHUNK].astype(np.float32), None)
+        for begin in range(0, len(counts), _CHUNK)
+    ]
+    return np.concatenate(found) if found else np.zeros(0)
+
+
 def jackknife_concordance(
     outcome: SurvivalOutcome,
     risk_score: ArrayLike,
