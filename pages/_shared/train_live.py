@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -33,13 +34,18 @@ def show_head(run: TrainingRun) -> None:
         )  # fmt: skip
         st.html(components.chips([words.state_chip(run)]), width="content")
         st.space("stretch")
-        if run.can_resume and st.button(
-            "Resume", icon=":material/play_arrow:", type="primary", key="resume_run",
-            help="Goes on where it was: what was finished is kept.",
-        ):  # fmt: skip
-            _try(lambda: open_runs().resume(run.id, by=state.actor))
-        if run.can_cancel and st.button("Cancel", icon=":material/stop:", key="cancel_run"):
-            _try(lambda: open_runs().cancel(run.id))
+        # In callbacks: the page is drawn anew every other second, and no click may fall between.
+        if run.can_resume:
+            st.button(
+                "Resume", icon=":material/play_arrow:", type="primary", key="resume_run",
+                help="Goes on where it was: what was finished is kept.",
+                on_click=_try, args=(lambda: open_runs().resume(run.id, by=state.actor),),
+            )  # fmt: skip
+        if run.can_cancel:
+            st.button(
+                "Cancel", icon=":material/stop:", key="cancel_run",
+                on_click=_try, args=(lambda: open_runs().cancel(run.id),),
+            )  # fmt: skip
         _log_popover(run)
         if not (run.can_cancel or run.is_ending):
             _delete_popover(run)
@@ -51,12 +57,12 @@ def show_head(run: TrainingRun) -> None:
     )
 
 
-def _try(action) -> None:
+def _try(action: Callable[[], object]) -> None:
+    """Do it, or say at the next run of the page why not."""
     try:
         action()
     except HccsurvError as error:
         session().notice = ("error", formats.error_text(error))
-    st.rerun()
 
 
 def _log_popover(run: TrainingRun) -> None:
