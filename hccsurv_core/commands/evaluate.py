@@ -5,17 +5,31 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hccsurv_core.commands.cohort_source import (
+    CohortTable,
+    add_cohort_arguments,
+    failures_json,
+    preset_of,
+    resolve_table,
+)
 from hccsurv_core.commands.shared import add_common_arguments, write_answer
-from hccsurv_core.commands.train import resolve_table
+from hccsurv_core.commands.train import progress_by_percent
+from hccsurv_core.errors import InputError
+from hccsurv_core.progress import Progress, part_of
 
 if TYPE_CHECKING:
     import numpy as np
 
     from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.models.store import Bundle
     from hccsurv_core.stats.survival_performance import SurvivalPerformance
     from hccsurv_core.systems.muscle.prediction import MuscleModel
+
+
+#: The whole evaluation of a larger feature table takes minutes.
+MOST_WITHOUT_ASKING = 2000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", metavar="NAME", help="only patients whose column split says NAME"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the bootstrap")
+    parser.add_argument(
+        "--report", metavar="DIR",
+        help="write the whole evaluation there: tables, figures, model card, all numbers",
+    )  # fmt: skip
+    add_cohort_arguments(parser)
     add_common_arguments(parser)
 
 
@@ -41,11 +60,17 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from hccsurv_core.models.store import read_bundle
     from hccsurv_core.stats.survival_performance import assess_survival_model
+    from hccsurv_core.systems.muscle.concordance_by_label import c_index_by_label
     from hccsurv_core.systems.muscle.prediction import MuscleModel
 
     bundle = read_bundle(Path(arguments.bundle))
     model = MuscleModel.from_bundle(bundle)
-    table = chosen_split(resolve_table(arguments, with_outcome=True), arguments.split)
+    progress = progress_by_percent()
+    given, cohort = resolve_table(
+        arguments, with_outcome=True, preset=preset_of(model.feature_names),
+        progress=part_of(progress, 0.0, 0.5),
+    )  # fmt: skip
+    table = chosen_split(given, arguments.split)
     prediction = model.predict_table(table)
     found = assess_survival_model(
         table.require_outcome(),
@@ -66,7 +91,11 @@ def run(arguments: argparse.Namespace) -> None:
         "n_events": table.require_outcome().n_events,
         "metrics": {name: e.to_json() for name, e in found.metrics.items()},
         "left_out": found.left_out,
+        "c_index_by": c_index_by_label(model, table, prediction.risk_score, arguments.seed),
+        **_truth(cohort, table, prediction.risk_score, arguments.seed),
+        "evaluation": _whole(arguments, bundle, model, table, cohort, part_of(progress, 0.5, 1.0)),
         "warnings": warnings,
+        "failures": [] if cohort is None else failures_json(cohort.failures),
         "versions": model.description["versions"],
     }
     write_answer(answer, arguments.json, _report(found, table))
@@ -86,6 +115,65 @@ def chosen_split(table: FeatureTable, split: str | None) -> FeatureTable:
     if not rows.any():
         raise TableError(f"nobody is in split {split!r}", source=table.source)
     return table.subset(rows)
+
+
+def _truth(
+    cohort: CohortTable | None, table: FeatureTable, risk: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """How near the model comes to the true hazard; nothing where no patients were simulated."""
+    from hccsurv_core.systems.muscle.simulated_truth import compare_with_oracle, true_hazard
+
+    if cohort is None or not cohort.cohort.info.simulated:
+        return {}
+    true = true_hazard(cohort.cohort.folder, table.patient_ids)
+    return {} if true is None else {"oracle": compare_with_oracle(table, risk, true, seed)}
+
+
+def _whole(
+    arguments: argparse.Namespace,
+    bundle: Bundle,
+    model: MuscleModel,
+    table: FeatureTable,
+    cohort: CohortTable | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Everything that a reviewer asks for, and its files where they are wanted."""
+    if cohort is None and arguments.report is None and len(table) > MOST_WITHOUT_ASKING:
+        return {
+            "reason": f"not made of more than {MOST_WITHOUT_ASKING} patients unless --report asks"
+        }
+    from hccsurv_core.systems.muscle.evaluation import evaluate_muscle
+    from hccsurv_core.systems.muscle.evaluation_settings import EvaluationSettings
+    from hccsurv_core.systems.muscle.model_evaluation import Study, evaluation_input
+    from hccsurv_core.systems.muscle.simulated_truth import true_hazard
+
+    simulated = table.simulated
+    true = true_hazard(cohort.cohort.folder, table.patient_ids) if cohort and simulated else None
+    study = Study(
+        oracle=true, simulated=simulated,
+        endpoint="Overall survival" if cohort is None else cohort.cohort.info.endpoint.name.capitalize(),
+    )  # fmt: skip
+    try:
+        found = evaluate_muscle(
+            evaluation_input(model, table, study, seed=arguments.seed),
+            EvaluationSettings(seed=arguments.seed),
+            progress=part_of(progress, 0.0, 0.7),
+        )
+    except InputError as error:
+        if arguments.report is not None:
+            raise
+        return {"reason": str(error)}
+    if arguments.report is not None:
+        from hccsurv_core.report.evaluation_archive import write_evaluation
+        from hccsurv_core.report.model_card import model_card
+
+        write_evaluation(
+            Path(arguments.report), found,
+            source={"bundle": bundle.folder.name, "sha256": bundle.sha256},
+            card=model_card(model.description, evaluation=found),
+            progress=part_of(progress, 0.7, 1.0),
+        )  # fmt: skip
+    return found.to_json()
 
 
 def _warnings(model: MuscleModel, table: FeatureTable, n_outside: np.ndarray) -> list[str]:

@@ -11,13 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hccsurv_core.commands.cohort_source import (
+    CohortTable,
+    add_cohort_arguments,
+    failures_json,
+    preset_of,
+    resolve_table,
+)
 from hccsurv_core.commands.shared import add_common_arguments, number, write_answer
 from hccsurv_core.errors import InputError
-from hccsurv_core.progress import Progress
+from hccsurv_core.progress import Progress, part_of
 
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.muscle.settings import MuscleSettings
+    from hccsurv_core.systems.muscle.training import TrainedMuscle
 
 SYSTEMS = ("muscle",)
 #: Systems whose training is not there yet.
@@ -60,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hold-out-share", type=number, metavar="X",
         help="learn from all patients but this share, drawn by chance with --seed (0.3: 30 %%)",
     )  # fmt: skip
+    add_cohort_arguments(parser)
     add_common_arguments(parser)
 
 
@@ -69,31 +78,41 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: the input cannot be trained on, or the bundle cannot be written.
     """
+    from hccsurv_core.systems.muscle import cohort as cohorts
     from hccsurv_core.systems.muscle.training import train_muscle
 
     start = time.perf_counter()
     refuse_other_systems(arguments.system)
     settings = _settings(arguments.settings)
-    table = _held_out(resolve_table(arguments, with_outcome=True), arguments)
+    progress = progress_by_percent()
+    given, cohort = resolve_table(
+        arguments, with_outcome=True, preset=cohorts.PRESET, progress=part_of(progress, 0.0, 0.4)
+    )
+    learned, words = _learned_from(given, cohort)
+    table = _held_out(learned, arguments)
     trained = train_muscle(
         table,
         settings,
         seed=arguments.seed,
         device=arguments.device,
-        progress=progress_by_percent(),
+        progress=progress if cohort is None else part_of(progress, 0.4, 1.0),
         checkpoint=Path(arguments.checkpoint) if arguments.checkpoint else None,
     )
+    trained = _described(trained, table, cohort)
     bundle = trained.write(Path(arguments.out))
     description = trained.description
     answer = {
         "system": arguments.system,
         "bundle": str(bundle.folder),
         "sha256": bundle.sha256,
+        "simulated": description["training"]["simulated"],
+        "learned_from": words,
         "n": description["training"]["n"],
         "n_events": description["training"]["n_events"],
         "n_features": description["training"]["n_features"],
         "architecture": {k: v for k, v in description["architecture"].items() if k != "features"},
         "cross_validation": description["cross_validation"],
+        "failures": [] if cohort is None else failures_json(cohort.failures),
         "versions": description["versions"],
         "timings_s": {"total": round(time.perf_counter() - start, 3)},
     }
@@ -148,25 +167,42 @@ def _held_out(table: FeatureTable, arguments: argparse.Namespace) -> FeatureTabl
     return table
 
 
-def resolve_table(arguments: argparse.Namespace, *, with_outcome: bool) -> FeatureTable:
-    """The feature table that a verb is given, from a file or a cohort folder.
+def _learned_from(table: FeatureTable, cohort: CohortTable | None) -> tuple[FeatureTable, str]:
+    """The table with the split that is learned from, and the same in words."""
+    from hccsurv_core.systems.muscle.cohort import choose_training_rows
 
-    Raises:
-        InputError: neither or both are given, or it cannot be read.
-    """
-    from hccsurv_core.features.feature_table import read_feature_table
+    if cohort is None:
+        return table, ""
+    rows = choose_training_rows(table)
+    print(f"note: learning from {rows.words}", file=sys.stderr)
+    if rows.split or "split" not in table.labels:
+        return table, rows.words
+    labels = {name: texts for name, texts in table.labels.items() if name != "split"}
+    return replace(table, labels=labels), rows.words
 
-    given = arguments.features_table
-    if (given is None) == (arguments.cohort is None):
-        raise InputError(
-            "a cohort folder or --features-table is needed, and not both", source="arguments"
-        )
-    if given is not None:
-        return read_feature_table(Path(given), with_outcome=with_outcome)
-    raise InputError(
-        "features of a cohort folder are not extracted here yet", source=arguments.cohort,
-        remedy="give --features-table",
-    )  # fmt: skip
+
+def _described(
+    trained: TrainedMuscle, table: FeatureTable, cohort: CohortTable | None
+) -> TrainedMuscle:
+    """With what a prediction is checked against, and the card."""
+    import numpy as np
+
+    from hccsurv_core.features.radiomics.presets import choose_preset
+    from hccsurv_core.report.model_card import model_card
+    from hccsurv_core.systems.muscle.case_checks import SCAN_RANGES, scan_ranges
+
+    description = dict(trained.description)
+    if cohort is not None:
+        split = "split" in table.labels
+        rows = table.where("split", "train") if split else np.ones(len(table), dtype=bool)
+        description[SCAN_RANGES] = scan_ranges(cohort.scans.names, cohort.scans.values[rows])
+        preset = preset_of(trained.model.feature_names)
+        if preset is not None:
+            settings = choose_preset(preset).settings()
+            told = ("preset", "bin_width", "log_sigma_mm", "wavelet")
+            description["radiomics"] = {name: settings[name] for name in told}
+    card = model_card(description, simulated=bool(description["training"]["simulated"]))
+    return replace(trained, description=description, card=card)
 
 
 def progress_by_percent() -> Progress:

@@ -56,7 +56,7 @@ def test_a_share_is_held_out_by_chance_and_real_patients_are_the_rule(table, tmp
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.description["training"]["n"] == 90
     assert bundle.description["training"]["simulated"] is False
-    assert "simulated" not in bundle.card
+    assert "Trained on simulated patients" not in bundle.card
 
 
 @pytest.mark.parametrize(
