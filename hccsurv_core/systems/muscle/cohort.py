@@ -47,7 +47,7 @@ class TrainingRows:
     words: str
 
 
-#: Fewer patients in split "train" than this: the whole cohort is learned from.
+#: Fewer simulated patients in split "train" than this: the whole cohort is learned from.
 FEWEST_IN_SPLIT = 200
 
 
@@ -145,13 +145,14 @@ def cohort_features(
 
 
 def choose_training_rows(table: FeatureTable) -> TrainingRows:
-    """Split "train" where there is one that is large enough, else everybody.
+    """Split "train" where there is one, else everybody.
 
-    A cohort cut short (the first few patients of a study) has a split "train" too small to learn
-    from; it is then taken as a cohort of its own, and it is said so.
+    A simulated cohort cut short (the first few patients of a virtual study) has a split "train"
+    too small to learn from; it is then taken as a cohort of its own, and it is said so. Real
+    patients whom somebody held out are never learned from, however few are left.
     """
     n = int(table.where("split", "train").sum())
-    if n >= FEWEST_IN_SPLIT:
+    if n >= FEWEST_IN_SPLIT or (n and not table.simulated):
         return TrainingRows("train", f"the {n} patients of split “train”")
     if n:
         why = f"split “train” has {n} patients, fewer than {FEWEST_IN_SPLIT}"
