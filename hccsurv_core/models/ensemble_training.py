@@ -20,6 +20,7 @@ from hccsurv_core.models.coxph import Baseline
 from hccsurv_core.models.deep_cox import FittedNetworks, Member, fit_networks
 from hccsurv_core.models.encoder_layers import EncoderStart
 from hccsurv_core.models.network import Networks, join_networks
+from hccsurv_core.models.prior_ridge import fit_prior_ridge
 from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.representation import (
     Representation,
@@ -33,6 +34,8 @@ from hccsurv_core.models.survival_ensemble import SurvivalEnsemble
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, part_of, silent
 
+#: What the inputs of a network that come from a representation are called, before their number.
+CODE = "code "
 #: Parts that the patients are cut into; a member is stopped on one of them.
 N_PARTS = 5
 
@@ -130,6 +133,7 @@ def fit_ensemble(
     prepared = _prepare(
         scaled, standardizer, recipe, seed, device, part_of(progress, 0.0, share), kept
     )
+    prepared = replace(prepared, input_names=_input_names(standardizer, prepared.representation))
     members = rotate_parts(outcome.event, n_members, seed)
     fitted = _fit_members(
         scaled, outcome, members, prepared, recipe, seed, device,
@@ -158,12 +162,14 @@ class _Prepared:
         representation: of the scaled features.
         losses: of its training, by epoch; explained: share of the variance that it keeps.
         start: where joint training of the encoder begins, or None.
+        input_names: of the networks' inputs: codes by number, the others by their feature.
     """
 
     representation: Representation
     losses: tuple[np.ndarray, np.ndarray]
     explained: float
     start: EncoderStart | None = None
+    input_names: tuple[str, ...] = ()
 
 
 def _fit_members(
@@ -184,7 +190,7 @@ def _fit_members(
         chosen = members[begin : begin + N_PARTS]
         linear = None
         if recipe.head == "linear" or recipe.linear_start:
-            linear = _linear_start(inputs, outcome, chosen, recipe)
+            linear = _linear_start(inputs, outcome, chosen, recipe, prepared)
         if recipe.head == "linear" and linear is not None:
             found.append(_linear_members(linear, recipe.network.activation))
             continue
@@ -229,17 +235,45 @@ def _noting(kept: Checkpoint, what: str, first: int) -> Callable[[int, Any, Any]
 
 
 def _linear_start(
-    inputs: np.ndarray, outcome: SurvivalOutcome, members: Sequence[Member], recipe: Recipe
+    inputs: np.ndarray,
+    outcome: SurvivalOutcome,
+    members: Sequence[Member],
+    recipe: Recipe,
+    prepared: _Prepared,
 ) -> np.ndarray:
     """(K, p) ridge Cox coefficients of each member's training patients."""
+    ties = recipe.network.ties
+    if recipe.prior is None:
+        return np.stack(
+            [
+                fit_ridge_cox(inputs[m.train], outcome.subset(m.train), recipe.penalty, ties=ties)
+                for m in members
+            ]
+        )
+    scale = _code_scale(prepared.representation, recipe.prior.free_scale)
+    prior = recipe.prior.matrix(prepared.input_names, scale)
     return np.stack(
         [
-            fit_ridge_cox(
-                inputs[m.train], outcome.subset(m.train), recipe.penalty, ties=recipe.network.ties
+            fit_prior_ridge(
+                inputs[m.train], outcome.subset(m.train), prior, recipe.penalty, ties=ties
             )
             for m in members
         ]
     )
+
+
+def _input_names(standardizer: Standardizer, representation: Representation) -> tuple[str, ...]:
+    names = [standardizer.names[i] for i in standardizer.owner]
+    beside = [n for n, coded in zip(names, representation.encoded, strict=True) if not coded]
+    return (*(f"{CODE}{i + 1}" for i in range(representation.n_codes)), *beside)
+
+
+def _code_scale(representation: Representation, free_scale: float) -> dict[str, float]:
+    """How far each code's coefficient may move: what hardly varies in patients, hardly at all."""
+    if representation.scale is None:
+        return {}
+    spread = np.sqrt(representation.scale / representation.scale.max())
+    return {f"{CODE}{i + 1}": free_scale * float(s) for i, s in enumerate(spread)}
 
 
 def rotate_parts(event: np.ndarray, n_members: int, seed: int) -> list[Member]:
@@ -328,7 +362,7 @@ def _assemble(
     left_out_score = np.where(unseen.any(axis=0), mean, scores.mean(axis=0))
     start = SurvivalEnsemble(
         standardizer, representation, networks, center, 1.0, Baseline(np.zeros(0), np.zeros(0)),
-        np.zeros((len(members), 0)),
+        np.zeros((len(members), 0)), float(np.sqrt(members[0].train.size / members[0].stop.size)),
     )  # fmt: skip
     fitted = FittedEnsemble(start, left_out_score, tuple(members), course)
     return replace(fitted, ensemble=fitted.calibrated(1.0, left_out_score, outcome, ties))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,6 +48,7 @@ class Prior:
         groups: features that act alike.
         own_scale: how far a feature of a group may leave what is shared.
         free_scale: how far a feature of no group may move; 0 leaves it out.
+        own_scales: of single features, by name, where they differ from both.
     """
 
     groups: tuple[PriorGroup, ...] = ()
@@ -60,16 +62,23 @@ class Prior:
         if min(scales) < 0 or any(group.spread < 0 for group in self.groups):
             raise InputError("scales of a prior are not negative", source="prior")
 
-    def matrix(self, names: Sequence[str]) -> np.ndarray:
+    def matrix(
+        self, names: Sequence[str], more_scales: Mapping[str, float] | None = None
+    ) -> np.ndarray:
         """(p, q) M with coef = M · (own, shared): M · Mᵀ is the prior's covariance.
 
         Groups of which no feature is among ``names`` are passed over.
+
+        Args:
+            names: (p,) features.
+            more_scales: of single features, besides ``own_scales``.
         """
+        scales = {**(more_scales or {}), **self.own_scales}
         at = {name: i for i, name in enumerate(names)}
         grouped = {name for group in self.groups for name in group.features}
         own = np.array(
             [
-                self.own_scales.get(name, self.own_scale if name in grouped else self.free_scale)
+                scales.get(name, self.own_scale if name in grouped else self.free_scale)
                 for name in names
             ]
         )
@@ -83,6 +92,16 @@ class Prior:
                 column[at[name]] = group.spread * group.features[name] / np.sqrt(len(present))
             columns.append(column)
         return np.column_stack([np.diag(own)[:, own > 0], *columns])
+
+
+def prior_from_json(found: Mapping[str, Any]) -> Prior:
+    """Back from plain values.
+
+    Raises:
+        TypeError: they are of no prior.
+    """
+    groups = tuple(PriorGroup(**group) for group in found.get("groups", ()))
+    return Prior(**{**found, "groups": groups})
 
 
 def fit_prior_ridge(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hccsurv_core.errors import InputError
 from hccsurv_core.models.autoencoder_settings import AutoencoderSettings
 from hccsurv_core.models.network_settings import NetworkSettings
+from hccsurv_core.models.prior_ridge import Prior
 from hccsurv_core.models.representation import KINDS
 from hccsurv_core.models.standardize import SCALINGS
 
@@ -34,6 +35,8 @@ class Recipe:
             autoencoder is trained first and stays as it is.
         reconstruction: weight of the autoencoder's error in joint training.
         bypass: features that are not encoded.
+        prior: how much, and which way, features may matter in the linear term; None treats all alike.
+            Codes move as far as its ``free_scale`` says, times the root of their spread.
     """
 
     name: str = "deep"
@@ -49,6 +52,7 @@ class Recipe:
     joint: bool = False
     reconstruction: float = 1.0
     bypass: tuple[str, ...] = ()
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bypass", tuple(self.bypass))

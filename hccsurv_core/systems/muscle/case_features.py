@@ -96,12 +96,19 @@ def measure_with_record(features: Mapping[str, float], row: Mapping[str, Any]) -
     )
     return {
         **features,
+        f"{MUSCLE}size_index": _log_index(features.get(f"{MUSCLE}envelope_cm2", math.nan), height),
         "smi": _or_nan(measures.smi),
         "pmi": _or_nan(measures.pmi),
         "male": male,
         "height_m": height,
         **clinical_block(row),
     }
+
+
+def _log_index(area_cm2: float, height_m: float) -> float:
+    """Logarithm of the muscle's envelope by height² (cm²/m²): streaks of fat do not make it smaller."""
+    known = area_cm2 > 0 and height_m > 0
+    return math.log(area_cm2 / height_m**2) if known else math.nan
 
 
 def _number(value: Any) -> float:

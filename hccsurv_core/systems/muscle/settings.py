@@ -9,8 +9,10 @@ from typing import Any
 from hccsurv_core.errors import InputError
 from hccsurv_core.models.autoencoder_settings import AutoencoderSettings
 from hccsurv_core.models.network_settings import NetworkSettings
+from hccsurv_core.models.prior_ridge import prior_from_json
 from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.rivals import RIVALS
+from hccsurv_core.systems.muscle.cohort_recipe import cohort_recipes, is_cohort_table
 
 #: From here on features are too many for a network to take as they are.
 WIDE = 60
@@ -95,6 +97,9 @@ def resolve_recipes(settings: MuscleSettings, names: Sequence[str]) -> tuple[Rec
         )
     if settings.recipes:
         return settings.recipes
+    if is_cohort_table(names) and not settings.clinical:
+        base = default_recipes(settings, len(names))[0]
+        return cohort_recipes(base, names)
     return default_recipes(settings, len(names) - len(settings.clinical))
 
 
@@ -152,4 +157,6 @@ def _recipe_from_json(found: Mapping[str, Any]) -> Recipe:
     plain = dict(found)
     plain["network"] = NetworkSettings(**plain.get("network", {}))
     plain["autoencoder"] = AutoencoderSettings(**plain.get("autoencoder", {}))
+    if plain.get("prior") is not None:
+        plain["prior"] = prior_from_json(plain["prior"])
     return Recipe(**plain)

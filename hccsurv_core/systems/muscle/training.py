@@ -27,6 +27,7 @@ from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.stats.concordance import estimate_concordance, jackknife_concordance
 from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.systems.muscle.cohort_recipe import is_cohort_table, model_features
 from hccsurv_core.systems.muscle.cross_fitting import (
     CrossFitted,
     best_of,
@@ -124,6 +125,8 @@ def train_muscle(
     """
     settings = settings or MuscleSettings()
     part = training_part(table)
+    if is_cohort_table(part.names) and not settings.clinical:
+        part = part.columns(model_features(part.names))
     outcome = part.require_outcome()
     if outcome.n_events < FEWEST_EVENTS:
         raise StatisticsError(
