@@ -168,11 +168,14 @@ def _held_out(table: FeatureTable, arguments: argparse.Namespace) -> FeatureTabl
 
 
 def _learned_from(table: FeatureTable, cohort: CohortTable | None) -> tuple[FeatureTable, str]:
-    """The table with the split that is learned from, and the same in words."""
+    """The features and the split that are learned from, and the latter in words."""
     from hccsurv_core.systems.muscle.cohort import choose_training_rows
+    from hccsurv_core.systems.muscle.cohort_recipe import is_cohort_table, model_features
 
     if cohort is None:
         return table, ""
+    if is_cohort_table(table.names):
+        table = table.columns(model_features(table.names))
     rows = choose_training_rows(table)
     print(f"note: learning from {rows.words}", file=sys.stderr)
     if rows.split or "split" not in table.labels:

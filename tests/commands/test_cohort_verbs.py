@@ -17,6 +17,8 @@ from hccsurv_core.cohort.folder import write_cohort
 from hccsurv_core.errors import InputError
 from hccsurv_core.simulate.cohort_writer import cohort_spec, draw_tables
 from hccsurv_core.systems.muscle import cohort as cohorts
+from hccsurv_core.systems.muscle.clinical_block import CLINICAL_NAMES
+from hccsurv_core.systems.muscle.cohort_recipe import MEASURES
 
 SEED = 5
 N, N_DRAWN = 24, 4
@@ -95,8 +97,7 @@ def test_train_says_whom_it_learned_from_and_how_they_were_scanned(trained):
     assert f"all {N} patients: split “train” has" in answer["learned_from"]
     described = json.loads((trained / "bundle" / "model.json").read_text())
     names = described["architecture"]["features"]
-    assert {"sma_cm2", "smi", "male", "clinical.age"} <= set(names)
-    assert not [name for name in names if name.startswith("scan.")]
+    assert set(names) == {*MEASURES, *CLINICAL_NAMES}
     low, high = described["scan"]["slice_mm"]
     assert 4.0 <= low <= high <= 5.0
     assert described["scan"]["n_slices"] == [5.0, 5.0]

@@ -38,7 +38,7 @@ FEATURE_GROUPS: tuple[FeatureGroup, ...] = (
 )  # fmt: skip
 GROUP_BY_NAME = {group.name: group for group in FEATURE_GROUPS}
 
-#: Features without a prefix, and what they are called.
+#: Features that have a name for people, and what they are called.
 _NAMED = {
     "sma_cm2": (SIZE, "Skeletal muscle area"),
     "pma_cm2": (SIZE, "Psoas muscle area"),
@@ -48,6 +48,10 @@ _NAMED = {
     "ma_hu": (DENSITY, "Muscle attenuation"),
     "male": (RECORD, "Sex"),
     "height_m": (RECORD, "Height"),
+    "muscle.size_index": (SIZE, "Muscle size for height"),
+    "muscle.asymmetry": (SIZE, "Left-right difference of muscle"),
+    "muscle.lean_hu_above_fat": (DENSITY, "Density of lean muscle"),
+    "muscle.fat_root_faint": (DENSITY, "Fat within muscle"),
 }
 #: Sums over voxels, and what is divided by one: they grow or shrink with the number of voxels.
 _FOLLOW_SIZE = {
@@ -57,6 +61,8 @@ _FOLLOW_SIZE = {
     "gldm": {"GrayLevelNonUniformity", "DependenceNonUniformity"},
     "ngtdm": {"Busyness", "Coarseness", "Strength"},
 }
+#: Divided by the height's square.
+_BY_HEIGHT = ("smi", "pmi", "muscle.size_index")
 _LEVELS = {
     "10Percentile", "90Percentile", "Maximum", "Mean", "Median", "Minimum", "RootMeanSquared",
 }  # fmt: skip
@@ -116,7 +122,7 @@ def labels_of(names: Sequence[str]) -> tuple[str, ...]:
 
     An index that lacks the height only because of which it is not known is not told twice.
     """
-    told = [name for name in names if not (name in ("smi", "pmi") and "height_m" in names)]
+    told = [name for name in names if not (name in _BY_HEIGHT and "height_m" in names)]
     found = [label for name in told if (label := label_of(name)) is not None]
     for group in FEATURE_GROUPS:
         n = sum(label_of(name) is None and group_of(name) == group.name for name in told)

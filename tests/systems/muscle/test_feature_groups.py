@@ -27,11 +27,13 @@ def test_every_feature_of_the_system_has_a_group():
 @pytest.mark.parametrize(
     ("name", "group"),
     [
-        ("muscle.psoas_lean_hu", "density"),
-        ("muscle.rectus_area_cm2", "size"),
-        ("muscle.psoas_asymmetry", "size"),
-        ("muscle.erector_fat30", "density"),
-        ("muscle.erector_abs30", "texture"),
+        ("muscle.lean_hu_above_fat", "density"),
+        ("muscle.envelope_cm2", "size"),
+        ("muscle.size_index", "size"),
+        ("muscle.asymmetry", "size"),
+        ("muscle.fat_root_faint", "density"),
+        ("muscle.crossings_faint", "texture"),
+        ("muscle.steps_across_clear", "texture"),
         ("original_firstorder_Mean", "density"),
         ("wavelet-HHL_firstorder_Mean", "texture"),
         ("original_firstorder_Entropy", "texture"),
