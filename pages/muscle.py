@@ -1,4 +1,4 @@
-"""Muscle: five published definitions of sarcopenia as one table, the numbers, and what to check."""
+"""Muscle: five definitions of sarcopenia as one table, what a survival model says, clinical values."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pages._shared.clinical_values import clinical_values_card
 from pages._shared.facts_form import height_input, missing_facts, sex_input
 from pages._shared.formats import OPERATOR_SIGNS, html
 from pages._shared.frame import require_study, save_facts
+from pages._shared.muscle_model import glance, model_block
+from pages._shared.muscle_prediction import assumed_values
 from pages._shared.navigation import require_frame
 from pages._shared.views import StudyView
 
@@ -119,7 +121,7 @@ def numbers_table(view: StudyView) -> str:
             else f'{formats.significant(value)} <span class="unit">{unit}</span>'
         )
         rows.append(f'<tr><td>{swatch}{html(label)}</td><td class="num">{shown}</td></tr>')
-    return f'<table class="hcc-table"><tbody>{"".join(rows)}</tbody></table>'
+    return f'<table class="hcc-table tight"><tbody>{"".join(rows)}</tbody></table>'
 
 
 def ask_for_facts(view: StudyView) -> None:
@@ -237,6 +239,7 @@ def draw(view: StudyView) -> None:
         st.html(headline(view))
         how_computed(view)
         downloads.muscle_downloads(view)
+    at_a_glance = st.empty()
     ask_for_facts(view)
     with st.container(key="wide_layout"):
         left, right = st.columns([1.75, 1], gap="medium")
@@ -250,7 +253,10 @@ def draw(view: StudyView) -> None:
         with right:
             slice_picture(view)
             st.html(numbers_table(view))
-    clinical_values_card(view)
+    predicted = model_block(view)
+    if predicted is not None:
+        at_a_glance.html(glance(predicted))
+    clinical_values_card(view, assumed_values(predicted))
 
 
 view = require_study()

@@ -43,7 +43,7 @@ def show_chart(
             key, manifest, _drawer(chart, manifest),
             {"Points of the curves": chart.to_frame(), **(tables or {})},
         )  # fmt: skip
-    figure = draw_on_screen(chart, height=height, ink=_ink())
+    figure = draw_on_screen(chart, height=height, ink=ink())
     st.plotly_chart(figure, key=f"chart_{key}", config=_TOOLBAR)
     _caption(chart.caption)
 
@@ -95,7 +95,7 @@ def _draw(figure: AnyFigure, key: str) -> None:
     from hccsurv_core.report.figures.drawing import draw_figure_on_screen
     from hccsurv_core.report.figures.forest import Forest
 
-    drawn = draw_figure_on_screen(figure, ink=_ink())
+    drawn = draw_figure_on_screen(figure, ink=ink())
     top = drawn.layout.margin.t
     if drawn.layout.title.text and top is not None and drawn.layout.height is not None:
         drawn.layout.title.text = None
@@ -122,12 +122,12 @@ def show_forest(forest: Forest, manifest: Manifest, key: str) -> None:
         _downloads(key, manifest, draw, {"Table": forest.to_frame()})
     config = {**_TOOLBAR, "displayModeBar": False}
     st.plotly_chart(
-        draw_forest_on_screen(forest, titled=False, ink=_ink()), key=f"chart_{key}", config=config
+        draw_forest_on_screen(forest, titled=False, ink=ink()), key=f"chart_{key}", config=config
     )
     _caption(forest.caption)
 
 
-def _ink() -> str:
+def ink() -> str:
     """Color of text on the theme on view."""
     return "#17212B" if st.context.theme.type == "light" else "#E3E8EE"
 

@@ -137,7 +137,7 @@ def open_demo(key: str, *, actor: str, progress: Progress) -> Imported:
             modality="CT",
             study_date=demo.study_date,
             description=demo.title,
-            phase=None,
+            phase=demo.anatomy.phase,
             warnings=(),
             simulated=True,
             actor=actor,

@@ -8,6 +8,7 @@ from pages._shared import formats, routes
 from pages._shared.evaluation_work import KIND as EVALUATION_KIND
 from pages._shared.importing import Imported
 from pages._shared.jobs import Job
+from pages._shared.muscle_prediction import PredictionJob, keep_prediction
 from pages._shared.session import session
 from pages._shared.train_cohorts import COHORT_KIND
 from pages._shared.uploads import drop_draft
@@ -21,6 +22,9 @@ def take_up(job: Job, current_page: str) -> None:
         current_page: where the user is now; only who still waits on the job's page is moved.
     """
     state = session()
+    if isinstance(job, PredictionJob):
+        keep_prediction(state, job)
+        return
     if job.state == "failed" and job.error is not None:
         if job.kind == "inspect" and state.draft is not None:
             state.draft.error = formats.error_text(job.error)

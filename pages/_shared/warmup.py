@@ -18,6 +18,8 @@ MODULES = (
     "hccsurv_core.roi.segmentation",
     "hccsurv_core.systems.sarcopenia",
     "hccsurv_core.report.figures.ct_screen",
+    "hccsurv_core.systems.muscle.case",
+    "hccsurv_core.systems.muscle.case_features",
     "pydicom",
     "SimpleITK",
     "hccsurv_core.io.deidentify",

@@ -61,7 +61,7 @@ def test_the_caption_says_what_is_drawn() -> None:
     assert "95 % interval" in alone and alone.endswith("Trained on simulated patients.")
     assert "Kaplan-Meier" not in alone
     assert (
-        "training patients, observed (Kaplan-Meier)"
+        "by predicted risk, as observed (Kaplan-Meier)"
         in patient_survival_chart(CURVE, [HIGH]).caption
     )
 

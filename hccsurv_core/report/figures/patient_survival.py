@@ -75,7 +75,7 @@ def patient_survival_chart(
     percent = f"{curve.level:.0%}".replace("%", " %")
     words = [f"Thick: this patient, with the {percent} interval of the prediction."]
     if references:
-        words.append("Dotted: training patients, observed (Kaplan-Meier).")
+        words.append("Dotted: training patients by predicted risk, as observed (Kaplan-Meier).")
     return Chart(
         title=title or f"{endpoint}, predicted",
         x_title="Time (months)",
