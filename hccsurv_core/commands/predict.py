@@ -17,9 +17,9 @@ from hccsurv_core.commands.cohort_source import (
 from hccsurv_core.commands.shared import (
     add_common_arguments,
     number,
-    report_progress,
     write_answer,
 )
+from hccsurv_core.commands.train import progress_by_percent
 from hccsurv_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     _refuse_case_options(arguments)
     table, cohort = resolve_table(
         arguments, with_outcome=False, preset=preset_of(model.feature_names),
-        progress=report_progress,
+        progress=progress_by_percent(),
     )  # fmt: skip
     prediction = model.predict_table(table, arguments.horizons)
     patients = [_patient(table, prediction, i) for i in range(len(table))]
@@ -130,7 +130,7 @@ def _one_case(
             record=None if arguments.record is None else Path(arguments.record),
             slice_index=arguments.slice,
             fewest=1 if preset is None else FEWEST_SLICES,
-            progress=report_progress,
+            progress=progress_by_percent(),
         )
     features = measure_with_record(image_features(source.images, preset), source.record)
     return source, predict_case(model, features, arguments.horizons)

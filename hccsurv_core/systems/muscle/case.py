@@ -175,24 +175,32 @@ def predict_case(
             source="features",
             remedy="train the model again with this version",
         )
-    row = np.array([[float(features[name]) for name in names]])
-    found = model.predict(row, names, eval_times)
-    baseline, contributions = _contributions(model, row[0])
-    told = _curve(model, row, found.eval_times)
-    monthly = _curve(model, row, np.arange(LAST_MONTH + 1, dtype=float))
-    known = np.isfinite(monthly.survival)
+    row = np.array([float(features[name]) for name in names])
+    groups, mixed = _coalitions(model, row)
+    asked = np.atleast_1d(np.asarray(model.horizons_months if eval_times is None else eval_times))
+    times = np.concatenate([asked.astype(float), np.arange(LAST_MONTH + 1, dtype=float)])
+    # The patient and all mixtures at once: scaling a thousand features is what takes time.
+    found = model.predict(np.vstack([row, mixed]), names, times)
+    contributions = _contributions(model, row, groups, found.risk_score[1:])
+    whole = _followed(
+        SurvivalCurve(
+            times, found.survival_probability[0], found.survival_low[0], found.survival_high[0]
+        ),
+        float(model.description["training"]["last_month"]),
+    )
+    told, monthly = _part(whole, slice(asked.size)), _part(whole, slice(asked.size, None))
     facts = model_facts(model)
-    missing = [name for name, value in zip(names, row[0], strict=True) if math.isnan(value)]
+    missing = [name for name, value in zip(names, row, strict=True) if math.isnan(value)]
     return CasePrediction(
         risk_score=float(found.risk_score[0]),
-        baseline=baseline,
+        baseline=float(found.risk_score[1]),
         percentile=float(found.percentile[0]),
         high_risk=bool(found.high_risk[0]),
-        eval_times=found.eval_times,
+        eval_times=told.months,
         survival_probability=told.survival,
         survival_low=told.low,
         survival_high=told.high,
-        curve=SurvivalCurve(*(values[known] for values in vars(monthly).values())),
+        curve=_part(monthly, np.isfinite(monthly.survival)),
         contributions=contributions,
         sentence=_sentence(float(found.percentile[0]), contributions, facts.simulated),
         n_missing=len(missing),
@@ -202,12 +210,15 @@ def predict_case(
     )
 
 
-def _curve(model: MuscleModel, row: np.ndarray, months: np.ndarray) -> SurvivalCurve:
-    """Survival at some months, NaN after the last month that a training patient was seen."""
-    found = model.predict(row, model.feature_names, months)
-    unseen = months > float(model.description["training"]["last_month"])
-    parts = (found.survival_probability[0], found.survival_low[0], found.survival_high[0])
-    return SurvivalCurve(months, *(np.where(unseen, np.nan, part) for part in parts))
+def _followed(curve: SurvivalCurve, last_month: float) -> SurvivalCurve:
+    """NaN after the last month that a training patient was seen."""
+    unseen = curve.months > last_month
+    parts = (curve.survival, curve.low, curve.high)
+    return SurvivalCurve(curve.months, *(np.where(unseen, np.nan, part) for part in parts))
+
+
+def _part(curve: SurvivalCurve, chosen: slice | np.ndarray) -> SurvivalCurve:
+    return SurvivalCurve(*(values[chosen] for values in vars(curve).values()))
 
 
 def model_facts(model: MuscleModel) -> ModelFacts:
@@ -224,22 +235,29 @@ def model_facts(model: MuscleModel) -> ModelFacts:
     )
 
 
-def _contributions(model: MuscleModel, row: np.ndarray) -> tuple[float, tuple[Contribution, ...]]:
-    """Risk at the training median, and the Shapley value of every group that the model takes."""
+def _coalitions(model: MuscleModel, row: np.ndarray) -> tuple[list[FeatureGroup], np.ndarray]:
+    """The groups that the model takes, and (2ᵏ, p) the patient with some at the training median.
+
+    In mixture c, group j is the patient's own where bit j of c is set; the first has none.
+    """
     belongs = np.array([group_of(name) for name in model.feature_names])
     groups = [group for group in FEATURE_GROUPS if (belongs == group.name).any()]
-    median = model.ensemble.standardizer.median
     members = np.array([belongs == group.name for group in groups])
-    coalitions = np.arange(2 ** len(groups))
-    inside = (coalitions[:, None] >> np.arange(len(groups))) & 1
-    mixed = np.where(inside.astype(bool) @ members, row, median)
-    risk = model.ensemble.risk_score(mixed)
-    values = shapley_values(risk, len(groups))
+    inside = (np.arange(2 ** len(groups))[:, None] >> np.arange(len(groups))) & 1
+    median = model.ensemble.standardizer.median
+    return groups, np.where(inside.astype(bool) @ members, row, median)
+
+
+def _contributions(
+    model: MuscleModel, row: np.ndarray, groups: list[FeatureGroup], risk: np.ndarray
+) -> tuple[Contribution, ...]:
+    """The Shapley value of every group, the largest first."""
+    belongs = np.array([group_of(name) for name in model.feature_names])
     found = [
-        _contribution(group, float(value), row[own])
-        for group, value, own in zip(groups, values, members, strict=True)
+        _contribution(group, float(value), row[belongs == group.name])
+        for group, value in zip(groups, shapley_values(risk, len(groups)), strict=True)
     ]
-    return float(risk[0]), tuple(sorted(found, key=lambda c: -abs(c.log_hazard)))
+    return tuple(sorted(found, key=lambda c: -abs(c.log_hazard)))
 
 
 def _contribution(group: FeatureGroup, value: float, own: np.ndarray) -> Contribution:
