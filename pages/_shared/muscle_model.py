@@ -14,9 +14,11 @@ from pages._shared.figures import ink
 from pages._shared.formats import html
 from pages._shared.muscle_model_files import model_downloads
 from pages._shared.muscle_model_words import (
+    doubts,
     how_predicted,
     outline_words,
     recomputed_words,
+    survival_rows,
 )
 from pages._shared.muscle_prediction import (
     NotPredicted,
@@ -62,7 +64,7 @@ def model_block(view: StudyView) -> Predicted | None:
             left, right = st.columns([1.5, 1], gap="large", vertical_alignment="center")
             with left:
                 st.html('<span class="hcc-kicker">What moved the risk</span>')
-                st.html(parts.contribution_bars(found.case.contributions))
+                st.html(parts.contribution_bars(found.case.contributions, _small_mark(found)))
             with right:
                 st.html(f'<p class="hcc-says">{html(found.case.sentence)}</p>')
                 st.html(f'<span class="hcc-quiet">{html(_basis(found))}</span>')
@@ -76,11 +78,16 @@ def simulated_mark(found: Predicted) -> str:
     return f'<span class="hcc-mark"><i aria-hidden="true">◇</i> {SIMULATED.lower()}</span>'
 
 
+def _small_mark(found: Predicted) -> str:
+    """The same as a sign, for headings of numbers (HTML)."""
+    return f' <i class="hcc-sim" title="{SIMULATED}">◇</i>' if found.simulated else ""
+
+
 def glance(found: Predicted) -> str:
     """The prediction in a line, for the top of the page (HTML)."""
     word = "Higher risk" if found.case.high_risk else "Lower risk"
     doubt = ""
-    if _doubtful(found.case.warnings):
+    if doubts(found.case.warnings):
         doubt = ' · <span class="hcc-missing">▲ unlike the training patients</span>'
     return (
         f'<div class="hcc-glance" data-testid="model_glance">{_risk_sign(found)}<b>{word}</b> by '
@@ -111,19 +118,14 @@ def _head(view: StudyView, found: Predicted) -> None:
     st.html(components.chips(chips))
 
 
-def _doubtful(warnings: Sequence[CaseWarning]) -> list[CaseWarning]:
-    """Warnings of scan and patient; what is merely missing is told where it matters."""
-    return [w for w in warnings if w.about != "missing"]
-
-
 def _doubts(warnings: Sequence[CaseWarning]) -> None:
     """Why not to believe it, with what to do, before the numbers."""
-    doubts = _doubtful(warnings)
-    if not doubts:
+    found = doubts(warnings)
+    if not found:
         return
     listed = "\n".join(
         f"- {formats.plain(formats.sentence(w.what))} *{formats.plain(formats.sentence(w.remedy))}*"
-        for w in doubts
+        for w in found
     )
     st.warning(
         f"**This patient or scan is unlike those the model learned from:**\n\n{listed}",
@@ -147,30 +149,18 @@ def _risk(found: Predicted) -> None:
         st.html(f'<div class="hcc-change" role="status">↻ {html(change)}</div>')
     st.html(
         parts.percentile_strip(
-            case.risk_score, case.percentile, found.model.training_risk, found.model.cutoff
+            case.risk_score,
+            case.percentile,
+            found.model.training_risk,
+            found.model.cutoff,
+            simulated=found.simulated,
         )
     )
-    st.html(parts.survival_table(survival_rows(found)))
+    st.html(parts.survival_table(survival_rows(found), _small_mark(found)))
     st.html(
         '<span class="hcc-quiet">The interval says how sure the model is of its curve, not how '
         "long this patient lives.</span>"
     )
-
-
-def survival_rows(found: Predicted) -> list[parts.SurvivalRow]:
-    """Survival at the model's horizons that its training patients reach."""
-    import math
-
-    case = found.case
-    told = zip(
-        case.eval_times, case.survival_probability, case.survival_low, case.survival_high,
-        strict=True,
-    )  # fmt: skip
-    return [
-        parts.SurvivalRow(float(months) / 12, float(s), float(low), float(high))
-        for months, s, low, high in told
-        if math.isfinite(s)
-    ]
 
 
 def survival_chart(found: Predicted, *, color: str | None) -> Chart:

@@ -13,7 +13,13 @@ import streamlit as st
 
 from pages._shared import downloads
 from pages._shared.downloads import RESEARCH_USE
-from pages._shared.muscle_model_words import PAPER, provenance_lines
+from pages._shared.muscle_model_parts import rank
+from pages._shared.muscle_model_words import (
+    PAPER,
+    provenance_lines,
+    survival_rows,
+    survival_words,
+)
 
 if TYPE_CHECKING:
     from hccsurv_core.report.figures.chart import Chart
@@ -62,9 +68,11 @@ def figure_file(view: StudyView, found: Predicted, chart: Chart | None, file_for
             {c.title: c.log_hazard for c in found.case.contributions}, simulated=found.simulated
         )
     who = f"{view.patient.pseudonym} · {view.study.study_date or 'no date'}"
-    return save_figure(
-        draw_for_print(chart, captions=[who, *provenance_lines(view, found)]), file_format
-    )
+    word = "Higher" if found.case.high_risk else "Lower"
+    told = f"{word} risk, percentile {rank(found.case.percentile)}. "
+    told += survival_words(survival_rows(found))
+    captions = [who, told, *provenance_lines(view, found)]
+    return save_figure(draw_for_print(chart, captions=captions), file_format)
 
 
 def prediction_csv(view: StudyView, found: Predicted) -> str:

@@ -33,7 +33,12 @@ class SurvivalRow:
 
 
 def percentile_strip(
-    risk: float, percentile: float, training_risk: np.ndarray, cutoff: float
+    risk: float,
+    percentile: float,
+    training_risk: np.ndarray,
+    cutoff: float,
+    *,
+    simulated: bool = False,
 ) -> str:
     """Where the patient stands among the training patients: their spread, and a mark (HTML).
 
@@ -42,6 +47,7 @@ def percentile_strip(
         percentile: share of training patients with a lower one, 0 to 100.
         training_risk: (n,) scores of the training patients.
         cutoff: above it a patient is at high risk.
+        simulated: whether the training patients were drawn by a computer.
     """
     low, high = np.quantile(training_risk, [_TAIL, 1 - _TAIL])
     span = max(float(high - low), 1e-9)
@@ -59,27 +65,31 @@ def percentile_strip(
         f'<div class="bars" aria-hidden="true">{bars}</div>'
         f'<div class="mark" style="left:{place:.1f}%"></div>'
         f'<div class="ends" aria-hidden="true"><span>lower risk</span>'
-        f"<span>{len(training_risk):,} training patients</span><span>higher risk</span></div></div>"
+        f"<span>{len(training_risk):,} {'simulated ' if simulated else ''}training patients</span>"
+        "<span>higher risk</span></div></div>"
     )
 
 
 def survival_table(rows: Sequence[SurvivalRow], mark: str = "", *, level: float = 0.95) -> str:
-    """Survival at some years with intervals (HTML); ``mark`` stands beside the heading."""
+    """Survival at some years with intervals (HTML); ``mark`` stands in the heading."""
     cells = "".join(
-        f"<tr><td>{row.years:g} {'year' if row.years == 1 else 'years'}</td>"
+        f"<tr><td>{years_words(row.years)}</td>"
         f'<td class="num"><span class="big">{percent(row.survival)}</span></td>'
         f'<td class="num">{percent(row.low)[:-2]}–{percent(row.high)}</td></tr>'
         for row in rows
     )
     return (
         '<table class="hcc-table tight" data-testid="model_survival"><thead><tr>'
-        f'<th>Alive after</th><th class="num">Predicted</th><th class="num">{100 * level:g} % interval'
+        f'<th>Alive after</th><th class="num">Predicted{mark}</th><th class="num">{100 * level:g} % interval'
         f"</th></tr></thead><tbody>{cells}</tbody></table>"
     )
 
 
-def contribution_bars(contributions: Sequence[Contribution]) -> str:
-    """Signed bars about a middle line: left lowers the risk, right raises it (HTML)."""
+def contribution_bars(contributions: Sequence[Contribution], mark: str = "") -> str:
+    """Signed bars about a middle line: left lowers the risk, right raises it (HTML).
+
+    ``mark`` stands in the heading.
+    """
     longest = max((abs(c.log_hazard) for c in contributions), default=0.0)
     scale = max(longest, math.log(_NOTABLE))
     rows = []
@@ -96,8 +106,13 @@ def contribution_bars(contributions: Sequence[Contribution]) -> str:
     return (
         '<div class="hcc-pushes" data-testid="model_contributions">'
         '<div class="row head"><div></div><div class="track"><em>← lowers</em><em>raises →</em>'
-        f'</div><div class="factor">hazard</div></div>{"".join(rows)}</div>'
+        f'</div><div class="factor">hazard{mark}</div></div>{"".join(rows)}</div>'
     )
+
+
+def years_words(years: float) -> str:
+    """ "1 year", "3 years"."""
+    return f"{years:g} {'year' if years == 1 else 'years'}"
 
 
 def rank(percentile: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core import __version__
@@ -11,6 +11,7 @@ from pages._shared import muscle_model_parts as parts
 from pages._shared.formats import plain
 
 if TYPE_CHECKING:
+    from hccsurv_core.systems.muscle.case_checks import CaseWarning
     from pages._shared.muscle_prediction import Predicted
     from pages._shared.views import StudyView
 
@@ -133,7 +134,38 @@ def provenance_lines(view: StudyView, found: Predicted) -> list[str]:
         lines.insert(0, "Simulated patient")
     if found.simulated:
         lines.insert(0, "Trained on simulated patients: it says nothing about real ones")
-    return lines
+    return [*(f"Doubt: {w}" for w in doubts(found.case.warnings)), *lines]
+
+
+def doubts(warnings: Sequence[CaseWarning]) -> list[CaseWarning]:
+    """Why not to believe a prediction; what is merely missing is told where it matters."""
+    return [w for w in warnings if w.about != "missing"]
+
+
+def survival_rows(found: Predicted) -> list[parts.SurvivalRow]:
+    """Survival at the model's horizons that its training patients reach."""
+    import math
+
+    case = found.case
+    told = zip(
+        case.eval_times, case.survival_probability, case.survival_low, case.survival_high,
+        strict=True,
+    )  # fmt: skip
+    return [
+        parts.SurvivalRow(float(months) / 12, float(s), float(low), float(high))
+        for months, s, low, high in told
+        if math.isfinite(s)
+    ]
+
+
+def survival_words(rows: Sequence[parts.SurvivalRow]) -> str:
+    """The survival table in a line: "Alive after 1 year 94 % (89–97), 3 years …"."""
+    told = [
+        f"{parts.years_words(r.years)} {parts.percent(r.survival)} "
+        f"({parts.percent(r.low)[:-2]}–{parts.percent(r.high)[:-2]})"
+        for r in rows
+    ]
+    return f"Alive after {', '.join(told)}" if told else ""
 
 
 def _capital(text: str) -> str:
