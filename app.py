@@ -9,41 +9,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import streamlit as st
-
 ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from pages._shared import components, job_strip, outcomes, warmup  # noqa: E402
-from pages._shared.frame import ASSETS, draw_frame  # noqa: E402
-from pages._shared.navigation import build_navigation, run_in_frame  # noqa: E402
-from pages._shared.session import session  # noqa: E402
-from pages._shared.uploads import remove_stale_uploads  # noqa: E402
+# Worker processes (a simulated cohort, a cohort's features) import the main module under another
+# name: they must not run the dashboard once more.
+if __name__ == "__main__":
+    from pages._shared.app_frame import run_app
 
-
-@st.cache_resource(show_spinner=False)
-def clean_up_once() -> int:
-    """Once per server: remove what lost sessions left behind."""
-    return remove_stale_uploads()
-
-
-st.set_page_config(
-    page_title="hccsurv",
-    page_icon=str(ASSETS / "icon.svg"),
-    layout="wide",
-    initial_sidebar_state=216,
-)
-chosen, all_pages = build_navigation()
-draw_frame()
-current = next(path for path, page in all_pages.items() if page == chosen)
-ended = job_strip.show_job_strip()
-if ended is not None:
-    outcomes.take_up(ended, current)
-state = session()
-if state.notice is not None:
-    notice, state.notice = state.notice, None
-    components.show_notice(notice)
-run_in_frame(chosen)
-clean_up_once()
-warmup.warm_up()
+    run_app()

@@ -119,6 +119,7 @@ def without_features(cohort: Cohort) -> FeatureTable:
         cohort.outcome(),
         labels,
         cohort.info.name,
+        simulated=cohort.info.simulated,
     )
 
 

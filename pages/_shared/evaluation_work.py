@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.progress import Progress, part_of
@@ -14,6 +15,7 @@ from pages._shared.jobs import Job
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.models.store import Bundle
     from hccsurv_core.report.figures.drawing import AnyFigure
     from hccsurv_core.report.manifest import Manifest
@@ -117,13 +119,50 @@ def _given(wish: EvaluationWish, bundle: Bundle, progress: Progress) -> Evaluati
     """Predictions, definitions and outcomes of the patients."""
     from hccsurv_core.systems.muscle.model_evaluation import Study, evaluation_input
     from hccsurv_core.systems.muscle.prediction import MuscleModel
+    from hccsurv_core.systems.muscle.simulated_truth import true_hazard
 
-    patients = wish.patients
+    patients, model = wish.patients, MuscleModel.from_bundle(bundle)
+    table, oracle = patients.table, None
+    if patients.cohort is not None:
+        table = _measured(patients.cohort, model.feature_names, part_of(progress, 0.0, 0.8))
+        if wish.oracle:
+            oracle = true_hazard(patients.cohort, table.patient_ids)
+    table = _as_held_out(table, wish.hold_out)
     study = Study(
-        source=patients.name, simulated=bool(patients.simulated),
-        endpoint=patients.endpoint.capitalize(),
+        groups=_sexes(table), oracle=oracle, source=patients.name,
+        simulated=bool(patients.simulated), endpoint=patients.endpoint.capitalize(),
     )  # fmt: skip
     return evaluation_input(
-        MuscleModel.from_bundle(bundle), patients.table, study, name=wish.judged.name,
-        rivals=wish.rivals, progress=progress,
+        model, table, study, name=wish.judged.name, rivals=wish.rivals,
+        progress=part_of(progress, 0.8, 1.0),
     )  # fmt: skip
+
+
+def _measured(cohort: Path, feature_names: Sequence[str], progress: Progress) -> FeatureTable:
+    """Features of a cohort's images; what was measured for a training is not measured again."""
+    from argparse import Namespace
+
+    from hccsurv_core.commands.cohort_source import preset_of, read_cohort_table
+
+    asked = Namespace(cohort=str(cohort), work=None, workers=None, scheduler=None)
+    return read_cohort_table(asked, preset_of(feature_names), progress).table
+
+
+def _as_held_out(table: FeatureTable, hold_out: Mapping[str, Any]) -> FeatureTable:
+    """The parts of the study as the training run had them."""
+    from hccsurv_core.systems.training_sources import hold_out_center, hold_out_share
+
+    if hold_out.get("hold-out-center"):
+        return hold_out_center(table, str(hold_out["hold-out-center"]))
+    if hold_out.get("hold-out-share"):
+        share, seed = float(hold_out["hold-out-share"]), int(hold_out.get("seed") or 0)
+        return hold_out_share(table, share, seed=seed)
+    return table
+
+
+def _sexes(table: FeatureTable) -> dict[str, list[str | None]]:
+    """Sex as a group in which the model may do worse; nothing where the table does not say it."""
+    if "male" not in table.names:
+        return {}
+    male = table.values[:, table.names.index("male")]
+    return {"sex": [{1.0: "male", 0.0: "female"}.get(float(m)) for m in male]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -109,7 +109,19 @@ def held_out_table(source: TrainingSource, choices: TrainingChoices, seed: int) 
         return hold_out_center(source.table, choices.center)
     if choices.held_out == SHARE:
         return hold_out_share(source.table, choices.share, seed=seed)
-    return source.table
+    return _as_the_cohort_says(source)
+
+
+def _as_the_cohort_says(source: TrainingSource) -> FeatureTable:
+    """The table with the split that will be learned from: a cut-short simulated cohort has none."""
+    if source.cohort is None or not source.simulated or "split" not in source.table.labels:
+        return source.table
+    from hccsurv_core.systems.muscle.cohort import choose_training_rows
+
+    if choose_training_rows(source.table).split:
+        return source.table
+    labels = {name: texts for name, texts in source.table.labels.items() if name != "split"}
+    return replace(source.table, labels=labels)
 
 
 def ask_settings() -> tuple[dict[str, Any], dict[str, Any]]:
