@@ -81,8 +81,8 @@ def _overview(view: StudyView, assumed: Collection[str]) -> str:
             if known is not None:
                 shown = f"<b>{html(_capital(value_text(value.name, known)))}</b>"
             else:
-                words = "not known, typical assumed" if value.name in assumed else "not known"
-                shown = f'<i class="hcc-unknown">{words}</i>'
+                more = "<small>typical assumed</small>" if value.name in assumed else ""
+                shown = f'<i class="hcc-unknown">not known{more}</i>'
             entries.append(f"<div><span>{html(value.label)}</span>{shown}</div>")
         groups.append(
             f'<section class="hcc-values"><h4>{html(title)}</h4>{"".join(entries)}</section>'

@@ -53,6 +53,8 @@ def model_block(view: StudyView) -> Predicted | None:
             return None
         _note_change(view, found)
         _head(view, found)
+        if found.simulated and not view.simulated:
+            _no_answer()
         _doubts(found.case.warnings)
         with st.container(key="wide_layout_model"):
             left, right = st.columns([1, 1.3], gap="large")
@@ -116,6 +118,15 @@ def _head(view: StudyView, found: Predicted) -> None:
             st.markdown(how_predicted(view, found))
         model_downloads(view, found, survival_chart(found, color=None))
     st.html(components.chips(chips))
+
+
+def _no_answer() -> None:
+    """A model of simulated patients is asked about a real one."""
+    st.warning(
+        "**Do not use these numbers for this patient.** The model learned from patients drawn by a "
+        "computer. It shows how this page works until a model of your own patients is published.",
+        icon=":material/science:",
+    )
 
 
 def _doubts(warnings: Sequence[CaseWarning]) -> None:

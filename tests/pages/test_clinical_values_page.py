@@ -37,7 +37,7 @@ def test_values_are_shown_with_units_and_unknown_ones_as_such(open_page, add_stu
     text = page_text(open_page(routes.MUSCLE, study.id))
     assert "<b>38 g/L</b>" in text
     assert "last changed by Dr. &lt;Who&gt;" in text
-    assert text.count("not known</i>") == 14
+    assert text.count('hcc-unknown">not known') == 14
 
 
 def test_every_field_names_its_unit(edit):
