@@ -43,6 +43,10 @@ FAINT_HU, CLEAR_HU = 15.0, 45.0
 _STREAK_HU = 30.0
 #: Distance of neighbors for the fineness of streaks.
 LAG_MM = 0.9
+#: Distance of neighbors along rows and columns for the coherence; √2 times that on diagonals.
+COHERENCE_MM = 1.0
+#: Lower limit of what an outline counts as muscle.
+_OUTLINE_HU = -29.0
 #: Gaps in an outline up to twice this wide belong to the muscle's envelope.
 _CLOSE_MM = {"erector": 6.0}
 _CLOSE_OTHERS_MM = 4.0
@@ -114,6 +118,10 @@ def describe_muscle(
         "envelope_cm2": _envelope_cm2(found, pixel_mm),
         "asymmetry": _asymmetry(sides),
         **_textures(found, lean, pixel_mm),
+        "coherence_faint": _coherence(
+            [(np.asarray(volume.voxels[k], np.float32), muscle[k] & ~psoas[k]) for k in chosen],
+            pixel_mm,
+        ),
         "fat_hu": reference,
         "vessel_hu": _median(vessel),
         "enhanced": float(enhanced),
@@ -298,6 +306,51 @@ def _streaks(parts: list[_Part], top_hu: float, pixel_mm: float) -> _Streaks | N
 
 
 _FEWEST_PIXELS = 50
+
+
+def _coherence(
+    slices: list[tuple[NDArray[np.float32], NDArray[np.bool_]]], pixel_mm: float
+) -> float:
+    """How alike neighbors are in faint fat, inside the outline of all muscle but the psoas.
+
+    The correlation of GLCM, at a fixed distance in mm and of the fat fraction between lean muscle
+    and the outline's lower limit: high where streaks are coarse. Mean over rows, columns and both
+    diagonals; NaN where nothing varies.
+    """
+    drawn = np.concatenate([image[mask] for image, mask in slices])
+    if drawn.size < _FEWEST_PIXELS:
+        return math.nan
+    top = float(np.median(drawn[drawn > np.median(drawn) - 25])) - FAINT_HU
+    faint = [(np.clip((top - image) / (top - _OUTLINE_HU), 0, 1), m) for image, m in slices]
+    found = []
+    for direction in ((1, 0), (0, 1), (1, 1), (1, -1)):
+        lag = (
+            COHERENCE_MM
+            / (pixel_mm * math.hypot(*direction))
+            * math.sqrt(abs(direction[0] * direction[1]) + 1)
+        )
+        weight = min(max(lag - 1, 0.0), 1.0)
+        near, far = (_correlation(faint, direction, n) for n in (1, 2))
+        found.append((1 - weight) * near + weight * far)
+    return _mean(found)
+
+
+def _correlation(
+    slices: list[tuple[NDArray[np.float32], NDArray[np.bool_]]], direction: tuple[int, int], n: int
+) -> float:
+    """Of pixels ``n`` steps apart, both inside."""
+    pairs: list[tuple[NDArray, NDArray]] = []
+    down, aside = direction[0] * n, direction[1] * n
+    for image, mask in slices:
+        rows, columns = image.shape
+        a = (slice(down, rows), slice(max(aside, 0), columns + min(aside, 0)))
+        b = (slice(0, rows - down), slice(max(-aside, 0), columns - max(aside, 0)))
+        both = mask[a] & mask[b]
+        pairs.append((image[a][both], image[b][both]))
+    x, y = (np.concatenate([pair[side] for pair in pairs]).astype(np.float64) for side in (0, 1))
+    if x.size < _FEWEST_PIXELS or x.std() == 0 or y.std() == 0:
+        return math.nan
+    return float(np.corrcoef(x, y)[0, 1])
 
 
 def _steps(
