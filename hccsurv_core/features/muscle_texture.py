@@ -95,7 +95,8 @@ def describe_muscle(
         raise InputError(
             "no slice shows both psoas", source="outline", remedy="outline both psoas as 2"
         )
-    chosen = slices if len(slices) <= _MOST_SLICES else slices[:: len(slices) // _MOST_SLICES]
+    # Of a thick stack every so many slices: neighbors say the same.
+    chosen = slices[:: max(1, len(slices) // _ENOUGH_SLICES)]
     pixel_mm = math.sqrt(volume.pixel_area_cm2 * 100)
     found: dict[str, list[_Part]] = {name: [] for name in PARTS}
     fat, vessel, sides = [], [], []
@@ -130,7 +131,7 @@ def describe_muscle(
 
 #: Parts with few streaks and firm borders tell the attenuation of lean muscle best.
 _LEAN_PARTS = ("psoas", "lateral", "rectus")
-_MOST_SLICES = 3
+_ENOUGH_SLICES = 5
 
 
 @dataclass(frozen=True)
@@ -324,12 +325,8 @@ def _coherence(
     faint = [(np.clip((top - image) / (top - _OUTLINE_HU), 0, 1), m) for image, m in slices]
     found = []
     for direction in ((1, 0), (0, 1), (1, 1), (1, -1)):
-        lag = (
-            COHERENCE_MM
-            / (pixel_mm * math.hypot(*direction))
-            * math.sqrt(abs(direction[0] * direction[1]) + 1)
-        )
-        weight = min(max(lag - 1, 0.0), 1.0)
+        # On a diagonal both the step and the distance are √2 times as long.
+        weight = min(max(COHERENCE_MM / pixel_mm - 1, 0.0), 1.0)
         near, far = (_correlation(faint, direction, n) for n in (1, 2))
         found.append((1 - weight) * near + weight * far)
     return _mean(found)

@@ -1,7 +1,7 @@
 """How system 1 learns from a cohort's features: which of them, in which roles, by which recipes.
 
 Three kinds of features stand side by side. The 1343 radiomics go through the paper's autoencoder
-to 100 codes. Ten measures of size, density and texture and nine values of the record pass it by:
+to 100 codes. Eleven measures of size, density and texture and nine values of the record pass it by:
 each has a meaning, and they are few enough for the events of some hundred patients. A ridge Cox
 model of all three is the linear part; deep Cox networks stand beside it and learn what it misses.
 Cross-validation decides whether they do, and the description says how it came out.
@@ -29,6 +29,7 @@ MEASURES: dict[str, str] = {
     "muscle.lean_hu_above_fat": "how dense lean muscle is, without the scanner's offset",
     "muscle.fat_root_faint": "how much fat lies within the muscle, traces included",
     "muscle.fat_root_clear": "how much of it is plainly fat",
+    "muscle.coherence_faint": "how coarse the streaks are: how alike neighbors are in faint fat",
     "muscle.crossings_faint": "how many streaks there are for the fat there is",
     "muscle.steps_faint": "how abruptly fat and muscle change, front to back",
     "muscle.steps_clear": "the same for plain fat",
@@ -40,7 +41,7 @@ _MEASURE_SCALE, _CODE_SCALE, _CLINICAL_SCALE = 0.7, 0.3, 0.3
 #: How far the clinical values' common weight may move.
 _CLINICAL_SPREAD = 0.6
 #: Ridge penalties that are tried, per event.
-PENALTIES = (0.05, 0.1)
+PENALTIES = (0.1, 0.2)
 
 
 def prior() -> Prior:
