@@ -3,6 +3,11 @@
 Patients stand in falling order of time, so that everybody at risk with one stands before or beside
 them and a risk set is a running sum. Ties by Efron (J Am Stat Assoc 1977;72:557-565) or Breslow
 (Biometrics 1974;30:89-99), as in :mod:`~hccsurv_core.models.risk_sets`.
+
+Where hazards are not proportional the partial likelihood averages hazard ratios over events, many
+of them late ones with few patients left. Counting each event by the share of patients still at
+risk (Breslow's generalization of Gehan's test; weighted Cox regression: Schemper, Wakounig &
+Heinze, Stat Med 2009;28:2473-2489) averages over pairs of patients instead, as Harrell's C does.
 """
 
 from __future__ import annotations
@@ -62,7 +67,11 @@ def order_risks(
 
 
 def partial_likelihood_loss(
-    log_hazard: torch.Tensor, order: RiskOrder, weight: torch.Tensor | None = None
+    log_hazard: torch.Tensor,
+    order: RiskOrder,
+    weight: torch.Tensor | None = None,
+    *,
+    at_risk_power: float = 0.0,
 ) -> torch.Tensor:
     """(K,) negative log partial likelihood per event.
 
@@ -70,6 +79,8 @@ def partial_likelihood_loss(
         log_hazard: (K, m) in the order of ``order``.
         order: the risk sets.
         weight: (K, m) times each patient counts; 0 leaves a patient out.
+        at_risk_power: an event counts by this power of the share still at risk; 0 counts all
+            alike.
     """
     shift = log_hazard.max(dim=1, keepdim=True).values.detach()
     risk = torch.exp(log_hazard - shift)
@@ -81,5 +92,9 @@ def partial_likelihood_loss(
     deaths = torch.cumsum(dying, dim=1)
     tied = deaths.gather(1, order.last) - (deaths - dying).gather(1, order.first)
     denominator = (at_risk - order.fraction * tied).clamp_min(_SMALLEST)
+    if at_risk_power > 0:
+        there = torch.ones_like(log_hazard) if weight is None else weight
+        share = torch.cumsum(there, dim=1).gather(1, order.last) / there.sum(dim=1, keepdim=True)
+        event = event * share**at_risk_power
     terms = event * (torch.log(denominator) + shift - log_hazard)
-    return terms.sum(dim=1) / event.sum(dim=1).clamp_min(1.0)
+    return terms.sum(dim=1) / event.sum(dim=1).clamp_min(_SMALLEST)

@@ -33,6 +33,8 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 #: The last layer begins this much smaller than usual: everybody starts at the average hazard.
 _LAST_LAYER = 0.1
+#: An epoch of few patients has this many steps, if a step then has that many patients.
+_STEPS, _SMALLEST_BATCH = 5, 32
 #: A validation loss must fall by this much to count as better.
 _PROGRESS = 1e-5
 
@@ -57,8 +59,8 @@ class FittedNetworks:
     Args:
         networks: K of them, each as it was at its best epoch.
         best_epoch: (K,) counted from 1; 0 is the untrained network.
-        train_loss, stop_loss: (epochs, K) negative log partial likelihood per event; NaN where a
-            network has no patients to stop on.
+        train_loss, stop_loss: (epochs, K) negative log partial likelihood per event, as weighted
+            in training; NaN where a network has no patients to stop on.
         representation: the encoders that were trained with them, or None.
     """
 
@@ -191,7 +193,9 @@ class _Training:
     def run_epoch(self, epoch: int) -> np.ndarray:
         """One pass over every member's patients; (K,) mean training loss."""
         largest = max(places.size for places in self.train_places)
-        size = min(self.settings.batch_size or largest, largest)
+        size = min(largest, self.settings.batch_size or largest)
+        if self.settings.batch_size:
+            size = min(size, max(_SMALLEST_BATCH, largest // _STEPS))
         steps = max(1, round(largest / size))
         order = np.stack(
             [np.resize(self.rng.permutation(places), steps * size) for places in self.train_places]
@@ -211,7 +215,7 @@ class _Training:
         )
         batch = self.inputs[torch.from_numpy(places).to(self.device)]
         hazards, penalty = self.modules.forward(batch, self.chance)
-        losses = partial_likelihood_loss(hazards, risks)
+        losses = partial_likelihood_loss(hazards, risks, at_risk_power=self.settings.at_risk_power)
         self.optimizer.zero_grad(set_to_none=True)
         # Members share nothing, so the sum's gradient is each member's own.
         (losses + penalty).sum().backward()
@@ -227,7 +231,10 @@ class _Training:
         """(K,) loss on the patients to stop on; keeps each network that is better than before."""
         with torch.no_grad():
             hazards, _ = self.modules.forward(self.inputs)
-            losses = partial_likelihood_loss(hazards, self.everybody, self.stop_weight)
+            losses = partial_likelihood_loss(
+                hazards, self.everybody, self.stop_weight,
+                at_risk_power=self.settings.at_risk_power,
+            )  # fmt: skip
         loss = np.where(self.stops, losses.cpu().numpy().astype(np.float64), np.nan)
         better = np.where(self.stops, loss < self.best_loss - _PROGRESS, True)
         self.best_loss = np.where(better & self.stops, loss, self.best_loss)

@@ -133,6 +133,8 @@ def fit_ensemble(
     prepared = _prepare(
         scaled, standardizer, recipe, seed, device, part_of(progress, 0.0, share), kept
     )
+    if recipe.code_scale == "natural":
+        prepared = prepared.naturally_scaled()
     prepared = replace(prepared, input_names=_input_names(standardizer, prepared.representation))
     members = rotate_parts(outcome.event, n_members, seed)
     fitted = _fit_members(
@@ -170,6 +172,13 @@ class _Prepared:
     explained: float
     start: EncoderStart | None = None
     input_names: tuple[str, ...] = ()
+
+    def naturally_scaled(self) -> _Prepared:
+        """The same with one scale for all codes."""
+        start = self.start
+        if start is not None:
+            start = replace(start, representation=start.representation.naturally_scaled())
+        return replace(self, representation=self.representation.naturally_scaled(), start=start)
 
 
 def _fit_members(

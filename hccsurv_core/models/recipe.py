@@ -13,6 +13,7 @@ from hccsurv_core.models.representation import KINDS
 from hccsurv_core.models.standardize import SCALINGS
 
 HEADS = ("deep", "linear")
+CODE_SCALES = ("natural", "unit")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Recipe:
         bypass_scaling: of the features in ``bypass``.
         representation: "none", "pca" or "autoencoder", of all features but ``bypass``.
         n_codes: width of the representation.
+        code_scale: "natural" leaves codes their spread relative to the widest, so that what hardly
+            varies between patients hardly matters; "unit" gives each a spread of 1.
         head: "deep" (networks) or "linear" (ridge Cox regression of the same inputs).
         penalty: of the ridge; also of the linear term that deep networks begin with, where
             ``linear_start`` is set.
@@ -44,6 +47,7 @@ class Recipe:
     bypass_scaling: str = "piecewise"
     representation: str = "none"
     n_codes: int = 100
+    code_scale: str = "natural"
     head: str = "deep"
     penalty: float = 0.05
     linear_start: bool = False
@@ -60,6 +64,7 @@ class Recipe:
             ("scaling", self.scaling, SCALINGS),
             ("scaling", self.bypass_scaling, SCALINGS),
             ("representation", self.representation, KINDS),
+            ("code scale", self.code_scale, CODE_SCALES),
             ("head", self.head, HEADS),
         ):
             if value not in known:

@@ -7,7 +7,7 @@ are. The output is on the scale of z-scores of the training patients.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,12 @@ class Representation:
             z[:, ~self.encoded], (*code.shape[:-1], int((~self.encoded).sum()))
         )
         return np.concatenate([code, beside], axis=-1)
+
+    def naturally_scaled(self) -> Representation:
+        """The same with one scale for all codes: that of the widest."""
+        if self.scale is None:
+            return self
+        return replace(self, scale=np.full_like(self.scale, self.scale.max()))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For a bundle, in single precision."""

@@ -77,6 +77,37 @@ def test_patients_of_weight_zero_are_not_there():
     )
 
 
+def test_counted_by_those_at_risk_an_event_weighs_as_many_pairs_as_it_makes():
+    """Small hazards, no ties: the gradient is each patient's pairs lost minus pairs won, over 2."""
+    rng = np.random.default_rng(0)
+    time, event = rng.permutation(40).astype(float), rng.random(40) < 0.6
+    order = falling(time, event)
+    hazard = torch.zeros((1, 40), requires_grad=True)
+    risks = order_risks(time[order][None], event[order][None])
+    partial_likelihood_loss(hazard, risks, at_risk_power=1.0).sum().backward()
+    t, e = time[order], event[order]
+    longer = t[:, None] > t[None, :]
+    lost = (longer & e[None, :]).sum(1) - e * longer.sum(0)
+    gradient = hazard.grad[0].numpy()
+    np.testing.assert_allclose(
+        gradient / np.abs(gradient).sum(), lost / np.abs(lost).sum(), atol=1e-6
+    )
+
+
+def test_with_equal_weights_it_is_the_plain_loss():
+    time, event, score = cohort()
+    order = falling(time, event)
+    risks = order_risks(time[order][None], event[order][None])
+    hazard = torch.tensor(score[order][None], dtype=torch.float32)
+    twice = torch.full((1, 80), 2.0)
+    for power in (0.0, 1.0):
+        np.testing.assert_allclose(
+            partial_likelihood_loss(hazard, risks, at_risk_power=power),
+            partial_likelihood_loss(hazard, risks, twice, at_risk_power=power) - (np.log(2)),
+            rtol=1e-5,
+        )
+
+
 def test_adding_a_constant_changes_nothing_and_huge_hazards_stay_finite():
     time, event, score = cohort()
     assert loss_of(time, event, score + 50, "efron") == pytest.approx(
@@ -110,7 +141,13 @@ def test_a_linear_network_trained_long_enough_is_a_cox_model():
     outcome = SurvivalOutcome(time, rng.random(150) < 0.7)
     everybody = Member(np.arange(150), np.zeros(0, dtype=int))
     settings = NetworkSettings(
-        hidden=(), dropout=0, weight_decay=0, learning_rate=0.05, batch_size=0, max_epochs=300
+        hidden=(),
+        dropout=0,
+        weight_decay=0,
+        learning_rate=0.05,
+        batch_size=0,
+        max_epochs=300,
+        at_risk_power=0,
     )
     found = fit_networks(x, outcome, [everybody], settings).networks.weights[0][0, :, 0]
     np.testing.assert_allclose(found, fit_cox(x, outcome).coef, atol=2e-3)

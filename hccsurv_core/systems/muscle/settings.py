@@ -99,7 +99,8 @@ def resolve_recipes(settings: MuscleSettings, names: Sequence[str]) -> tuple[Rec
         return settings.recipes
     if is_cohort_table(names) and not settings.clinical:
         base = default_recipes(settings, len(names))[0]
-        return cohort_recipes(base, names)
+        # The prior of a cohort's recipes scales codes itself.
+        return cohort_recipes(replace(base, code_scale="unit"), names)
     return default_recipes(settings, len(names) - len(settings.clinical))
 
 
@@ -124,9 +125,21 @@ def default_recipes(settings: MuscleSettings, n_encoded: int) -> tuple[Recipe, .
         return tuple(
             replace(base, name=f"linear, ridge {p:g}", penalty=p) for p in (0.02, 0.1, 0.5)
         )
+    network = settings.network
+    words = f"deep {'-'.join(str(units) for units in network.hidden)}"
+    if representation != "none":
+        words = f"{representation} {settings.n_codes}, {words}"
+        return (
+            replace(base, name=words),
+            replace(base, name=f"{words} beside a line", linear_start=True, penalty=0.1),
+        )
+    strong = replace(
+        network, dropout=max(network.dropout, 0.5), weight_decay=3 * network.weight_decay
+    )
     return (
-        replace(base, name="deep 64"),
-        replace(base, name="deep 64, linear start", linear_start=True, penalty=0.03),
+        replace(base, name=words),
+        replace(base, name=f"{words}, held back", network=strong),
+        replace(base, name=f"{words}, events alike", network=replace(network, at_risk_power=0.0)),
     )
 
 
