@@ -60,6 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--simulated", action="store_true",
         help="the table's patients were drawn by a computer, and the model will say so",
     )  # fmt: skip
+    parser.add_argument(
+        "--endpoint", metavar="WORDS",
+        help="what the event is the end of (default: what the cohort says, else overall survival)",
+    )  # fmt: skip
     held_out = parser.add_mutually_exclusive_group()
     held_out.add_argument(
         "--hold-out-center", metavar="NAME", help="learn from all patients but this center's"
@@ -98,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
         progress=progress if cohort is None else part_of(progress, 0.4, 1.0),
         checkpoint=Path(arguments.checkpoint) if arguments.checkpoint else None,
     )
-    trained = _described(trained, table, cohort)
+    trained = _described(trained, table, cohort, arguments.endpoint)
     bundle = trained.write(Path(arguments.out))
     description = trained.description
     answer = {
@@ -185,9 +189,12 @@ def _learned_from(table: FeatureTable, cohort: CohortTable | None) -> tuple[Feat
 
 
 def _described(
-    trained: TrainedMuscle, table: FeatureTable, cohort: CohortTable | None
+    trained: TrainedMuscle,
+    table: FeatureTable,
+    cohort: CohortTable | None,
+    endpoint: str | None,
 ) -> TrainedMuscle:
-    """With what a prediction is checked against, and the card."""
+    """With the endpoint, what a prediction is checked against, and the card."""
     import numpy as np
 
     from hccsurv_core.features.radiomics.presets import choose_preset
@@ -195,6 +202,8 @@ def _described(
     from hccsurv_core.systems.muscle.case_checks import SCAN_RANGES, scan_ranges
 
     description = dict(trained.description)
+    told_by_cohort = "overall survival" if cohort is None else cohort.cohort.info.endpoint.name
+    description["endpoint"] = " ".join((endpoint or told_by_cohort).split())[:80]
     if cohort is not None:
         split = "split" in table.labels
         rows = table.where("split", "train") if split else np.ones(len(table), dtype=bool)

@@ -191,7 +191,8 @@ def _own_patients(run: TrainingRun) -> TrainingSource:
     if key not in state.cache:
         table = read_feature_table(Path(str(path)))
         simulated = bool(run.request.options.get("simulated"))
-        state.remember(key, TrainingSource(Path(str(path)).stem, table, None, simulated))
+        endpoint = str(run.request.options.get("endpoint") or "overall survival")
+        state.remember(key, TrainingSource(Path(str(path)).stem, table, None, simulated, endpoint))
     return state.cache[key]
 
 

@@ -11,6 +11,7 @@ from pages._shared.jobs import Job
 from pages._shared.muscle_prediction import PredictionJob, keep_prediction
 from pages._shared.session import session
 from pages._shared.train_cohorts import COHORT_KIND
+from pages._shared.train_store import STORE_KIND
 from pages._shared.uploads import drop_draft
 
 
@@ -44,6 +45,8 @@ def take_up(job: Job, current_page: str) -> None:
             "success",
             f"The cohort “{formats.plain(job.result)}” is ready to train on.",
         )
+    if job.kind == STORE_KIND:
+        state.training_store = job.result
     if job.kind == EVALUATION_KIND:
         state.evaluation = job.result
         if current_page != job.page:

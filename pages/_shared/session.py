@@ -62,6 +62,7 @@ class Session:
         table_drafts: clinical tables being imported (key None) or changed (key: their cohort).
         training_cohort: name of the cohort folder last brought in on the page Train.
         training_table: the feature table last uploaded there, as (name, table).
+        training_store: what was gathered there of this server's own patients (a StoreTable).
         evaluate_run: the training run that the page Model evaluation begins with.
         evaluate_model: the model of the library that it begins with.
         asked_about_model: the decision on a model that waits for an answer: (verb, model's key).
@@ -86,6 +87,7 @@ class Session:
     table_drafts: dict[str | None, Any] = field(default_factory=dict)
     training_cohort: str | None = None
     training_table: tuple[str, Any] | None = None
+    training_store: Any = None
     evaluate_run: str | None = None
     evaluate_model: str | None = None
     asked_about_model: tuple[str, str] | None = None

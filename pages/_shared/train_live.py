@@ -142,7 +142,9 @@ def _course(run: TrainingRun) -> None:
     course = read_course_of(run)
     if not course.folds and not course.histories:
         if run.state in ("queued", "running"):
-            st.html(f'<span class="hcc-quiet">{words.losses_words(run.state)}</span>')
+            st.html(
+                f'<span class="hcc-quiet">{words.losses_words(run.state, has_folds=False)}</span>'
+            )
         return
     simulated = bool(run.request.options.get("simulated"))
     if course.folds:
@@ -154,7 +156,7 @@ def _course(run: TrainingRun) -> None:
 
         show_plain(training_panels(course.histories, simulated=simulated), f"losses_{run.id}")
     else:
-        st.html(f'<span class="hcc-quiet">{words.losses_words(run.state)}</span>')
+        st.html(f'<span class="hcc-quiet">{words.losses_words(run.state, has_folds=True)}</span>')
 
 
 def read_course_of(run: TrainingRun) -> CourseSoFar:

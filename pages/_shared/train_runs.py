@@ -89,7 +89,11 @@ def progress_words(run: TrainingRun) -> str:
     if run.state == "queued":
         before = formats.plural(run.n_before, "run")
         return f"{name} — waiting for {before} before it" if run.n_before else f"{name} — starting"
-    doing = "starting" if run.progress is None else formats.plain(run.progress.message)
+    doing = (
+        "starting"
+        if run.progress is None
+        else formats.plain(words.what_happens(run.progress.message))
+    )
     timing = words.how_long(run)
     left = words.seconds_left(open_runs().steps(run.id), run.started_at)
     if left is not None:

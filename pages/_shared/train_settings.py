@@ -55,7 +55,7 @@ class TrainingChoices:
 
 def ask_held_out(source: TrainingSource) -> TrainingChoices:
     """Who is kept out of the training, to see afterwards how the model does on others."""
-    ways = _ways(source.table)
+    ways = _ways(_as_the_cohort_says(source))
     way = st.radio(
         "Held out", list(ways), format_func=lambda w: ways[w], key=f"train_out_{source.key}",
         captions=[_CAPTIONS[w] for w in ways],

@@ -12,13 +12,15 @@ from hccsurv_core.errors import HccsurvError
 from pages._shared import components, formats, job_strip
 from pages._shared.session import session
 from pages._shared.train_cohorts import SYSTEM, drawing_job, unpacking_job
+from pages._shared.train_store import choose_store
 
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.systems.muscle.store_table import StoreTable
     from hccsurv_core.systems.training_sources import CohortFolder
 
-COHORT, TABLE = "Cohort with images", "Feature table"
-SOURCES = (COHORT, TABLE)
+COHORT, TABLE, STORE = "Cohort with images", "Feature table", "Patients of this server"
+SOURCES = (COHORT, TABLE, STORE)
 #: Of a simulated cohort: enough events to learn something, a minute or two to draw.
 SIMULATED_N, FEWEST_N, MOST_N = 300, 60, 826
 #: The page waits so long before it shows a progress bar instead.
@@ -57,10 +59,19 @@ def choose_source() -> TrainingSource | None:
         label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
     try:
+        if kind == STORE:
+            gathered = choose_store()
+            return None if gathered is None else _of_store(gathered)
         return choose_cohort() if kind == COHORT else choose_table()
     except HccsurvError as error:
         components.show_error(error)
         return None
+
+
+def _of_store(found: StoreTable) -> TrainingSource:
+    return TrainingSource(
+        "Patients of this server", found.table, None, found.table.simulated, found.endpoint
+    )
 
 
 def choose_cohort() -> TrainingSource | None:
@@ -217,7 +228,13 @@ def _chosen_table(name: str, table: FeatureTable) -> TrainingSource:
         "The patients are simulated", key="train_table_simulated",
         help="The model will say so wherever it is shown.",
     )  # fmt: skip
-    return TrainingSource(Path(name).stem, table, None, simulated)
+    endpoint = st.text_input(
+        "What the event is the end of", "overall survival", key="train_table_endpoint",
+        max_chars=80, help="The model's card and every figure say so.",
+    )  # fmt: skip
+    return TrainingSource(
+        Path(name).stem, table, None, simulated, endpoint.strip() or "overall survival"
+    )
 
 
 def _read_table(file) -> tuple[str, FeatureTable]:

@@ -44,5 +44,6 @@ def start(
         told = {k: v for k, v in told.items() if not k.startswith("hold-out")}
         told["features-table"] = str(keep_table(table, source.name).absolute())
         told["simulated"] = bool(source.simulated)
+        told["endpoint"] = source.endpoint
     request = TrainingRequest(SYSTEM, name.strip() or source.name, source.cohort, told, settings)
     return open_runs().start(request, by=by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ STATES = {
 }
 #: So much must have passed before a guess of what is left is worth more than none.
 _GUESS_AFTER_S, _GUESS_AFTER_SHARE = 8.0, 0.03
+_OWN_GUESS = re.compile(r",? about [^,]* left$")
 
 
 def state_chip(run: TrainingRun) -> str:
@@ -108,8 +110,15 @@ def winner_words(description: Mapping[str, Any]) -> tuple[bool, str]:
     )
 
 
-def losses_words(run_state: str) -> str:
+def losses_words(run_state: str, *, has_folds: bool) -> str:
     """Why there is no training curve yet."""
     if run_state == "queued":
         return "Curves appear when the training begins."
+    if not has_folds:
+        return "Curves appear when the cross-validation begins."
     return "Curves of the final networks appear when the cross-validation is through."
+
+
+def what_happens(message: str) -> str:
+    """A step's message without its own guess of the time left: the whole run's stands beside it."""
+    return _OWN_GUESS.sub("", message)

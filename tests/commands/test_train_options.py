@@ -49,14 +49,17 @@ def test_a_center_is_held_out_and_simulated_patients_are_said(table, tmp_path):
     assert training["simulated"] is True
     assert "Trained on simulated patients" in bundle.card
     assert bundle.description["settings"]["n_members"] == 2
+    assert bundle.description["endpoint"] == "overall survival"
 
 
 def test_a_share_is_held_out_by_chance_and_real_patients_are_the_rule(table, tmp_path):
-    assert train(tmp_path, "--hold-out-share", "0.25", "--seed", "3") == 0
+    asked = ("--hold-out-share", "0.25", "--seed", "3", "--endpoint", "time to  recurrence")
+    assert train(tmp_path, *asked) == 0
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.description["training"]["n"] == 90
     assert bundle.description["training"]["simulated"] is False
     assert "Trained on simulated patients" not in bundle.card
+    assert "Outcome: time to recurrence" in bundle.card
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,9 @@ def test_start_makes_a_run_with_what_was_chosen(open_page, data, monkeypatch):
     assert run.request.settings == QUICK_LOOK
     options = dict(run.request.options)
     kept = Path(options.pop("features-table"))
-    assert options == {"seed": 7, "device": "auto", "simulated": True}
+    assert options == {
+        "seed": 7, "device": "auto", "simulated": True, "endpoint": "overall survival",
+    }  # fmt: skip
     # Who is held out stands in the kept table.
     from hccsurv_core.features.feature_table import read_feature_table
 
@@ -247,3 +249,53 @@ def test_the_settings_on_the_page_are_settings_of_the_model():
     assert usual.n_members == train_settings.USUAL_MEMBERS
     assert usual.n_codes == train_settings.USUAL_CODES
     assert set(train_settings._RIVALS) == set(RIVALS)
+
+
+def test_without_measured_patients_the_server_says_how_to_get_them(open_page):
+    at = open_page(routes.TRAIN)
+    at.segmented_control(key="train_source").set_value("Patients of this server").run()
+    assert "Nobody is measured here yet" in page_text(at)
+    assert button(at, "train_to_worklist") is not None
+
+
+def test_measured_patients_without_an_outcome_need_a_table(open_page, add_study):
+    add_study(pseudonym="A-1")
+    at = open_page(routes.TRAIN)
+    at.segmented_control(key="train_source").set_value("Patients of this server").run()
+    text = page_text(at)
+    assert "1 patient measured here, and no outcome" in text
+    assert "must hold the pseudonyms used here" in text
+    assert button(at, "train_to_import") is not None
+
+
+def test_measured_patients_with_an_outcome_are_gathered(open_page, add_study, data, monkeypatch):
+    import pandas as pd
+
+    from hccsurv_core.cohort.column_guess import guess_mapping
+    from hccsurv_core.cohort.library import CohortLibrary
+    from hccsurv_core.io.tables import read_table
+    from hccsurv_core.systems.muscle.store_table import StoreTable, look_at_store
+    from pages._shared import views
+
+    for name in ("A-1", "A-2"):
+        add_study(pseudonym=name)
+    path = data / "outcomes.csv"
+    frame = {"patient_id": ["A-2", "A-1"], "os_months": [5.0, 9.0], "os_event": [1, 0]}
+    pd.DataFrame(frame).to_csv(path, index=False)
+    raw = read_table(path)
+    library = CohortLibrary(data)
+    library.add(raw, guess_mapping(raw), name="Follow-up 2026")
+    assert look_at_store(views.open_store(), library).outcomes[0].n == 2
+    at = open_page(routes.TRAIN)
+    at.segmented_control(key="train_source").set_value("Patients of this server").run()
+    assert "2 of them have this outcome" in page_text(at)
+    assert "Follow-up 2026" in at.selectbox(key="train_store_outcome").options[0]
+    # What was gathered is what will be used; a patient without features is named.
+    table = feature_table()
+    at.session_state["hccsurv"].training_store = StoreTable(
+        table, "Death", {"A-9": "muscle and psoas are not outlined"}
+    )
+    at.run()
+    text = page_text(at)
+    assert "133 patients to learn from" in text and "Death" in text
+    assert "A-9" in text and "not outlined" in text
