@@ -20,6 +20,7 @@ from hccsurv_core.models.coxph import Baseline
 from hccsurv_core.models.deep_cox import FittedNetworks, Member, fit_networks
 from hccsurv_core.models.encoder_layers import EncoderStart
 from hccsurv_core.models.network import Networks, join_networks
+from hccsurv_core.models.parts import stratified_parts
 from hccsurv_core.models.prior_ridge import fit_prior_ridge
 from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.representation import (
@@ -297,19 +298,6 @@ def rotate_parts(event: np.ndarray, n_members: int, seed: int) -> list[Member]:
             for k in range(min(N_PARTS, n_members - len(members)))
         ]
     return members
-
-
-def stratified_parts(event: np.ndarray, n_parts: int, seed: int) -> np.ndarray:
-    """(n,) part 0 … n_parts − 1 of each patient, events and censored spread evenly."""
-    rng = np.random.default_rng(seed)
-    part = np.empty(event.size, dtype=np.int64)
-    begin = 0
-    for kind in (True, False):
-        chosen = rng.permutation(np.flatnonzero(event == kind))
-        # Where one kind ends the next goes on, so that parts have equal size too.
-        part[chosen] = (begin + np.arange(chosen.size)) % n_parts
-        begin += chosen.size
-    return part
 
 
 def _prepare(

@@ -1,6 +1,7 @@
 """What a deep network must beat: penalized Cox regression, gradient boosting, a random forest.
 
-Each is fitted as its own literature would: Cox with a ridge chosen by the caller; boosting of
+Each is fitted as its own literature would: Cox with a ridge chosen by cross-validated partial
+likelihood; boosting of
 Cox's partial likelihood with 100 trees of depth 3 (Ridgeway, Comput Sci Stat 1999;31:172-181), as
 scikit-survival's GradientBoostingSurvivalAnalysis has it; random survival forests (Ishwaran et
 al., Ann Appl Stat 2008;2:841-860) by scikit-survival.
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.models.ridge_cox import fit_ridge_cox
+from hccsurv_core.models.ridge_cox import choose_penalty, fit_ridge_cox
 from hccsurv_core.models.risk_sets import build_risk_sets, expected_events, sum_risks
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, silent
@@ -25,6 +26,8 @@ RIVALS = {
     "gradient_boosting": "gradient boosting",
     "random_forest": "random survival forest",
 }
+#: Ridges that are tried, per event.
+PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
 #: A forest grows on at most this many patients a tree: its cost rises with patients × times.
 _FOREST_PATIENTS = 1000
 
@@ -47,7 +50,6 @@ def fit_rival(
     scaled: np.ndarray,
     outcome: SurvivalOutcome,
     *,
-    penalty: float = 0.01,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Rival:
@@ -57,14 +59,14 @@ def fit_rival(
         name: "cox", "gradient_boosting" or "random_forest".
         scaled: (n, p) finite features on one scale.
         outcome: of the same patients.
-        penalty: of the ridge.
-        seed: of trees.
+        seed: of trees and folds.
 
     Raises:
         InputError: an unknown name.
         StatisticsError: there are no events.
     """
     if name == "cox":
+        penalty = choose_penalty(scaled, outcome, PENALTIES, seed=seed)
         coef = fit_ridge_cox(scaled, outcome, penalty)
         return Rival(name, lambda x: x @ coef)
     if name == "gradient_boosting":

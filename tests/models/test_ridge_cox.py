@@ -7,7 +7,7 @@ from sksurv.util import Surv
 
 from hccsurv_core.errors import InputError, StatisticsError
 from hccsurv_core.models.coxph import fit_cox
-from hccsurv_core.models.ridge_cox import fit_ridge_cox
+from hccsurv_core.models.ridge_cox import choose_penalty, fit_ridge_cox
 from hccsurv_core.outcome import SurvivalOutcome
 
 
@@ -54,6 +54,27 @@ def test_it_survives_what_stops_a_plain_cox_model():
     coef = fit_ridge_cox(twice, outcome, 0.05)
     assert coef[0] == pytest.approx(coef[4])
     assert coef[5] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_penalty_is_strong_where_there_is_nothing_and_weak_where_there_is_much():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(150, 30))
+    noise = SurvivalOutcome(rng.exponential(10, 150), rng.random(150) < 0.7)
+    signal = SurvivalOutcome(
+        rng.exponential(np.exp(-2 * x[:, 0] - 2 * x[:, 1])), np.ones(150, bool)
+    )
+    candidates = (0.001, 0.01, 0.1, 1.0, 10.0)
+    assert choose_penalty(x, noise, candidates) == 10.0
+    assert choose_penalty(x, signal, candidates) <= 0.1
+
+
+def test_the_penalty_chosen_for_more_features_than_patients_is_that_of_all_features():
+    """Turning the features, or adding some that are always 0, is no other question."""
+    x, outcome = cohort(n=60, p=20, tied=False)
+    wide = np.hstack([x, np.zeros((60, 100))])
+    turned = wide @ np.linalg.qr(np.random.default_rng(1).normal(size=(120, 120)))[0]
+    found = {choose_penalty(v, outcome, (0.01, 0.1, 1.0)) for v in (x, wide, turned)}
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 from hccsurv_core.errors import CancelledError, InputError
 from hccsurv_core.models.autoencoder_settings import AutoencoderSettings
 from hccsurv_core.models.checkpoint import Checkpoint
-from hccsurv_core.models.ensemble_training import fit_ensemble, rotate_parts, stratified_parts
+from hccsurv_core.models.ensemble_training import fit_ensemble, rotate_parts
 from hccsurv_core.models.network_settings import NetworkSettings
+from hccsurv_core.models.parts import stratified_parts
 from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.survival_ensemble import SurvivalEnsemble
 from hccsurv_core.outcome import SurvivalOutcome

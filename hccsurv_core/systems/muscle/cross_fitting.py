@@ -13,7 +13,9 @@ import numpy as np
 
 from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.models.checkpoint import Checkpoint
-from hccsurv_core.models.ensemble_training import Recipe, fit_ensemble, stratified_parts
+from hccsurv_core.models.ensemble_training import fit_ensemble
+from hccsurv_core.models.parts import stratified_parts
+from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.rivals import RIVALS, fit_rival
 from hccsurv_core.models.standardize import fit_standardizer
 from hccsurv_core.outcome import SurvivalOutcome
@@ -88,7 +90,6 @@ def cross_fit_rival(
     seed: int,
     checkpoint: Checkpoint,
     progress: Progress = silent,
-    penalty: float = 0.01,
 ) -> CrossFitted:
     """The same for a rival, on z-scores."""
 
@@ -96,7 +97,7 @@ def cross_fit_rival(
         standardizer = fit_standardizer(table.values[train], table.names)
         inputs = standardizer.apply(table.values[train])
         rival = fit_rival(
-            name, inputs, table.require_outcome().subset(train), penalty=penalty,
+            name, inputs, table.require_outcome().subset(train),
             seed=seed + salt, progress=report,
         )  # fmt: skip
         center = float(rival.risk_score(inputs).mean())
