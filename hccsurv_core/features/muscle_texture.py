@@ -27,9 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.features.muscle_parts import (
+    PARTS,
+    SMALLEST_CM2,
+    MuscleFrame,
+    MusclePart,
+    cut_part,
+    has_both_psoas,
+)
 from hccsurv_core.volume import Volume
 
-PARTS = ("psoas", "quadratus", "erector", "lateral", "rectus")
 #: Muscle enhances by 6 to 9 HU: +7.8 HU portal venous (van Vugt 2018, doi:10.1016/
 #: j.clnu.2017.07.007); −7.5 HU brings enhanced muscle within 3 HU of unenhanced, whatever the
 #: phase and the sex (a published and validated rule of thumb).
@@ -47,26 +54,8 @@ LAG_MM = 0.9
 COHERENCE_MM = 1.0
 #: Lower limit of what an outline counts as muscle.
 _OUTLINE_HU = -29.0
-#: Gaps in an outline up to twice this wide belong to the muscle's envelope.
-_CLOSE_MM = {"erector": 6.0}
-_CLOSE_OTHERS_MM = 4.0
-#: The border of the envelope is left out: what lies across it is another tissue.
-_BORDER_MM = {"lateral": 1.0, "rectus": 1.0}
-_BORDER_OTHERS_MM = 2.0
-#: A part smaller than this tells nothing of its texture.
-_SMALLEST_CM2 = 1.0
 #: Above this the vessels before the spine are enhanced: blood measures 30 to 60 HU without.
 _ENHANCED_VESSEL_HU = 85.0
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One part of the muscle on one slice."""
-
-    hu: NDArray[np.float32]
-    muscle: NDArray[np.bool_]
-    envelope: NDArray[np.bool_]
-    core: NDArray[np.bool_]
 
 
 def describe_muscle(
@@ -90,7 +79,7 @@ def describe_muscle(
     Raises:
         InputError: no slice has both psoas.
     """
-    slices = [k for k in range(len(muscle)) if _has_both(psoas[k])]
+    slices = [k for k in range(len(muscle)) if has_both_psoas(psoas[k])]
     if not slices:
         raise InputError(
             "no slice shows both psoas", source="outline", remedy="outline both psoas as 2"
@@ -98,14 +87,14 @@ def describe_muscle(
     # Of a thick stack every so many slices: neighbors say the same.
     chosen = slices[:: max(1, len(slices) // _ENOUGH_SLICES)]
     pixel_mm = math.sqrt(volume.pixel_area_cm2 * 100)
-    found: dict[str, list[_Part]] = {name: [] for name in PARTS}
+    found: dict[str, list[MusclePart]] = {name: [] for name in PARTS}
     fat, vessel, sides = [], [], []
     for k in chosen:
-        frame = _Frame.of(psoas[k])
+        frame = MuscleFrame.of(psoas[k])
         image = np.asarray(volume.voxels[k], dtype=np.float32)
         for name, mask in frame.parts(muscle[k], psoas[k]).items():
-            if np.count_nonzero(mask) * volume.pixel_area_cm2 >= _SMALLEST_CM2:
-                found[name].append(_part(image, mask, pixel_mm, name))
+            if np.count_nonzero(mask) * volume.pixel_area_cm2 >= SMALLEST_CM2:
+                found[name].append(cut_part(image, mask, pixel_mm, name))
         fat.append(_subcutaneous_hu(image, muscle[k], pixel_mm))
         vessel.append(_vessel_hu(image, frame, pixel_mm))
         sides.append(frame.sides(muscle[k], psoas[k]))
@@ -134,85 +123,7 @@ _LEAN_PARTS = ("psoas", "lateral", "rectus")
 _ENOUGH_SLICES = 5
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Where the psoas lie on a slice: middle line, height and distance, pixels."""
-
-    middle: float
-    row: float
-    apart: float
-
-    @classmethod
-    def of(cls, psoas: NDArray[np.bool_]) -> _Frame:
-        rows, columns = np.nonzero(psoas)
-        low, high = np.percentile(columns, (2, 98))
-        middle = (low + high) / 2
-        left = columns < middle
-        return cls(middle, rows.mean(), columns[~left].mean() - columns[left].mean())
-
-    def places(self, shape: tuple[int, int]) -> tuple[NDArray, NDArray]:
-        """(rows, 1) and (1, columns): behind the psoas, and from the middle, in their distance."""
-        rows, columns = shape
-        behind = (np.arange(rows)[:, None] - self.row) / self.apart
-        aside = np.abs(np.arange(columns)[None, :] - self.middle) / self.apart
-        return behind, aside
-
-    def parts(
-        self, muscle: NDArray[np.bool_], psoas: NDArray[np.bool_]
-    ) -> dict[str, NDArray[np.bool_]]:
-        """The five parts."""
-        behind, aside = self.places(muscle.shape)  # type: ignore[arg-type]
-        rest = muscle & ~psoas
-        back = rest & (behind > -0.05) & (aside < 1.15)
-        quadratus = back & (behind < 0.40) & (aside > 0.45)
-        wall = rest & ~back
-        rectus = wall & (behind < -0.6) & (aside < 0.95)
-        return {
-            "psoas": psoas,
-            "quadratus": quadratus,
-            "erector": back & ~quadratus & (behind > 0.3),
-            "lateral": wall & ~rectus,
-            "rectus": rectus,
-        }
-
-    def sides(
-        self, muscle: NDArray[np.bool_], psoas: NDArray[np.bool_]
-    ) -> dict[str, tuple[int, int]]:
-        """Pixels to the patient's right and left of the middle."""
-        cut = max(round(self.middle), 0)
-        return {
-            name: (int(mask[:, :cut].sum()), int(mask[:, cut:].sum()))
-            for name, mask in (("psoas", psoas), ("wall", muscle & ~psoas))
-        }
-
-
-def _has_both(psoas: NDArray[np.bool_]) -> bool:
-    columns = np.flatnonzero(psoas.any(axis=0))
-    return columns.size > 1 and bool((np.diff(columns) > 1).any())
-
-
-def _part(image: NDArray[np.float32], mask: NDArray[np.bool_], pixel_mm: float, name: str) -> _Part:
-    from scipy import ndimage
-
-    radius = _CLOSE_MM.get(name, _CLOSE_OTHERS_MM) / pixel_mm
-    pad = math.ceil(radius) + 2
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = (
-        slice(max(rows[0] - pad, 0), rows[-1] + pad + 1),
-        slice(max(columns[0] - pad, 0), columns[-1] + pad + 1),
-    )
-    hu, muscle = image[box], mask[box]
-    grown = ndimage.distance_transform_edt(~muscle) <= radius
-    inside = ndimage.distance_transform_edt(np.pad(grown, 1))[1:-1, 1:-1]
-    closed = (inside > radius) | muscle
-    depth = ndimage.distance_transform_edt(np.pad(closed, 1))[1:-1, 1:-1]
-    # In the gaps lies fat; bone and bowel beside the muscle are none of it.
-    tissue = (hu > -190) & (hu < 150) & (muscle | (hu < -20))
-    border = _BORDER_MM.get(name, _BORDER_OTHERS_MM) / pixel_mm
-    return _Part(hu, muscle, closed & tissue, closed & tissue & (depth > border))
-
-
-def _lean_hu(parts: list[_Part]) -> float:
+def _lean_hu(parts: list[MusclePart]) -> float:
     """Median attenuation of what is not visibly fatty, NaN where nothing is outlined."""
     if not parts:
         return math.nan
@@ -220,7 +131,7 @@ def _lean_hu(parts: list[_Part]) -> float:
     return float(np.median(drawn[drawn > np.median(drawn) - 25]))
 
 
-def _envelope_cm2(found: Mapping[str, list[_Part]], pixel_mm: float) -> float:
+def _envelope_cm2(found: Mapping[str, list[MusclePart]], pixel_mm: float) -> float:
     """Area of muscle and the fat within it on a slice, all parts together."""
     pixels = sum(
         sum(int(p.envelope.sum()) for p in parts) / len(parts) for parts in found.values() if parts
@@ -229,7 +140,7 @@ def _envelope_cm2(found: Mapping[str, list[_Part]], pixel_mm: float) -> float:
 
 
 def _textures(
-    found: Mapping[str, list[_Part]], lean: Mapping[str, float], pixel_mm: float
+    found: Mapping[str, list[MusclePart]], lean: Mapping[str, float], pixel_mm: float
 ) -> dict[str, float]:
     """Fat within muscle and the fineness of its streaks, over all parts.
 
@@ -279,7 +190,7 @@ class _Streaks:
     squares: float
 
 
-def _streaks(parts: list[_Part], top_hu: float, pixel_mm: float) -> _Streaks | None:
+def _streaks(parts: list[MusclePart], top_hu: float, pixel_mm: float) -> _Streaks | None:
     """Streaks of pixels below ``top_hu``; None where the core is too small to tell."""
     sums = np.zeros(7)
     for part in parts:
@@ -389,7 +300,7 @@ def _subcutaneous_hu(
 _RING_GAP_MM = 12.0
 
 
-def _vessel_hu(image: NDArray[np.float32], frame: _Frame, pixel_mm: float) -> float:
+def _vessel_hu(image: NDArray[np.float32], frame: MuscleFrame, pixel_mm: float) -> float:
     """Attenuation of the brightest tenth of what lies before the spine: aorta and vena cava."""
     from scipy import ndimage
 

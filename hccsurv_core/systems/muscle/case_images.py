@@ -21,7 +21,7 @@ from hccsurv_core.io.inspection import Job
 from hccsurv_core.io.limits import IntakeLimits
 from hccsurv_core.io.nifti import read_nifti
 from hccsurv_core.progress import silent
-from hccsurv_core.volume import LabelMap, Volume, check_same_geometry
+from hccsurv_core.volume import Volume, check_same_geometry
 
 #: What the outline's labels are called in a cohort's schema.
 MUSCLE, PSOAS = "muscle_without_psoas", "psoas"
@@ -123,10 +123,3 @@ def _contrast(phase: str | None, agent: str) -> bool | None:
     if phase is not None:
         return phase != "noncontrast"
     return True if agent.strip() else None
-
-
-def outline_labels(images: CaseImages) -> LabelMap:
-    """The outline as a label map: 1 muscle without psoas, 2 psoas."""
-    voxels = images.muscle.astype(np.uint8)
-    voxels[images.psoas] = 2
-    return LabelMap(voxels, images.volume.affine, {1: MUSCLE, 2: PSOAS})
