@@ -66,7 +66,11 @@ def model_block(view: StudyView) -> Predicted | None:
             left, right = st.columns([1.5, 1], gap="large", vertical_alignment="center")
             with left:
                 st.html('<span class="hcc-kicker">What moved the risk</span>')
-                st.html(parts.contribution_bars(found.case.contributions, _small_mark(found)))
+                st.html(
+                    parts.contribution_bars(
+                        found.case.contributions, found.places, _small_mark(found)
+                    )
+                )
             with right:
                 st.html(f'<p class="hcc-says">{html(found.case.sentence)}</p>')
                 st.html(f'<span class="hcc-quiet">{html(_basis(found))}</span>')

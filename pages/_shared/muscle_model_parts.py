@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from pages._shared.formats import html
 
 if TYPE_CHECKING:
     from hccsurv_core.systems.muscle.case import Contribution
+    from hccsurv_core.systems.muscle.group_places import Place
 
 #: Bars of the strip.
 _BARS = 32
@@ -85,10 +86,15 @@ def survival_table(rows: Sequence[SurvivalRow], mark: str = "", *, level: float 
     )
 
 
-def contribution_bars(contributions: Sequence[Contribution], mark: str = "") -> str:
+def contribution_bars(
+    contributions: Sequence[Contribution], places: Mapping[str, Place | None], mark: str = ""
+) -> str:
     """Signed bars about a middle line: left lowers the risk, right raises it (HTML).
 
-    ``mark`` stands in the heading.
+    Args:
+        contributions: of the groups.
+        places: by group, the most unusual value.
+        mark: stands in the heading.
     """
     longest = max((abs(c.log_hazard) for c in contributions), default=0.0)
     scale = max(longest, math.log(_NOTABLE))
@@ -99,6 +105,7 @@ def contribution_bars(contributions: Sequence[Contribution], mark: str = "") -> 
         left = 50.0 if up else 50.0 - size
         rows.append(
             f'<div class="row"><div><b>{html(found.title)}</b><span>{html(found.meaning)}</span>'
+            f"{_place(places, found.group)}"
             f'</div><div class="track" aria-hidden="true"><i class="{"up" if up else "down"}" '
             f'style="left:{left:.1f}%;width:{size:.1f}%"></i></div>'
             f'<div class="factor">× {found.factor:.2f}</div></div>'
@@ -108,6 +115,15 @@ def contribution_bars(contributions: Sequence[Contribution], mark: str = "") -> 
         '<div class="row head"><div></div><div class="track"><em>← lowers</em><em>raises →</em>'
         f'</div><div class="factor">hazard{mark}</div></div>{"".join(rows)}</div>'
     )
+
+
+def _place(places: Mapping[str, Place | None], group: str) -> str:
+    """Where the group's most unusual value lies (HTML)."""
+    if group not in places:
+        return ""
+    place = places[group]
+    words = "like that of most training patients" if place is None else place.words
+    return f"<em>{html(words[0].upper() + words[1:])}</em>"
 
 
 def years_words(years: float) -> str:

@@ -24,6 +24,7 @@ from pages._shared.views import StudyView, open_store
 if TYPE_CHECKING:
     from hccsurv_core.cohort.model_library import ModelEntry
     from hccsurv_core.systems.muscle.case import CasePrediction
+    from hccsurv_core.systems.muscle.group_places import Place
     from hccsurv_core.systems.muscle.prediction import MuscleModel
 
 #: A prediction that takes no longer needs no strip.
@@ -57,6 +58,7 @@ class Predicted:
         model: the model itself.
         images: what the images tell.
         record: facts and clinical values that went in.
+        places: by group, the most unusual value with a name, or None.
         key: of everything that it rests on.
     """
 
@@ -65,6 +67,7 @@ class Predicted:
     model: MuscleModel
     images: ImageFeatures
     record: Mapping[str, Any]
+    places: Mapping[str, Place | None]
     key: tuple[Any, ...]
 
     @property
@@ -213,6 +216,7 @@ def _predict(
     """The work itself, in the job's thread."""
     from hccsurv_core.systems.muscle.case import predict_case
     from hccsurv_core.systems.muscle.case_features import measure_with_record
+    from hccsurv_core.systems.muscle.group_places import most_unusual
 
     progress(0.02, "Reading the model")
     model = _read_model(entry.id, entry.sha256)
@@ -220,8 +224,10 @@ def _predict(
         images = _image_features(view, model, progress)
     progress(0.95, "Predicting")
     record = record_of(view)
-    case = predict_case(model, measure_with_record(images.values, record))
-    return Predicted(case, entry, model, images, record, key)
+    features = measure_with_record(images.values, record)
+    case = predict_case(model, features)
+    places = most_unusual(model, features)
+    return Predicted(case, entry, model, images, record, places, key)
 
 
 def _image_features(view: StudyView, model: MuscleModel, progress: Progress) -> ImageFeatures:

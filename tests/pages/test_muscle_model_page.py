@@ -53,7 +53,13 @@ def bundle(tmp_path_factory):
     ids = tuple(f"p{i}" for i in range(len(z)))
     table = FeatureTable(ids, FEATURES, values, outcome, {}, "drawn for a test")
     settings = MuscleSettings(
-        head="linear", n_members=4, n_folds=2, n_repeats=1, fold_members=1, rivals=()
+        head="linear",
+        scaling="normal-score",
+        n_members=4,
+        n_folds=2,
+        n_repeats=1,
+        fold_members=1,
+        rivals=(),
     )
     trained = train_muscle(table, settings, device="cpu")
     return trained.write(tmp_path_factory.mktemp("model") / "bundle")
@@ -150,6 +156,15 @@ def test_what_moved_the_risk_sums_to_it_and_is_said_in_words(library, open_predi
     for found in case.contributions:
         assert found.title in text and f"× {found.factor:.2f}" in text
     assert case.sentence in text
+
+
+def test_the_most_unusual_value_of_a_group_is_told(library, open_predicted, store, study):
+    """AFP of 40 ng/mL is usual among the training patients; 20 000 is beyond nearly all."""
+    assert "Like that of most training patients" in page_text(open_predicted())
+    store.save_clinical_values(study.patient.id, {**VALUES, "afp_ng_ml": 20_000.0})
+    assert re.search(
+        r"AFP higher than in 9\d of 100 training patients", page_text(open_predicted())
+    )
 
 
 def test_the_prediction_is_the_models_own_on_what_the_page_measured(library, open_predicted, study):
@@ -419,7 +434,7 @@ def test_probabilities_are_whole_and_never_falsely_certain(probability, text):
 
 def test_bars_point_to_the_side_of_their_effect(taken):
     _, found = taken
-    rows = contribution_bars(found.case.contributions).split('<div class="row">')[1:]
+    rows = contribution_bars(found.case.contributions, {}).split('<div class="row">')[1:]
     for row, c in zip(rows, found.case.contributions, strict=True):
         left, width = (float(x) for x in re.search(r"left:([\d.]+)%;width:([\d.]+)%", row).groups())
         assert ('class="up"' in row) == (c.log_hazard >= 0)
