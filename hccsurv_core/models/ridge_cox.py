@@ -26,6 +26,8 @@ from hccsurv_core.outcome import SurvivalOutcome
 
 _MAX_STEPS = 50
 _TOLERANCE = 1e-9
+#: Relative risks below this are lost in rounding.
+_VANISHED = 1e-200
 
 
 def fit_ridge_cox(
@@ -136,8 +138,10 @@ def _newton(x: np.ndarray, outcome: SurvivalOutcome, penalty: float, ties: str) 
 
 def _value(sets: RiskSets, z: np.ndarray, coef: np.ndarray, events: float, penalty: float) -> float:
     linear = z @ coef
-    found = log_likelihood(sets, linear, sum_risks(sets, linear)) / events
-    return found - penalty / 2 * float(coef @ coef)
+    sums = sum_risks(sets, linear)
+    if not (sums.denominator > _VANISHED).all():  # a step so long that risks vanish beside others
+        return -np.inf
+    return log_likelihood(sets, linear, sums) / events - penalty / 2 * float(coef @ coef)
 
 
 def _derivatives(

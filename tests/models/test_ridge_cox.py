@@ -77,6 +77,15 @@ def test_the_penalty_chosen_for_more_features_than_patients_is_that_of_all_featu
     assert len(found) == 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_features_that_tell_all_patients_apart_are_held_by_the_penalty():
+    x = np.linspace(-1, 1, 40)[:, None] * np.ones((1, 60))
+    outcome = SurvivalOutcome(np.arange(40, 0, -1), np.ones(40, bool))
+    coef = fit_ridge_cox(1000 * x, outcome, 1e-6)
+    assert np.isfinite(coef).all()
+    assert coef[0] > 0
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
