@@ -11,7 +11,7 @@ from hccsurv_core.errors import HccsurvError
 from pages._shared import components, formats, routes
 from pages._shared import library_words as words
 from pages._shared.formats import html
-from pages._shared.model_store import open_models
+from pages._shared.model_store import foreign_features, open_models
 from pages._shared.session import DEFAULT_ACTOR, session
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def _actions(entry: ModelEntry, bundle: Bundle | None) -> None:
         help="Take it out of use. Its files stay, and it can be activated again.",
     ):  # fmt: skip
         session().asked_about_model = ("Retire", entry.id)
-    if entry.state != "active" and bundle is not None and st.button(
+    can_answer = bundle is not None and not foreign_features(bundle.description)
+    if entry.state != "active" and can_answer and st.button(
         "Activate", icon=":material/check_circle:", key=f"activate_{entry.id}", type="primary",
         help="Let it answer on every patient's page.",
     ):  # fmt: skip

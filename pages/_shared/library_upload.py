@@ -9,7 +9,7 @@ import streamlit as st
 
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components, formats
-from pages._shared.model_store import open_models
+from pages._shared.model_store import publish_model
 from pages._shared.session import DEFAULT_ACTOR, session
 from pages._shared.uploads import spool
 
@@ -58,7 +58,7 @@ def _take_in(file, name: str, by: str, simulated: bool) -> None:
     try:
         (path,) = (p for p in (draft.folder / "files").rglob("*") if p.is_file())
         with unzipped_bundle(path, name=Path(draft.names[0]).name) as bundle:
-            entry = open_models().publish(
+            entry = publish_model(
                 bundle.folder, by=by, name=name.strip() or None, simulated=simulated
             )
     except HccsurvError as error:

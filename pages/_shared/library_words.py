@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pages._shared import components, formats
 from pages._shared.formats import html
+from pages._shared.model_store import foreign_features
 from pages._shared.train_words import when
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def metric_words(metric: HeadlineMetric) -> str:
 
 def facts(entry: ModelEntry, description: Mapping[str, Any]) -> str:
     """What, on whom, how good, for whom not (HTML)."""
+    foreign = foreign_words(description)
     rows = [
-        ("What", what(description)),
+        ("What", f"{what(description)} {foreign}".strip()),
         ("On whom", on_whom(entry, description)),
         ("How good", how_good(entry)),
         ("Not for", not_for(entry, description)),
@@ -81,6 +83,19 @@ def what(description: Mapping[str, Any]) -> str:
     return (
         f"Survival from {formats.plural(n_features, 'feature')}{step}; an ensemble of "
         f"{architecture.get('n_members', 'several')} {kind}."
+    )
+
+
+def foreign_words(description: Mapping[str, Any]) -> str:
+    """That a model cannot answer on the patients' pages, and why; empty where it can."""
+    foreign = foreign_features(description)
+    if not foreign:
+        return ""
+    shown = ", ".join(foreign[:3]) + (" …" if len(foreign) > 3 else "")
+    return (
+        f"{formats.plural(len(foreign), 'feature')} ({shown}) "
+        f"{'is' if len(foreign) == 1 else 'are'} not measured on scans here: it can be evaluated "
+        "on tables, and answers on no patient's page."
     )
 
 

@@ -12,7 +12,12 @@ from pages._shared import components, formats, routes
 from pages._shared import train_words as words
 from pages._shared.figures import show_figure
 from pages._shared.formats import html
-from pages._shared.model_store import learned_from_simulated, open_models
+from pages._shared.model_store import (
+    foreign_features,
+    learned_from_simulated,
+    open_models,
+    publish_model,
+)
 from pages._shared.session import DEFAULT_ACTOR, session
 from pages._shared.train_runs import bundle_of
 
@@ -128,6 +133,9 @@ def _publish_card(run: TrainingRun, bundle: Bundle, simulated: bool) -> None:
         st.markdown(
             "A published model can be activated in the model library; the active one answers on "
             "every patient's page."
+            if not foreign_features(bundle.description)
+            else "Its features are not measured on scans here: a published model can be evaluated "
+            "and passed on, and answers on no patient's page."
         )
         _publish_form(run, bundle, simulated)
 
@@ -148,7 +156,7 @@ def _publish_form(run: TrainingRun, bundle: Bundle, simulated: bool) -> None:
         ):
             return
     try:
-        entry = open_models().publish(
+        entry = publish_model(
             bundle.folder, by=by, name=name, simulated=simulated, note=note.strip()
         )
     except HccsurvError as error:
@@ -156,7 +164,9 @@ def _publish_form(run: TrainingRun, bundle: Bundle, simulated: bool) -> None:
         return
     state.actor = by.strip() or state.actor
     answers = "published, and answers on the patients' pages"
-    if entry.state != "active":
+    if foreign_features(bundle.description):
+        answers = "published"
+    elif entry.state != "active":
         answers = "published. Activate it in the model library to let it answer"
     state.notice = ("success", f"“{formats.plain(entry.name)}” is {answers}.")
     st.rerun()

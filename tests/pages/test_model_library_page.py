@@ -14,13 +14,14 @@ from pages._shared import library_words as words
 from pages._shared import routes
 
 
-def write_model(folder, *, seed=0, simulated=False, centers=("north",)):
+def write_model(folder, *, seed=0, simulated=False, centers=("north",), features=None):
     """A bundle that says what every trained model says of itself."""
     return write_bundle(
         folder, system="muscle",
         description={
             "architecture": {
-                "features": [f"f{i}" for i in range(1343)], "representation": "autoencoder",
+                "features": features or [f"original_glcm_F{i}" for i in range(1343)],
+                "representation": "autoencoder",
                 "n_codes": 100, "n_members": 20, "hidden": [32],
             },
             "training": {
@@ -143,6 +144,23 @@ def test_the_card_and_the_evaluation_are_a_click_away(open_page, add_model):
     at = press(open_page(routes.MODEL_LIBRARY), f"evaluate_{entry.id}")
     assert "Model evaluation" in [h.value for h in at.header]
     assert at.query_params["model"] == f"model:{entry.id}"
+
+
+def test_a_model_of_features_not_measured_here_is_evaluated_and_answers_nowhere(
+    open_page, add_model, library, tmp_path
+):
+    from pages._shared.model_store import publish_model
+
+    good = add_model("Measured", seed=1)
+    bundle = write_model(tmp_path / "foreign", seed=2, features=["f0", "f1", "ma_hu"])
+    foreign = publish_model(bundle.folder, by="Dr. Berg", name="Foreign", simulated=False)
+    assert library.active("muscle").id == good.id
+    assert "stays active" in library.history()[-1].note
+    at = open_page(routes.MODEL_LIBRARY)
+    assert "2 features (f0, f1) are not measured on scans here" in page_text(at)
+    keys = {b.key for b in at.button}
+    assert f"activate_{foreign.id}" not in keys
+    assert f"evaluate_{foreign.id}" in keys
 
 
 def test_what_is_not_stated_is_not_made_up():
