@@ -69,7 +69,6 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.explorer
 	$(BIN)/python -m benchmarks.radiomics
 	$(BIN)/python -m benchmarks.radiomics_shape
-	$(BIN)/python -m benchmarks.deep_survival
 	$(BIN)/python -m benchmarks.muscle_evaluation
 	$(BIN)/python -m benchmarks.muscle_oracle
 
