@@ -158,18 +158,26 @@ def is_simulated(description: Mapping[str, Any]) -> bool:
 
 
 def headline_metrics(description: Mapping[str, Any]) -> tuple[HeadlineMetric, ...]:
-    """The model's own lines of its cross-validation, not those of its rivals."""
+    """How good the model is by its cross-validation, without the luck it was chosen by if known.
+
+    Its own lines, not those of its rivals.
+    """
     judged = description.get("cross_validation")
     if not isinstance(judged, Mapping):
         return ()
-    found = []
-    for row in judged.get("results", ()):
-        if row.get("kind") == "model" and isinstance(row.get("c_index"), Mapping):
-            c = row["c_index"]
-            found.append(
-                HeadlineMetric(
-                    "C-index", str(judged.get("method", "")),
-                    c.get("value"), c.get("ci_low"), c.get("ci_high"),
-                )
-            )  # fmt: skip
-    return tuple(found)
+    how = str(judged.get("method", ""))
+    corrected = judged.get("corrected")
+    if isinstance(corrected, Mapping) and corrected.get("value") is not None:
+        return (_c_index(corrected, f"{how}; without the luck of having been chosen"),)
+    rows = (r for r in judged.get("results", ()) if isinstance(r, Mapping))
+    return tuple(
+        _c_index(row["c_index"], how)
+        for row in rows
+        if row.get("kind") == "model" and isinstance(row.get("c_index"), Mapping)
+    )
+
+
+def _c_index(estimate: Mapping[str, Any], how: str) -> HeadlineMetric:
+    return HeadlineMetric(
+        "C-index", how, estimate.get("value"), estimate.get("ci_low"), estimate.get("ci_high")
+    )

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hccsurv_core.cohort.model_entry import headline_metrics
 from hccsurv_core.cohort.model_history import (
     HISTORY,
     ModelDecision,
@@ -144,6 +145,22 @@ def test_a_decision_holds_until_it_is_taken_back(library: ModelLibrary, tmp_path
         ("C", "retired", ""),
     ]
     assert len(library.history()) == 4 + 2 + 2 + 4
+
+
+def test_the_headline_is_the_models_own_and_without_the_luck_of_the_choice() -> None:
+    model = {"kind": "model", "c_index": {"value": 0.71, "ci_low": 0.66, "ci_high": 0.75}}
+    rival = {"kind": "rival", "c_index": {"value": 0.9, "ci_low": 0.8, "ci_high": 1.0}}
+    judged = {"method": "5-fold", "results": [rival, model]}
+    (plain,) = headline_metrics({"cross_validation": judged})
+    assert (plain.value, plain.ci_low, plain.ci_high, plain.how) == (0.71, 0.66, 0.75, "5-fold")
+    corrected = {"value": 0.69, "ci_low": 0.6, "ci_high": 0.74}
+    (told,) = headline_metrics({"cross_validation": {**judged, "corrected": corrected}})
+    assert (told.value, told.ci_low, told.ci_high) == (0.69, 0.6, 0.74)
+    assert told.how == "5-fold; without the luck of having been chosen"
+    (unknown,) = headline_metrics({"cross_validation": {**judged, "corrected": {"value": None}}})
+    assert unknown == plain
+    for nothing in ({}, {"cross_validation": None}, {"cross_validation": {"results": [None]}}):
+        assert headline_metrics(nothing) == ()
 
 
 def test_what_cannot_be_published(library: ModelLibrary, tmp_path: Path) -> None:
