@@ -68,7 +68,7 @@ def model_block(view: StudyView) -> Predicted | None:
                 st.html('<span class="hcc-kicker">What moved the risk</span>')
                 st.html(
                     parts.contribution_bars(
-                        found.case.contributions, found.places, _small_mark(found)
+                        found.case.contributions, found.leading, _small_mark(found)
                     )
                 )
             with right:

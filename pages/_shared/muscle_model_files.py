@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,7 @@ def prediction_json(view: StudyView, found: Predicted) -> str:
             "study_date": view.study.study_date,
             "trained_on_simulated_patients": found.simulated,
             "prediction": found.case.to_json(),
+            "leading_values": {group: asdict(value) for group, value in found.leading.items()},
             "inputs": {
                 "record": dict(found.record),
                 "slab": {"n_slices": found.images.n_slices, "slice_mm": found.images.slice_mm},

@@ -13,7 +13,7 @@ from pages._shared.formats import html
 
 if TYPE_CHECKING:
     from hccsurv_core.systems.muscle.case import Contribution
-    from hccsurv_core.systems.muscle.group_places import Place
+    from hccsurv_core.systems.muscle.leading_values import LeadingValue
 
 #: Bars of the strip.
 _BARS = 32
@@ -87,13 +87,13 @@ def survival_table(rows: Sequence[SurvivalRow], mark: str = "", *, level: float 
 
 
 def contribution_bars(
-    contributions: Sequence[Contribution], places: Mapping[str, Place | None], mark: str = ""
+    contributions: Sequence[Contribution], leading: Mapping[str, LeadingValue], mark: str = ""
 ) -> str:
     """Signed bars about a middle line: left lowers the risk, right raises it (HTML).
 
     Args:
         contributions: of the groups.
-        places: by group, the most unusual value.
+        leading: by group, the value that weighs most.
         mark: stands in the heading.
     """
     longest = max((abs(c.log_hazard) for c in contributions), default=0.0)
@@ -105,7 +105,7 @@ def contribution_bars(
         left = 50.0 if up else 50.0 - size
         rows.append(
             f'<div class="row"><div><b>{html(found.title)}</b><span>{html(found.meaning)}</span>'
-            f"{_place(places, found.group)}"
+            f"{_leading(leading, found.group)}"
             f'</div><div class="track" aria-hidden="true"><i class="{"up" if up else "down"}" '
             f'style="left:{left:.1f}%;width:{size:.1f}%"></i></div>'
             f'<div class="factor">× {found.factor:.2f}</div></div>'
@@ -117,13 +117,9 @@ def contribution_bars(
     )
 
 
-def _place(places: Mapping[str, Place | None], group: str) -> str:
-    """Where the group's most unusual value lies (HTML)."""
-    if group not in places:
-        return ""
-    place = places[group]
-    words = "like that of most training patients" if place is None else place.words
-    return f"<em>{html(words[0].upper() + words[1:])}</em>"
+def _leading(leading: Mapping[str, LeadingValue], group: str) -> str:
+    """What weighs most in a group (HTML)."""
+    return f"<em>Most: {html(leading[group].words)}</em>" if group in leading else ""
 
 
 def years_words(years: float) -> str:

@@ -97,7 +97,8 @@ def how_predicted(view: StudyView, found: Predicted) -> str:
         "**Survival**: the risk on Breslow's baseline hazard. The interval is how far the members "
         "of the ensemble lie apart, not how long one patient lives.",
         "**What moved the risk**: exact Shapley values of the groups of features, the others at "
-        "the training median.",
+        "the training median. “Most”: the value that, put at the training median alone, would take "
+        "back most of its group's effect.",
         f"**Source**: after Liu et al. 2024, {_PAPER_LINK}: muscle radiomics at L3, autoencoder, "
         "deep Cox network. Rebuilt here, not theirs.",
         f"**Version**: hccsurv {__version__}; trained with {_trained_with(found)}.",

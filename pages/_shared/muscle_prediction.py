@@ -24,7 +24,7 @@ from pages._shared.views import StudyView, open_store
 if TYPE_CHECKING:
     from hccsurv_core.cohort.model_library import ModelEntry
     from hccsurv_core.systems.muscle.case import CasePrediction
-    from hccsurv_core.systems.muscle.group_places import Place
+    from hccsurv_core.systems.muscle.leading_values import LeadingValue
     from hccsurv_core.systems.muscle.prediction import MuscleModel
 
 #: A prediction that takes no longer needs no strip.
@@ -58,7 +58,7 @@ class Predicted:
         model: the model itself.
         images: what the images tell.
         record: facts and clinical values that went in.
-        places: by group, the most unusual value with a name, or None.
+        leading: by group, the value that weighs most.
         key: of everything that it rests on.
     """
 
@@ -67,7 +67,7 @@ class Predicted:
     model: MuscleModel
     images: ImageFeatures
     record: Mapping[str, Any]
-    places: Mapping[str, Place | None]
+    leading: Mapping[str, LeadingValue]
     key: tuple[Any, ...]
 
     @property
@@ -216,7 +216,7 @@ def _predict(
     """The work itself, in the job's thread."""
     from hccsurv_core.systems.muscle.case import predict_case
     from hccsurv_core.systems.muscle.case_features import measure_with_record
-    from hccsurv_core.systems.muscle.group_places import most_unusual
+    from hccsurv_core.systems.muscle.leading_values import leading_values
 
     progress(0.02, "Reading the model")
     model = _read_model(entry.id, entry.sha256)
@@ -226,8 +226,8 @@ def _predict(
     record = record_of(view)
     features = measure_with_record(images.values, record)
     case = predict_case(model, features)
-    places = most_unusual(model, features)
-    return Predicted(case, entry, model, images, record, places, key)
+    leading = leading_values(model, features, case.contributions)
+    return Predicted(case, entry, model, images, record, leading, key)
 
 
 def _image_features(view: StudyView, model: MuscleModel, progress: Progress) -> ImageFeatures:

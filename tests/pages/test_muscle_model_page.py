@@ -158,13 +158,12 @@ def test_what_moved_the_risk_sums_to_it_and_is_said_in_words(library, open_predi
     assert case.sentence in text
 
 
-def test_the_most_unusual_value_of_a_group_is_told(library, open_predicted, store, study):
-    """AFP of 40 ng/mL is usual among the training patients; 20 000 is beyond nearly all."""
-    assert "Like that of most training patients" in page_text(open_predicted())
-    store.save_clinical_values(study.patient.id, {**VALUES, "afp_ng_ml": 20_000.0})
-    assert re.search(
-        r"AFP higher than in 9\d of 100 training patients", page_text(open_predicted())
-    )
+def test_the_value_that_weighs_most_in_a_group_is_told(library, open_predicted, store, study):
+    """The model counts ALBI most: a bad one leads the clinical values."""
+    bad = {**VALUES, "albumin_g_l": 28.0}
+    store.save_clinical_values(study.patient.id, bad)
+    text = page_text(open_predicted())
+    assert re.search(r"Most: ALBI score higher than in 9\d of 100 training patients", text)
 
 
 def test_the_prediction_is_the_models_own_on_what_the_page_measured(library, open_predicted, study):
