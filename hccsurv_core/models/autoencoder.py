@@ -131,10 +131,10 @@ def fit_autoencoder(
     """
     rng, chance = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     part = scaled[:, encoded]
-    order = rng.permutation(len(part))
+    mixed = rng.permutation(len(part))
     n_stop = max(1, round(settings.stop_share * len(part)))
-    axes = principal_axes(part[order[n_stop:]], settings.n_codes)
-    x = torch.from_numpy(part[order].astype(np.float32)).to(device)
+    axes = principal_axes(part[mixed[n_stop:]], settings.n_codes)
+    x = torch.from_numpy(part[mixed].astype(np.float32)).to(device)
     stop, train = x[:n_stop], x[n_stop:]
     layers = _Layers(axes, settings, chance, device)
     optimizer = torch.optim.AdamW(
@@ -145,20 +145,11 @@ def fit_autoencoder(
     train_loss, stop_loss = [], []
     for epoch in range(settings.max_epochs):
         progress(epoch / settings.max_epochs, f"autoencoder, epoch {epoch + 1}")
-        shuffled = torch.from_numpy(rng.permutation(len(train)))
-        total = 0.0
-        for rows in shuffled.split(settings.batch_size):
-            clean = train[rows.to(device)]
-            noise = settings.noise * torch.randn(clean.shape, generator=chance).to(device)
-            loss = functional.mse_loss(layers.decode(layers.encode(clean + noise)), clean)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += float(loss.detach()) * len(rows)
+        order = torch.from_numpy(rng.permutation(len(train))).to(device)
+        train_loss.append(_run_epoch(layers, optimizer, train[order], settings, chance))
         judged = layers.error(stop)
         if not np.isfinite(judged):
             raise StatisticsError("the autoencoder's training diverged", source="autoencoder")
-        train_loss.append(total / len(train))
         stop_loss.append(judged)
         if watch is not None:
             watch(epoch + 1, train_loss[-1], judged)
@@ -172,6 +163,25 @@ def fit_autoencoder(
         representation, best_epoch, np.array(train_loss), np.array(stop_loss),
         1.0 - best_loss / variance, decoder,
     )  # fmt: skip
+
+
+def _run_epoch(
+    layers: _Layers,
+    optimizer: torch.optim.Optimizer,
+    shuffled: torch.Tensor,
+    settings: AutoencoderSettings,
+    chance: torch.Generator,
+) -> float:
+    """One pass over the training patients; their mean squared error."""
+    total = 0.0
+    for clean in shuffled.split(settings.batch_size):
+        noise = settings.noise * torch.randn(clean.shape, generator=chance).to(clean.device)
+        loss = functional.mse_loss(layers.decode(layers.encode(clean + noise)), clean)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += float(loss.detach()) * len(clean)
+    return total / len(shuffled)
 
 
 class _Layers:

@@ -79,19 +79,9 @@ def assess_survival_model(
     ask("c_index_uno", lambda: _concordance(outcome, risk_score, "uno", last, seed))
     ask("calibration_slope", lambda: calibration_slope(outcome, risk_score))
     if horizons:
-        times = np.array(horizons)
-        survival = predict_survival(times)
-        auc = time_dependent_auc(outcome, risk_score, times)
-        metrics |= {f"auc_{h:g}m": e for h, e in zip(horizons, auc.estimates(), strict=True)} | {
-            "auc_mean": auc.mean
-        }
-        brier = brier_score(outcome, survival, times)
+        survival = predict_survival(np.array(horizons))
+        metrics |= _at_horizons(outcome, risk_score, survival, horizons)
         for i, h in enumerate(horizons):
-            n, cases = brier.n, int(auc.n_cases[i])
-            error = (float(brier.brier[i]), float(brier.ci_low[i]), float(brier.ci_high[i]))
-            gain = (float(brier.ipa[i]), float(brier.ipa_low[i]), float(brier.ipa_high[i]))
-            metrics[f"brier_{h:g}m"] = Estimate(*error, 0.95, _BRIER, n, cases)
-            metrics[f"ipa_{h:g}m"] = Estimate(*gain, 0.95, _IPA, n, cases)
             ask(
                 f"observed_expected_{h:g}m",
                 lambda i=i, h=h: observed_expected_ratio(outcome, survival[:, i], h),  # type: ignore[misc]
@@ -103,6 +93,26 @@ def assess_survival_model(
             lambda: integrated_brier_score(outcome, predict_survival(grid), grid),
         )
     return SurvivalPerformance(metrics, left_out, tuple(horizons))
+
+
+def _at_horizons(
+    outcome: SurvivalOutcome,
+    risk_score: np.ndarray,
+    survival: np.ndarray,
+    horizons: Sequence[float],
+) -> dict[str, Estimate]:
+    """Area, Brier score and accuracy at each horizon, and the mean area."""
+    auc = time_dependent_auc(outcome, risk_score, horizons)
+    brier = brier_score(outcome, survival, horizons)
+    found = {f"auc_{h:g}m": e for h, e in zip(horizons, auc.estimates(), strict=True)}
+    found["auc_mean"] = auc.mean
+    for i, h in enumerate(horizons):
+        n, cases = brier.n, int(auc.n_cases[i])
+        error = (float(brier.brier[i]), float(brier.ci_low[i]), float(brier.ci_high[i]))
+        gain = (float(brier.ipa[i]), float(brier.ipa_low[i]), float(brier.ipa_high[i]))
+        found[f"brier_{h:g}m"] = Estimate(*error, 0.95, _BRIER, n, cases)
+        found[f"ipa_{h:g}m"] = Estimate(*gain, 0.95, _IPA, n, cases)
+    return found
 
 
 _BRIER = "Brier score, inverse-probability-of-censoring weights, influence function"

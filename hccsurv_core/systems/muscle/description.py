@@ -17,7 +17,7 @@ from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
 from hccsurv_core.systems.muscle.leakage import patient_digests, row_digests
 from hccsurv_core.systems.muscle.prediction import MuscleModel
-from hccsurv_core.systems.muscle.settings import MuscleSettings
+from hccsurv_core.systems.muscle.settings import AUTO, WIDE, MuscleSettings
 from hccsurv_core.wording import count_of
 
 _PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "scikit-survival", "safetensors")
@@ -36,6 +36,7 @@ def describe_model(
     settings: MuscleSettings,
     course: TrainingCourse,
     cross_validation: Mapping[str, Estimate],
+    corrected: Estimate,
     seed: int,
     device: str,
 ) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def describe_model(
         part: its training patients.
         recipes: what was tried; recipe: what was chosen.
         cross_validation: name → C of patients not seen.
+        corrected: the chosen recipe's, without the luck it was chosen by.
     """
     ensemble = model.ensemble
     names = {recipe.name: "model", **{r.name: "recipe" for r in recipes if r is not recipe}}
@@ -57,18 +59,7 @@ def describe_model(
     return {
         "hccsurv": __version__,
         "note": RESEARCH_USE,
-        "architecture": {
-            "features": list(model.feature_names),
-            "n_features_used": int(ensemble.standardizer.used.sum()),
-            "representation": ensemble.representation.kind,
-            "n_codes": ensemble.representation.n_codes,
-            "explained": course.explained,
-            "head": recipe.head,
-            "hidden": list(recipe.network.hidden) if recipe.head == "deep" else [],
-            "activation": ensemble.networks.activation,
-            "n_members": ensemble.n_members,
-            "recipe": asdict(recipe),
-        },
+        "architecture": _describe_architecture(model, recipe, settings, course),
         "settings": settings.to_json(),
         "seed": seed,
         "device": device,
@@ -89,11 +80,42 @@ def describe_model(
             "method": f"{settings.n_folds}-fold, {count_of(settings.repeats(len(part)), 'round')}, "
             f"events spread evenly; recipe chosen among {len(recipes)} on the same folds",
             "results": rows,
+            "corrected": corrected.to_json(),
             "best": best["name"],
         },
         "course": _describe_course(course),
         "versions": software(),
     }
+
+
+def _describe_architecture(
+    model: MuscleModel, recipe: Recipe, settings: MuscleSettings, course: TrainingCourse
+) -> dict[str, Any]:
+    ensemble = model.ensemble
+    return {
+        "features": list(model.feature_names),
+        "n_features_used": int(ensemble.standardizer.used.sum()),
+        "representation": ensemble.representation.kind,
+        "n_codes": ensemble.representation.n_codes,
+        "representation_words": _representation_words(model, settings),
+        "explained": course.explained,
+        "head": recipe.head,
+        "hidden": list(recipe.network.hidden) if recipe.head == "deep" else [],
+        "activation": ensemble.networks.activation,
+        "n_members": ensemble.n_members,
+        "recipe": asdict(recipe),
+    }
+
+
+def _representation_words(model: MuscleModel, settings: MuscleSettings) -> str:
+    """Why features go to the networks as they do, in a sentence."""
+    found, n = model.ensemble.representation, len(model.feature_names)
+    if found.kind == "none":
+        few = settings.representation == AUTO and n <= WIDE
+        why = f": an autoencoder is for more than {WIDE} features" if few else ""
+        return f"{count_of(n, 'feature')}, not encoded{why}."
+    words = {"pca": "principal components", "autoencoder": "an autoencoder"}[found.kind]
+    return f"{count_of(n, 'feature')} through {words} to {count_of(found.n_codes, 'code')}."
 
 
 def _describe_cohort(part: FeatureTable) -> dict[str, Any]:
@@ -173,9 +195,8 @@ def write_card(description: Mapping[str, Any]) -> str:
         f"{training['n_missing_values']} missing values filled with training medians.",
         "",
         f"{architecture['n_members']} {'networks' if architecture['hidden'] else 'linear models'}, "
-        f"recipe “{architecture['recipe']['name']}”, representation "
-        f"{architecture['representation']}"
-        + (f" with {architecture['n_codes']} codes." if architecture["n_codes"] else "."),
+        f"recipe “{architecture['recipe']['name']}”. {architecture['representation_words']}",
+        *_constant_words(description["features"]),
         "",
         "## How good, by cross-validation on the training patients",
         "",
@@ -190,9 +211,12 @@ def write_card(description: Mapping[str, Any]) -> str:
             f"| {row['name']} | {row['kind']} | {_number(c['value'])} "
             f"({_number(c['ci_low'])} to {_number(c['ci_high'])}) |"
         )
+    corrected = description["cross_validation"]["corrected"]
     lines += [
         "",
-        f"Best of all: {description['cross_validation']['best']}.",
+        f"Best of all: {description['cross_validation']['best']}. Without the luck of having been "
+        f"chosen the model's C-index is {_number(corrected['value'])} "
+        f"({_number(corrected['ci_low'])} to {_number(corrected['ci_high'])}).",
         "",
         "## What it is not",
         "",
@@ -201,6 +225,15 @@ def write_card(description: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _constant_words(features: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which columns taught nothing."""
+    constant = [f["name"] for f in features if not f["used"]]
+    if not constant:
+        return []
+    shown = ", ".join(constant[:10]) + (" …" if len(constant) > 10 else "")
+    return ["", f"Left out, because they are the same in every training patient: {shown}."]
 
 
 def _number(value: float | None) -> str:

@@ -8,7 +8,7 @@ that, and the description says among how many it was chosen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.stats.concordance import estimate_concordance, jackknife_concordance
 from hccsurv_core.stats.estimate import Estimate
+from hccsurv_core.stats.selection_bias import concordance_of_chosen
 from hccsurv_core.systems.muscle.cohort_recipe import is_cohort_table, model_features
 from hccsurv_core.systems.muscle.cross_fitting import (
     CrossFitted,
@@ -149,18 +150,38 @@ def train_muscle(
         part.values, part.names, outcome, recipes[chosen], n_members=settings.n_members,
         seed=seed, device=where, progress=part_of(progress, 0.8, 0.98), checkpoint=kept,
     )  # fmt: skip
+    trained = _finish(part, recipes, chosen, settings, fitted, found, seed, where)
+    progress(1.0, "done")
+    return trained
+
+
+def _finish(
+    part: FeatureTable,
+    recipes: tuple[Recipe, ...],
+    chosen: int,
+    settings: MuscleSettings,
+    fitted: FittedEnsemble,
+    found: Mapping[str, CrossFitted],
+    seed: int,
+    device: str,
+) -> TrainedMuscle:
+    """Calibrate on scores of patients not seen, and describe."""
+    outcome = part.require_outcome()
     unseen = found[recipes[chosen].name].mean_score
     slope = _slope(unseen, outcome)
     ensemble = fitted.calibrated(slope, unseen, outcome, recipes[chosen].network.ties)
     model = _model(ensemble, part, slope * unseen, settings)
     description = describe_model(
         model, part, recipes, recipes[chosen], settings, fitted.course,
-        {name: _estimates(cv, outcome, seed) for name, cv in found.items()}, seed, where,
+        {name: _estimates(cv, outcome, seed) for name, cv in found.items()},
+        concordance_of_chosen(
+            outcome, {r.name: found[r.name].mean_score for r in recipes}, seed=seed
+        ),
+        seed, device,
     )  # fmt: skip
     curves = describe_training_curves(slope * unseen, model.cutoff, outcome)
     description["training"]["risk_groups"] = curves
-    model = MuscleModel(**{**_fields(model), "description": description})
-    progress(1.0, "done")
+    model = replace(model, description=description)
     return TrainedMuscle(
         model, fitted, recipes[chosen], found, description, write_card(description)
     )
@@ -221,11 +242,12 @@ def _model(
 
 def _most_outside(values: np.ndarray) -> int:
     """99th percentile of the features at which a patient is outside the range of all others."""
-    n_low = (values == np.nanmin(values, axis=0)).sum(axis=0)
-    n_high = (values == np.nanmax(values, axis=0)).sum(axis=0)
-    lowest = (values == np.nanmin(values, axis=0)) & (n_low == 1)
-    highest = (values == np.nanmax(values, axis=0)) & (n_high == 1)
-    return int(np.ceil(np.quantile((lowest | highest).sum(axis=1), 0.99)))
+    known = values[:, ~np.isnan(values).all(axis=0)]
+    alone = np.zeros(known.shape, dtype=bool)
+    for end in (np.nanmin(known, axis=0), np.nanmax(known, axis=0)):
+        there = known == end
+        alone |= there & (there.sum(axis=0) == 1)
+    return int(np.ceil(np.quantile(alone.sum(axis=1), 0.99)))
 
 
 def _estimates(cv: CrossFitted, outcome: SurvivalOutcome, seed: int) -> Estimate:
@@ -233,7 +255,3 @@ def _estimates(cv: CrossFitted, outcome: SurvivalOutcome, seed: int) -> Estimate
     if len(outcome) > _LARGE:
         return jackknife_concordance(outcome, score)
     return estimate_concordance(outcome, score, seed=seed)
-
-
-def _fields(model: MuscleModel) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in model.__dataclass_fields__}

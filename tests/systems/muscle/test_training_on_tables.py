@@ -35,7 +35,7 @@ SMALL = MuscleSettings(
 def draw(n=160, p=4, seed=0, split=True):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, p))
-    time = 20 * rng.exponential(np.exp(-1.2 * x[:, 0] + 0.8 * x[:, 1]))
+    time = 20 * rng.exponential(np.exp(-1.2 * x[:, 0] + 0.8 * x[:, 1 % p]))
     end = rng.exponential(60, n)
     x[rng.random((n, p)) < 0.03] = np.nan
     labels = {"split": tuple("train" if i % 4 else "test" for i in range(n))} if split else {}
@@ -171,7 +171,12 @@ def test_the_description_holds_what_the_contract_asks_for(trained):
         c = row["c_index"]
         assert 0 < c["ci_low"] < c["value"] < c["ci_high"] < 1
         assert c["n_events"] == part.outcome.n_events
+    corrected = found["cross_validation"]["corrected"]
+    assert corrected["ci_low"] < corrected["value"] < corrected["ci_high"]
     assert found["cross_validation"]["best"] in kinds
+    assert found["architecture"]["representation_words"] == (
+        "4 features, not encoded: an autoencoder is for more than 60 features."
+    )
     assert found["seed"] == 0
     assert {"numpy", "torch", "python", "hccsurv"} <= set(found["versions"])
     assert "Not a medical device" in trained.card
@@ -229,6 +234,24 @@ def test_wide_tables_are_encoded_and_clinical_columns_pass_by():
     assert found.model.ensemble.representation.encoded.sum() == WIDE + 3
     narrow = resolve_recipes(SMALL, table.names[:10])
     assert {r.representation for r in narrow} == {"none"}
+
+
+def test_columns_that_say_nothing_are_left_out_and_named():
+    table = draw(100, 3, split=False)
+    values = np.column_stack([table.values, np.full(100, 3.3), np.full(100, np.nan)])
+    names = (*table.names, "constant", "empty")
+    whole = FeatureTable(table.patient_ids, names, values, table.outcome)
+    found = train_muscle(whole, SMALL, device="cpu")
+    assert "same in every training patient: constant, empty." in found.card
+    assert found.description["architecture"]["n_features_used"] == 3
+    new = found.model.predict([[0.0, 0, 0, 99, 99]], names)
+    assert np.isfinite(new.risk_score).all()
+
+
+def test_a_single_feature_and_few_patients_are_enough():
+    table = draw(40, 1, split=False)
+    found = train_muscle(table, SMALL, device="cpu")
+    assert np.isfinite(found.model.predict_table(table).survival_probability).all()
 
 
 @pytest.mark.parametrize(
