@@ -182,7 +182,7 @@ DEMO_PATIENTS: tuple[DemoPatient, ...] = (
     ),
     _demo(
         "streaky_muscle",
-        "Enough muscle, but coarsely streaked",
+        "Coarsely streaked muscle",
         "Man of 57, plain CT before a hepatectomy. None of the five definitions is met; what sets "
         "his muscle apart is its texture, coarse streaks of fat.",
         "2024-07-02",
