@@ -117,7 +117,7 @@ def _judged_run(run: TrainingRun) -> Judged:
     bundle = bundle_of(run)
     said = None if bundle is None else learned_from_simulated(bundle.description)
     simulated = bool(run.request.options.get("simulated")) if said is None else said
-    return Judged(f"run:{run.id}", f"{run.request.name} (run)", read, simulated, False, run)
+    return Judged(f"run:{run.id}", run.request.name, read, simulated, False, run)
 
 
 def choose_model() -> Judged | None:
@@ -136,11 +136,18 @@ def choose_model() -> Judged | None:
     wanted = _wanted(found)
     chosen = st.selectbox(
         "Model", list(by_key), index=list(by_key).index(wanted), key=f"evaluate_{wanted}",
-        format_func=lambda key: by_key[key].name + (" · demonstration" if by_key[key].demo else ""),
+        format_func=lambda key: _title(by_key[key]),
     )  # fmt: skip
     # The address keeps the model, so that a reload comes back to it.
     st.query_params["model"] = chosen
     return by_key[chosen]
+
+
+def _title(judged: Judged) -> str:
+    """A model's name in the list, with where it is from."""
+    if judged.demo:
+        return f"{judged.name} · comes with the program"
+    return f"{judged.name} · not published" if judged.key.startswith("run:") else judged.name
 
 
 def _wanted(found: list[Judged]) -> str:

@@ -52,6 +52,13 @@ def _headline(done: DoneEvaluation) -> None:
         st.html(tables.headline(evaluation), width="stretch")
         _everything(done)
     st.html(components.chips(_chips(done)))
+    if not evaluation.test_sets:
+        st.warning(
+            "**The model had learned from everybody here.** These numbers flatter it and say "
+            "nothing about other patients. Choose other patients, or train again with a center or "
+            "a share held out.",
+            icon=":material/warning:",
+        )
     st.html(tables.overview(evaluation))
     for note in evaluation.notes:
         st.html(
@@ -216,7 +223,11 @@ def _checks(done: DoneEvaluation) -> None:
     with st.container(border=True, key="card_leakage"):
         st.html('<div class="hcc-block-title">Leakage</div>')
         found = evaluation.duplicates
-        if found is None:
+        if not evaluation.test_sets:
+            st.markdown(
+                ":material/help: **Nothing to check.** The model had learned from everybody here."
+            )
+        elif found is None:
             st.markdown(
                 ":material/help: **Not known.** Neither names nor features of the training "
                 "patients are at hand, so it could not be checked whether they come again."

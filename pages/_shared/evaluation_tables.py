@@ -58,7 +58,7 @@ def headline(evaluation: MuscleEvaluation) -> str:
 def overview(evaluation: MuscleEvaluation) -> str:
     """Every part of the study in a line: the model, and the best definition beside it (HTML)."""
     model = evaluation.main_model
-    heads = ["Part", "Patients", "Events", f"C of {model}", "Best definition", "Ahead by", "p"]
+    heads = ["Part", "Patients", "Events", "C-index", "Best definition", "Ahead by", "p"]
     rows = []
     for part in evaluation.sets:
         own = _own(part, model)
@@ -114,7 +114,7 @@ def auc_differences(part: SetEvaluation) -> str:
         for h in horizons:
             row = by_place.get((rival, h))
             if row is None or row.estimate is None:
-                cells.append("–" if row is None else row.reason)
+                cells.append("too few events" if row is not None else "–")
             else:
                 cells.append(f"{words(row.estimate)}, p {p_words(row.p_adjusted)}")
         rows.append([rival, *cells])
@@ -178,15 +178,12 @@ def calibration(evaluation: MuscleEvaluation) -> str:
 
 def gap(found: TrainingGap) -> str:
     """Training against test of one model (HTML)."""
-    rows = [
-        ["Training patients, seen by the model", _answer(found.apparent)],
-        [f"Training patients, {found.training}", _answer(found.honest)],
-        ["All other patients", _answer(found.test)],
-        ["Flatters itself on training patients by", _answer(found.optimism)],
-        ["Falls from training to other patients by", _answer(found.gap)],
+    parts: list[tuple[str, Answer[Estimate]]] = [
+        ("Training patients, seen by the model", found.apparent),
+        (f"Training patients, {found.training}", found.honest),
+        ("All other patients", found.test),
+        ("Flatters itself on training patients by", found.optimism),
+        ("Falls from training to other patients by", found.gap),
     ]
+    rows = [[what, words(answer.value)] for what, answer in parts if answer.value is not None]
     return html_table(["", "C-index"], rows, "gap")
-
-
-def _answer(answer: Answer[Estimate]) -> str:
-    return words(answer.value) if answer.value is not None else answer.reason

@@ -51,8 +51,17 @@ def example():
     return examples().example_evaluation()
 
 
-def evaluated(open_page, finish_job):
+def with_model(open_page, run):
+    """The page with this run's model chosen."""
     at = open_page(routes.MODEL_EVALUATION)
+    at.session_state["hccsurv"].evaluate_run = run.id
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def evaluated(open_page, finish_job, run):
+    at = with_model(open_page, run)
     at.select_slider(key="evaluation_resamples").set_value(200).run()
     next(b for b in at.button if b.key == "evaluate_go").click().run()
     finish_job(at)
@@ -66,13 +75,13 @@ def test_without_a_model_the_page_says_where_to_get_one(open_page):
     if "No model to evaluate yet" in page_text(at):
         assert next(b for b in at.button if b.key == f"go_{routes.TRAIN}").label == "Train a model"
     else:  # a demonstration model comes with the program
-        assert "demonstration" in at.selectbox[0].options[0]
+        assert "comes with the program" in at.selectbox[0].options[0]
 
 
 def test_a_run_is_judged_on_the_patients_it_was_not_trained_on(
     open_page, finish_job, with_run
 ):  # fmt: skip
-    at = evaluated(open_page, finish_job)
+    at = evaluated(open_page, finish_job, with_run)
     text = page_text(at)
     table = feature_table()
     held_out = table.where("split", "internal")
@@ -91,7 +100,7 @@ def test_a_run_is_judged_on_the_patients_it_was_not_trained_on(
 
 
 def test_what_is_taken_away_says_whose_model_it_is(open_page, finish_job, with_run):
-    at = evaluated(open_page, finish_job)
+    at = evaluated(open_page, finish_job, with_run)
     done = at.session_state["hccsurv"].evaluation
     from hccsurv_core.report.evaluation_archive import zip_evaluation
 
@@ -113,7 +122,7 @@ def test_what_is_taken_away_says_whose_model_it_is(open_page, finish_job, with_r
 
 
 def test_a_model_that_lacks_its_features_is_told_which(open_page, finish_job, with_run):
-    at = open_page(routes.MODEL_EVALUATION)
+    at = with_model(open_page, with_run)
     full = feature_table()
     at.session_state["hccsurv"].training_table = ("other.csv", full.columns(("age", "afp")))
     next(c for c in at.segmented_control if c.label == "Patients").set_value("Feature table").run()
@@ -126,7 +135,7 @@ def test_a_model_that_lacks_its_features_is_told_which(open_page, finish_job, wi
 def test_another_evaluation_can_be_asked_for_without_losing_the_first(
     open_page, finish_job, with_run
 ):
-    at = evaluated(open_page, finish_job)
+    at = evaluated(open_page, finish_job, with_run)
     assert next(b for b in at.button if b.key == "evaluate_go") is not None
     other = at.switch_page(routes.SETTINGS).run()
     back = other.switch_page(routes.MODEL_EVALUATION).run()
