@@ -58,8 +58,9 @@ def is_simulated(run: TrainingRun, bundle: Bundle) -> bool:
 
 
 def _headline(description: Mapping[str, Any], simulated: bool) -> None:
-    training, own = description["training"], words.own_result(description)
-    c = "not known" if own is None else words.estimate_words(own["c_index"])
+    training, own = description["training"], words.own_estimate(description)
+    c = "not known" if own is None else words.estimate_words(own)
+    luck = ", without the luck of having been chosen" if words.is_corrected(description) else ""
     parts = [components.chip("Simulated patients", kind="sim", sign="◇")] if simulated else []
     parts += [
         components.chip(formats.plural(training["n"], "patient")),
@@ -69,7 +70,7 @@ def _headline(description: Mapping[str, Any], simulated: bool) -> None:
     ]
     st.html(
         f'<div class="hcc-headline" data-testid="headline">C-index {html(c)}<small>'
-        "cross-validated, on patients not seen; 95 % interval</small></div>"
+        f"cross-validated, on patients not seen{luck}; 95 % interval</small></div>"
     )
     st.html(components.chips(parts))
     won, sentence = words.winner_words(description)

@@ -162,12 +162,12 @@ def _result(run: TrainingRun) -> str:
         bundle = bundle_of(run)
     except HccsurvError as error:
         return f'<span class="hcc-quiet">{html(error.what)}</span>'
-    own = None if bundle is None else words.own_result(bundle.description)
+    own = None if bundle is None else words.own_estimate(bundle.description)
     if bundle is None or own is None:
         return ""
     training = bundle.description["training"]
     return (
-        f'<span class="hcc-num">{words.estimate_words(own["c_index"])}</span><br>'
+        f'<span class="hcc-num">{words.estimate_words(own)}</span><br>'
         f'<span class="hcc-quiet">{training["n"]} patients, {training["n_events"]} events</span>'
     )
 
@@ -206,8 +206,8 @@ def _best_rival(description: Any) -> str:
 
 
 def _own_words(description: Any) -> str:
-    own = words.own_result(description)
-    return "not known" if own is None else words.estimate_words(own["c_index"])
+    own = words.own_estimate(description)
+    return "not known" if own is None else words.estimate_words(own)
 
 
 _FACTS: tuple[tuple[str, Any], ...] = (

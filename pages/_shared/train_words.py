@@ -77,37 +77,58 @@ def estimate_words(c: Mapping[str, Any]) -> str:
     return f"{c['value']:.3f} ({c['ci_low']:.3f}–{c['ci_high']:.3f})"
 
 
-def own_result(description: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The model's own line among the cross-validated candidates."""
-    results = description["cross_validation"]["results"]
-    return next((r for r in results if r["kind"] == "model"), None)
+def own_estimate(description: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """C of the model, cross-validated, without the luck it was chosen by where that is known."""
+    judged = description["cross_validation"]
+    corrected = judged.get("corrected")
+    if isinstance(corrected, Mapping) and corrected.get("value") is not None:
+        return corrected
+    return next((r["c_index"] for r in judged["results"] if r["kind"] == "model"), None)
+
+
+def is_corrected(description: Mapping[str, Any]) -> bool:
+    """Whether :func:`own_estimate` is without the luck of the choice."""
+    corrected = description["cross_validation"].get("corrected")
+    return isinstance(corrected, Mapping) and corrected.get("value") is not None
 
 
 def winner_words(description: Mapping[str, Any]) -> tuple[bool, str]:
     """Whether this model ranked patients best of all candidates, and what to conclude."""
     results = description["cross_validation"]["results"]
-    own = own_result(description)
+    mine = own_estimate(description)
     rivals = [r for r in results if r["kind"] == "rival" and r["c_index"]["value"] is not None]
-    if own is None or own["c_index"]["value"] is None or not rivals:
+    if mine is None or mine["value"] is None or not rivals:
         return True, ""
     best = max(rivals, key=lambda r: r["c_index"]["value"])
-    mine, theirs = own["c_index"], best["c_index"]
+    theirs = best["c_index"]
     ahead = mine["value"] - theirs["value"]
-    overlap = (
-        " Their intervals overlap."
-        if max(mine["ci_low"], theirs["ci_low"]) <= min(mine["ci_high"], theirs["ci_high"])
-        else ""
-    )
+    overlap = " Their intervals overlap." if _overlap(mine, theirs) else ""
     if ahead > 0:
         return True, (
             f"The model ranked patients better than every baseline, by {ahead:.3f} of C over "
-            f"{best['name']}.{overlap}"
+            f"{best['name']}.{overlap}{_plainer(description)}"
         )
     return False, (
         f"The baseline {best['name']} ranked patients at least as well: C "
         f"{theirs['value']:.3f} against {mine['value']:.3f}.{overlap} Think twice before you "
         "publish the more complicated model."
     )
+
+
+def _overlap(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    bounds = [e[k] for e in (first, second) for k in ("ci_low", "ci_high")]
+    if any(b is None for b in bounds):
+        return True
+    return max(first["ci_low"], second["ci_low"]) <= min(first["ci_high"], second["ci_high"])
+
+
+def _plainer(description: Mapping[str, Any]) -> str:
+    """That a deep network was tried and not chosen, where it was so."""
+    others = [r for r in description["cross_validation"]["results"] if r["kind"] == "recipe"]
+    deep = any("deep" in r["name"] for r in others)
+    if description["architecture"].get("head") != "linear" or not deep:
+        return ""
+    return " The deep network added nothing to its linear part on these folds, and was not chosen."
 
 
 def losses_words(run_state: str, *, has_folds: bool) -> str:
