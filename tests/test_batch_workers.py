@@ -58,12 +58,24 @@ def _serial(tasks: list[PatientTask]) -> np.ndarray:
     return np.array([list(moments(_with(t, seconds=0.0, log=os.devnull)).values()) for t in tasks])
 
 
+_BEFORE: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def _remember_processes() -> None:
+    """Others' processes, such as the browser of the tests before, are none of the batch's."""
+    _BEFORE.clear()
+    _BEFORE.update(psutil.Process().children(recursive=True))
+
+
 def _workers_left() -> list[psutil.Process]:
-    """Child processes, but the one that Python keeps to clean up after the others."""
+    """Child processes since the test began, but the one that cleans up after the others."""
     return [
         p
         for p in psutil.Process().children(recursive=True)
-        if p.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(p.cmdline())
+        if p not in _BEFORE
+        and p.status() != psutil.STATUS_ZOMBIE
+        and "resource_tracker" not in " ".join(p.cmdline())
     ]
 
 

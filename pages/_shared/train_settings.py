@@ -154,7 +154,7 @@ def _ask_model() -> dict[str, Any]:
         "Features are compressed by", list(_REPRESENTATIONS), key="train_representation",
         format_func=lambda r: _REPRESENTATIONS[r],
         help="An autoencoder learns a short code from which the features can be restored, without "
-        "looking at the outcome. As fits the table: an autoencoder for more than 60 features, "
+        "looking at the outcome. As fits the table: an autoencoder for more than 100 features, "
         "none for fewer.",
     )  # fmt: skip
     if representation != "auto":

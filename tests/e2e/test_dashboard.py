@@ -97,6 +97,8 @@ def test_the_keyboard_reaches_what_matters(page):
     open_scan_page(page)
     slider = page.locator("[class*=st-key-slice_]").get_by_role("slider")
     slider.wait_for()
+    # A key that is pressed while the page is still being drawn has no button yet.
+    page.locator("[data-test-script-state=notRunning]").wait_for()
     start = int(slider.get_attribute("aria-valuenow") or slider.input_value())
     page.keyboard.press("ArrowUp")
     page.get_by_text(f"slice {start + 1} of", exact=False).first.wait_for()

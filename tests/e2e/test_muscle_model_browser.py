@@ -43,7 +43,7 @@ def test_a_value_moves_the_prediction_and_undo_brings_it_back(page):
     assert "Trained on simulated patients" in text and "trained on simulated patients" in text
     for horizon in ("1 year", "3 years", "5 years"):
         assert re.search(rf"{horizon}\s+\d+ %\s+\d+–\d+ %", text), horizon
-    assert "Percentile" in text and page.get_by_test_id("model_glance").is_visible()
+    page.get_by_test_id("model_glance").wait_for()
     assert page.get_by_test_id("model_contributions").locator(".row").count() >= 4
     before = percentile(page)
 

@@ -79,6 +79,7 @@ def cohort_recipes(base: Recipe, names: Sequence[str]) -> tuple[Recipe, ...]:
         scaling="normal-score",
         bypass_scaling="z-score",
         representation=base.representation if wide else "none",
+        joint=base.joint and wide,
         bypass=(*MEASURES, *CLINICAL_NAMES),
         prior=prior(),
         linear_start=True,
@@ -88,11 +89,12 @@ def cohort_recipes(base: Recipe, names: Sequence[str]) -> tuple[Recipe, ...]:
     linear = tuple(
         replace(
             common, name=f"linear part alone, ridge {p:g}", head="linear", penalty=p,
-            representation=components,
+            representation=components, joint=False,
         )
         for p in PENALTIES
     )  # fmt: skip
     if base.head == "linear":
         return linear
-    deep = replace(common, name="linear part and deep Cox network", head="deep", penalty=0.1)
+    words = "linear part and deep Cox network" + (", jointly" if common.joint else "")
+    deep = replace(common, name=words, head="deep", penalty=0.1)
     return (*linear, deep)

@@ -14,8 +14,8 @@ from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.rivals import RIVALS
 from hccsurv_core.systems.muscle.cohort_recipe import cohort_recipes, is_cohort_table
 
-#: From here on features are too many for a network to take as they are.
-WIDE = 60
+#: Up to here networks take features as they are; the paper's code has as many numbers.
+WIDE = 100
 AUTO = "auto"
 
 
@@ -30,6 +30,8 @@ class MuscleSettings:
         scaling: "auto" (piecewise for narrow tables, normal scores for wide ones), "piecewise",
             "normal-score" or "z-score"; clinical features beside a code are piecewise.
         n_codes: width of the representation; the paper's is 100.
+        joint: the autoencoder goes on learning, together with the hazard; else it is trained
+            first and stays as it is. Of no effect where nothing is encoded.
         clinical: features that are not encoded but stand beside the code.
         n_members: networks of the ensemble.
         n_folds: of the cross-validation that chooses the recipe and judges it.
@@ -45,6 +47,7 @@ class MuscleSettings:
     head: str = "deep"
     scaling: str = AUTO
     n_codes: int = 100
+    joint: bool = False
     clinical: tuple[str, ...] = ()
     n_members: int = 20
     n_folds: int = 5
@@ -64,6 +67,11 @@ class MuscleSettings:
                 "an ensemble has 2 or more members, a cross-validation 2 or more folds",
                 source="settings",
             )
+        if self.joint and (self.representation not in (AUTO, "autoencoder") or self.head != "deep"):
+            raise InputError(
+                "only an autoencoder and a deep head can be trained jointly", source="settings",
+                remedy="choose both, or train them apart",
+            )  # fmt: skip
         if not self.horizons_months or any(h <= 0 for h in self.horizons_months):
             raise InputError("horizons are positive months", source="settings")
         unknown = [name for name in self.rivals if name not in RIVALS]
@@ -119,6 +127,7 @@ def default_recipes(settings: MuscleSettings, n_encoded: int) -> tuple[Recipe, .
         head=settings.head,
         network=settings.network,
         autoencoder=replace(settings.autoencoder, n_codes=settings.n_codes),
+        joint=settings.joint and representation == "autoencoder",
         bypass=settings.clinical,
     )
     if settings.head == "linear":
@@ -128,11 +137,16 @@ def default_recipes(settings: MuscleSettings, n_encoded: int) -> tuple[Recipe, .
     network = settings.network
     words = f"deep {'-'.join(str(units) for units in network.hidden)}"
     if representation != "none":
-        words = f"{representation} {settings.n_codes}, {words}"
+        words = f"{representation} {settings.n_codes}, {words}{', jointly' if base.joint else ''}"
         return (
             replace(base, name=words),
             replace(base, name=f"{words} beside a line", linear_start=True, penalty=0.1),
-        )
+            *(
+                replace(base, name=f"linear, ridge {p:g}", representation="none", head="linear",
+                        penalty=p, joint=False)
+                for p in (3.0, 10.0)
+            ),
+        )  # fmt: skip
     strong = replace(
         network, dropout=max(network.dropout, 0.5), weight_decay=3 * network.weight_decay
     )
