@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,16 +125,27 @@ def _one_case(
             raise InputError(
                 "--patient is of a cohort folder", source=str(place), remedy="leave it out"
             )
-        source = read_scan_case(
-            place,
-            mask=None if arguments.mask is None else Path(arguments.mask),
-            record=None if arguments.record is None else Path(arguments.record),
-            slice_index=arguments.slice,
-            fewest=1 if preset is None else FEWEST_SLICES,
-            progress=progress_by_percent(),
-        )
+        # Another process decodes the scan; this one has time to load the compiled engine.
+        with ThreadPoolExecutor(1) as aside:
+            if preset is not None:
+                aside.submit(_load_engine)
+            source = read_scan_case(
+                place,
+                mask=None if arguments.mask is None else Path(arguments.mask),
+                record=None if arguments.record is None else Path(arguments.record),
+                slice_index=arguments.slice,
+                fewest=1 if preset is None else FEWEST_SLICES,
+                progress=progress_by_percent(),
+            )
     features = measure_with_record(image_features(source.images, preset), source.record)
     return source, predict_case(model, features, arguments.horizons)
+
+
+def _load_engine() -> None:
+    # The import is most of the work, so it is not where the module begins.
+    from hccsurv_core.features.radiomics.warmup import load_compiled
+
+    load_compiled()
 
 
 def _has_one_row(folder: Path) -> bool:
