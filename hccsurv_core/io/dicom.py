@@ -24,7 +24,7 @@ from hccsurv_core.io.dicom_header import PYDICOM_ERRORS, Frame, read_dataset
 from hccsurv_core.io.faults import first_line
 from hccsurv_core.io.geometry import StackGeometry
 from hccsurv_core.io.intensity import finish_hu, is_integer_scale, stored_to_hu
-from hccsurv_core.io.limits import IntakeLimits
+from hccsurv_core.io.limits import IntakeLimits, check_voxel_count
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.volume import Volume
 
@@ -260,20 +260,3 @@ def _help(
         status = 0
     finally:
         os._exit(status)
-
-
-def check_voxel_count(shape: Sequence[int], limits: IntakeLimits) -> None:
-    """Check the size of a series before room is made for it.
-
-    Raises:
-        GeometryError: it is larger than allowed.
-    """
-    count = 1
-    for n in shape:
-        count *= int(n)
-    if count > limits.max_voxels:
-        size = "×".join(str(int(n)) for n in reversed(list(shape)))
-        raise GeometryError(
-            f"the series has {size} voxels, more than {limits.max_voxels / 1e6:.0f} million",
-            remedy="upload a thicker reconstruction",
-        )

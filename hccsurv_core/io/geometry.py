@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.errors import GantryTiltError, GeometryError, InputError, UnevenSpacingError
-from hccsurv_core.io.dicom_header import Frame
+
+if TYPE_CHECKING:
+    from hccsurv_core.io.dicom_header import Frame
 
 #: Shear below this moves no voxel by more than one pixel over a vertebra's height.
 TILT_TOLERANCE_DEG = 1.0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+
+from hccsurv_core.errors import GeometryError
 
 _MIB = 1024**2
 _GIB = 1024**3
@@ -42,3 +45,20 @@ class IntakeLimits:
     def to_dict(self) -> dict[str, float]:
         """The limits as JSON values."""
         return asdict(self)
+
+
+def check_voxel_count(shape: Sequence[int], limits: IntakeLimits) -> None:
+    """Check the size of a series before room is made for it.
+
+    Raises:
+        GeometryError: it is larger than allowed.
+    """
+    count = 1
+    for n in shape:
+        count *= int(n)
+    if count > limits.max_voxels:
+        size = "×".join(str(int(n)) for n in reversed(list(shape)))
+        raise GeometryError(
+            f"the series has {size} voxels, more than {limits.max_voxels / 1e6:.0f} million",
+            remedy="upload a thicker reconstruction",
+        )

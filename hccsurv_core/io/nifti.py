@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hccsurv_core.errors import GantryTiltError, GeometryError, InputError, UnreadableFileError
 from hccsurv_core.io.faults import DECODER_ERRORS, first_line
 from hccsurv_core.io.geometry import OBLIQUITY_WARNING_DEG, judge_spacing
-from hccsurv_core.io.limits import IntakeLimits
+from hccsurv_core.io.limits import IntakeLimits, check_voxel_count
 from hccsurv_core.volume import Volume
 
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -97,8 +97,6 @@ def _header_data_error() -> type[Exception]:
 
 
 def _checked(header: Any, limits: IntakeLimits) -> NiftiInfo:
-    from hccsurv_core.io.dicom import check_voxel_count
-
     dims = [int(n) for n in header.get_data_shape()]
     while len(dims) > 3 and dims[-1] == 1:
         dims.pop()

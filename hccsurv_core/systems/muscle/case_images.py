@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.io.archive import UnpackedFile
-from hccsurv_core.io.inspection import Job
 from hccsurv_core.io.limits import IntakeLimits
 from hccsurv_core.io.nifti import read_nifti
 from hccsurv_core.progress import silent
@@ -100,6 +99,9 @@ def read_series(folder: Path) -> tuple[Volume, bool | None, tuple[str, ...]]:
     Raises:
         InputError: the folder holds no series that can be measured, or too many files.
     """
+    # An uploaded scan comes decoded, and needs no DICOM reader in this process.
+    from hccsurv_core.io.inspection import Job
+
     files = sorted(path for path in folder.iterdir() if path.is_file())
     if len(files) > _MOST_FILES:
         raise InputError(

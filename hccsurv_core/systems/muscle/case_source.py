@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.errors import InputError
-from hccsurv_core.io.export import masks_of
+from hccsurv_core.io.label_masks import masks_of
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.muscle.case_images import CaseImages, split_outline
