@@ -112,6 +112,7 @@ def _one_case(
     from hccsurv_core.systems.muscle.case_features import image_features, measure_with_record
     from hccsurv_core.systems.muscle.case_slab import FEWEST_SLICES
     from hccsurv_core.systems.muscle.case_source import read_cohort_case, read_scan_case
+    from hccsurv_core.systems.muscle.clinical_block import left_out
 
     place = Path(arguments.cohort)
     preset = preset_of(model.feature_names)
@@ -138,7 +139,8 @@ def _one_case(
                 progress=progress_by_percent(),
             )
     features = measure_with_record(image_features(source.images, preset), source.record)
-    return source, predict_case(model, features, arguments.horizons)
+    left = left_out(source.record)
+    return source, predict_case(model, features, arguments.horizons, left)
 
 
 def _load_engine() -> None:

@@ -216,6 +216,7 @@ def _predict(
     """The work itself, in the job's thread."""
     from hccsurv_core.systems.muscle.case import predict_case
     from hccsurv_core.systems.muscle.case_features import measure_with_record
+    from hccsurv_core.systems.muscle.clinical_block import left_out
     from hccsurv_core.systems.muscle.leading_values import leading_values
 
     progress(0.02, "Reading the model")
@@ -225,7 +226,7 @@ def _predict(
     progress(0.95, "Predicting")
     record = record_of(view)
     features = measure_with_record(images.values, record)
-    case = predict_case(model, features)
+    case = predict_case(model, features, left_out=left_out(record))
     leading = leading_values(model, features, case.contributions)
     return Predicted(case, entry, model, images, record, leading, key)
 

@@ -7,7 +7,7 @@ not in play at the training median. They sum to the difference from the median p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +153,7 @@ def predict_case(
     model: MuscleModel,
     features: Mapping[str, float],
     eval_times: tuple[float, ...] | None = None,
+    left_out: Collection[str] = (),
 ) -> CasePrediction:
     """Predict one patient.
 
@@ -162,6 +163,8 @@ def predict_case(
             :func:`~hccsurv_core.systems.muscle.case_features.measure_with_record`); those that the
             model does not take are passed over, but for ``scan.`` ones, which are checked.
         eval_times: months; default the model's horizons.
+        left_out: features that are missing on purpose (see
+            :func:`~hccsurv_core.systems.muscle.clinical_block.left_out`): not counted as missing.
 
     Raises:
         TableError: the model takes a feature that is not among them.
@@ -190,7 +193,11 @@ def predict_case(
     )
     told, monthly = _part(whole, slice(asked.size)), _part(whole, slice(asked.size, None))
     facts = model_facts(model)
-    missing = [name for name, value in zip(names, row, strict=True) if math.isnan(value)]
+    missing = [
+        name
+        for name, value in zip(names, row, strict=True)
+        if math.isnan(value) and name not in left_out
+    ]
     return CasePrediction(
         risk_score=float(found.risk_score[0]),
         baseline=float(found.risk_score[1]),
@@ -205,7 +212,7 @@ def predict_case(
         sentence=_sentence(float(found.percentile[0]), contributions, facts.simulated),
         n_missing=len(missing),
         missing=labels_of(missing),
-        warnings=check_case(model, features),
+        warnings=check_case(model, features, left_out),
         model=facts,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,14 +52,20 @@ class CaseWarning:
         return vars(self).copy()
 
 
-def check_case(model: MuscleModel, features: Mapping[str, float]) -> tuple[CaseWarning, ...]:
+def check_case(
+    model: MuscleModel, features: Mapping[str, float], left_out: Collection[str] = ()
+) -> tuple[CaseWarning, ...]:
     """Warnings of scan and patient, scan first; empty where all is well.
 
     Args:
         features: the model's, and ``scan.`` ones where they are known.
+        left_out: features that are missing on purpose.
     """
     row = np.array([float(features[name]) for name in model.feature_names])
-    return (*_scan(model.description.get(SCAN_RANGES, {}), features), *_patient(model, row))
+    return (
+        *_scan(model.description.get(SCAN_RANGES, {}), features),
+        *_patient(model, row, left_out),
+    )
 
 
 def _scan(ranges: Mapping[str, Any], features: Mapping[str, float]) -> list[CaseWarning]:
@@ -94,7 +100,7 @@ def _scan(ranges: Mapping[str, Any], features: Mapping[str, float]) -> list[Case
     return found
 
 
-def _patient(model: MuscleModel, row: np.ndarray) -> list[CaseWarning]:
+def _patient(model: MuscleModel, row: np.ndarray, left_out: Collection[str]) -> list[CaseWarning]:
     names, scales = model.feature_names, model.ensemble.standardizer
     found = []
     outside = scales.outside(row[None])[0]
@@ -119,13 +125,24 @@ def _patient(model: MuscleModel, row: np.ndarray) -> list[CaseWarning]:
                 "check level and outline; if they are right, do not rely on this prediction",
             )
         )
-    missing = [name for name, value in zip(names, row, strict=True) if math.isnan(value)]
+    unknown = [name for name, value in zip(names, row, strict=True) if math.isnan(value)]
+    missing = [name for name in unknown if name not in left_out]
     if missing:
         found.append(
             CaseWarning(
                 "missing",
                 f"Not known and taken as in a typical training patient: {_list(labels_of(missing))}",
                 "enter what is known",
+            )
+        )
+    purposely = [name for name in unknown if name in left_out]
+    if purposely:
+        found.append(
+            CaseWarning(
+                "missing",
+                f"After transplantation {_list(labels_of(purposely))} tell of a liver that is gone, "
+                "and are not used",
+                "nothing need be entered",
             )
         )
     return found

@@ -116,6 +116,13 @@ def clinical_block(row: Row) -> dict[str, float]:
     return found
 
 
+def left_out(row: Row) -> tuple[str, ...]:
+    """Features that are not known of this patient on purpose: nobody need look for them."""
+    if row.get("treatment") != _TRANSPLANTED:
+        return ()
+    return tuple(feature.name for feature in CLINICAL_FEATURES if feature.of_old_liver)
+
+
 def missing_columns(row: Row) -> tuple[str, ...]:
     """Columns that the model would use and that are not known of this patient, without those of
     a liver that was removed."""

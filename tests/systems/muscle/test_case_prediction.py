@@ -15,6 +15,7 @@ from hccsurv_core.models.rivals import RIVALS
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.systems.muscle.case import predict_case, shapley_values
 from hccsurv_core.systems.muscle.case_checks import scan_ranges
+from hccsurv_core.systems.muscle.clinical_block import left_out
 from hccsurv_core.systems.muscle.settings import MuscleSettings
 from hccsurv_core.systems.muscle.training import train_muscle
 
@@ -161,3 +162,21 @@ def test_plain_values_are_json(table, model):
 def test_features_that_were_not_extracted_are_refused(model):
     with pytest.raises(TableError, match="5 of the model's 5 features were not extracted"):
         predict_case(model, {"smi": 40.0})
+
+
+def test_what_a_transplantation_makes_useless_need_not_be_entered(table, model):
+    row = {"treatment": "transplantation", "bilirubin_umol_l": 20.0, "albumin_g_l": 38.0}
+    assert set(left_out(row)) == {"clinical.albi", "clinical.log_inr", "clinical.low_platelets"}
+    assert left_out({"treatment": "hepatectomy"}) == left_out({}) == ()
+    unknown = features(table, 4, clinical__age=math.nan)
+    case = predict_case(model, unknown, left_out=("clinical.age",))
+    assert case.n_missing == 0 and case.missing == ()
+    told = [str(w) for w in case.warnings if w.about == "missing"]
+    assert told == [
+        "After transplantation Age tell of a liver that is gone, and are not used; "
+        "nothing need be entered."
+    ]
+    asked = [str(w) for w in predict_case(model, unknown).warnings if w.about == "missing"]
+    assert asked == [
+        "Not known and taken as in a typical training patient: Age; enter what is known."
+    ]
