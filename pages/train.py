@@ -99,9 +99,12 @@ def how_it_goes() -> None:
 def _show_what_is_used(source: TrainingSource, table) -> bool:
     """Draw the preview; whether a training may begin."""
     from hccsurv_core.systems.training_preview import preview_table
+    from hccsurv_core.systems.training_sources import joining_the_training
 
     preview = preview_table(table)
     show_preview(source, preview)
+    if joined := joining_the_training(source.table, table):
+        st.warning(f"{joined[0].upper()}{joined[1:]}.", icon=":material/info:")
     return not preview.refusal
 
 

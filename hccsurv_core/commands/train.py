@@ -160,15 +160,24 @@ def _held_out(table: FeatureTable, arguments: argparse.Namespace) -> FeatureTabl
     Raises:
         InputError: nobody or everybody would be.
     """
-    from hccsurv_core.systems.training_sources import hold_out_center, hold_out_share
+    from hccsurv_core.systems.training_sources import (
+        hold_out_center,
+        hold_out_share,
+        joining_the_training,
+    )
 
     if arguments.simulated:
         table = replace(table, simulated=True)
     if arguments.hold_out_center is not None:
-        return hold_out_center(table, arguments.hold_out_center)
-    if arguments.hold_out_share is not None:
-        return hold_out_share(table, arguments.hold_out_share, seed=arguments.seed)
-    return table
+        held_out = hold_out_center(table, arguments.hold_out_center)
+    elif arguments.hold_out_share is not None:
+        held_out = hold_out_share(table, arguments.hold_out_share, seed=arguments.seed)
+    else:
+        return table
+    joined = joining_the_training(table, held_out)
+    if joined:
+        print(f"note: {joined}", file=sys.stderr)
+    return held_out
 
 
 def _learned_from(table: FeatureTable, cohort: CohortTable | None) -> tuple[FeatureTable, str]:

@@ -8,6 +8,7 @@ name of its folder, so that no path of the machine can be asked for.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,6 +108,25 @@ def hold_out_share(table: FeatureTable, share: float, *, seed: int = 0) -> Featu
         members = rng.permutation(np.flatnonzero(event == kind))
         rows[members[: round(share * members.size)]] = True
     return _split(table, rows, HELD_OUT)
+
+
+def joining_the_training(before: FeatureTable, after: FeatureTable) -> str:
+    """Who is learned from now and was held out by the table's own split; "" where nobody is.
+
+    Args:
+        before, after: the same patients, before and after others were held out.
+    """
+    if "split" not in before.labels:
+        return ""
+    pairs = zip(before.labels["split"], after.labels["split"], strict=True)
+    joined = Counter(old for old, new in pairs if new == TRAIN and old != TRAIN)
+    if not joined:
+        return ""
+    parts = ", ".join(f"{n} of {old or 'no part'}" for old, n in sorted(joined.items()))
+    return (
+        f"the table's own split is set aside: {sum(joined.values())} patients whom it keeps out "
+        f"of the training are learned from ({parts})"
+    )
 
 
 def _split(table: FeatureTable, rows: np.ndarray, name: str) -> FeatureTable:

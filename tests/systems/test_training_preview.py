@@ -17,6 +17,7 @@ from hccsurv_core.systems.training_sources import (
     find_cohort_folder,
     hold_out_center,
     hold_out_share,
+    joining_the_training,
     keep_table,
     list_cohort_folders,
 )
@@ -113,6 +114,22 @@ def test_a_share_lies_between_nobody_and_everybody():
     for share in (0.0, 1.0, -0.2, 3.0, float("nan")):
         with pytest.raises(InputError, match="between 0 and 1"):
             hold_out_share(table(), share)
+
+
+def test_it_is_told_who_joins_the_training_when_the_tables_split_is_set_aside():
+    split = ["train"] * 50 + ["internal"] * 20 + ["external"] * 30
+    given = table(split=split, center=["a"] * 70 + ["b"] * 30)
+    assert joining_the_training(given, hold_out_center(given, "b")) == (
+        "the table's own split is set aside: 20 patients whom it keeps out of the training are "
+        "learned from (20 of internal)"
+    )
+    shared = hold_out_share(given, 0.5)
+    n = int((shared.where("split", "train") & ~given.where("split", "train")).sum())
+    assert f"{n} patients whom" in joining_the_training(given, shared)
+    without = table(center=["a"] * 70 + ["b"] * 30)
+    assert joining_the_training(without, hold_out_center(without, "b")) == ""
+    exactly = table(split=["train"] * 70 + ["b"] * 30, center=["a"] * 70 + ["b"] * 30)
+    assert joining_the_training(exactly, hold_out_center(exactly, "b")) == ""
 
 
 def test_a_kept_table_is_the_same_table(tmp_path):
