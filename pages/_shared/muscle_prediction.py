@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,14 @@ class ImageFeatures:
         values: name to value.
         n_slices, slice_mm: of the slab that they were taken from.
         seconds: it took.
+        warnings: about the slab, what and what to do, parted by a semicolon.
     """
 
     values: Mapping[str, float]
     n_slices: int
     slice_mm: float
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +217,7 @@ def _predict(
 ) -> Predicted | NotPredicted:
     """The work itself, in the job's thread."""
     from hccsurv_core.systems.muscle.case import predict_case
+    from hccsurv_core.systems.muscle.case_checks import CaseWarning
     from hccsurv_core.systems.muscle.case_features import measure_with_record
     from hccsurv_core.systems.muscle.clinical_block import left_out
     from hccsurv_core.systems.muscle.leading_values import leading_values
@@ -227,6 +230,8 @@ def _predict(
     record = record_of(view)
     features = measure_with_record(images.values, record)
     case = predict_case(model, features, left_out=left_out(record))
+    told = tuple(CaseWarning("scan", *text.split("; ", 1)) for text in images.warnings)
+    case = replace(case, warnings=(*told, *case.warnings))
     leading = leading_values(model, features, case.contributions)
     return Predicted(case, entry, model, images, record, leading, key)
 
@@ -253,7 +258,8 @@ def _image_features(view: StudyView, model: MuscleModel, progress: Progress) -> 
     progress(0.25, "Measuring texture" if radiomics else "Measuring the muscle")
     values = image_features(slab, PRESET if radiomics else None)
     seconds = time.perf_counter() - start
-    return ImageFeatures(values, slab.volume.shape[0], slab.volume.spacing_mm[0], seconds)
+    shape, spacing_mm = slab.volume.shape, slab.volume.spacing_mm
+    return ImageFeatures(values, shape[0], spacing_mm[0], seconds, slab.warnings)
 
 
 @lru_cache(maxsize=4)

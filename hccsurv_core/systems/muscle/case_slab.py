@@ -22,6 +22,8 @@ SLICE_MM, EXTENT_MM = 5.0, 25.0
 THICK_MM = 3.5
 #: A Laplacian of Gaussian needs this many slices.
 FEWEST_SLICES = 4
+#: Slabs whose middle is farther from the level are told of; an even number of slices is half off.
+_OFF_LEVEL_MM = 4.0
 #: A slice of the slab is outlined where this share of its height is.
 _OUTLINED = 0.6
 #: What counts as muscle, HU (Mitsiopoulos 1998).
@@ -49,8 +51,9 @@ def slab_from_scan(
         fewest: slices that the features need.
 
     Returns:
-        At most 25 mm about the level, fewer where the outline ends before; the masks hold only
-        pixels of −29 to 150 HU that most of the slice's height has.
+        At most 25 mm about the level, fewer where the outline ends before, and a warning where the
+        level is then not in the middle; the masks hold only pixels of −29 to 150 HU that most of
+        the slice's height has.
 
     Raises:
         InputError: muscle or psoas is not outlined at the level, or on too few slices.
@@ -85,7 +88,19 @@ def slab_from_scan(
     drawn = weights * outlined
     drawn /= drawn.sum(axis=1, keepdims=True)
     inner, whole = (_majority(mask, drawn) & counted for mask in (psoas, muscle))
-    return CaseImages(Volume(images, affine), whole | inner, inner, contrast)
+    warnings = _off_level((centers.mean() - level) * slice_mm)
+    return CaseImages(Volume(images, affine), whole | inner, inner, contrast, warnings)
+
+
+def _off_level(distance_mm: float) -> tuple[str, ...]:
+    """What a reader must know where the outline did not allow a slab about the level."""
+    if abs(distance_mm) <= _OFF_LEVEL_MM:
+        return ()
+    side, end = ("above", "below") if distance_mm > 0 else ("below", "above")
+    return (
+        f"The slab's middle lies {abs(distance_mm):.0f} mm {side} the measured slice, because the "
+        f"outline ends too soon {end} it; outline muscle and psoas {EXTENT_MM / 2:.3g} mm to each side",
+    )
 
 
 def _outline(

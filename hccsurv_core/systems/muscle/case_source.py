@@ -77,8 +77,8 @@ def read_scan_case(
     known = read_record(record) if record else _record_beside(scan)
     with Upload([scan], progress=part_of(progress, 0.0, 0.3)) as upload:
         loaded = upload.load()
-    told = {k: v for k, v in asdict(loaded.patient).items() if k in _FACTS and v is not None}
-    known = {**told, **known}
+    of_header = {k: v for k, v in asdict(loaded.patient).items() if k in _FACTS and v is not None}
+    known = {**of_header, **known}
     contrast = None if loaded.series.phase is None else loaded.series.phase != "noncontrast"
     reading = part_of(progress, 0.3, 1.0)
     cut: dict[str, Any]
@@ -90,7 +90,8 @@ def read_scan_case(
         cut, warnings = _outlined(loaded.volume, known, slice_index, reading)
     images = slab_from_scan(loaded.volume, **cut, contrast=contrast, fewest=fewest)
     name = scan.resolve().name
-    return CaseSource(name, images, known, (*loaded.warnings, *warnings))
+    told = (*loaded.warnings, *warnings, *images.warnings)
+    return CaseSource(name, replace(images, warnings=()), known, told)
 
 
 def _outlined(

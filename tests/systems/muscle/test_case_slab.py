@@ -74,6 +74,12 @@ def test_masks_may_begin_anywhere_and_end_early():
     # A level at the upper end: the slab lies below it.
     low = slab_from_scan(volume, part, slice_index=48, first_slice=30)
     assert low.volume.slice_position_mm(len(low.muscle) - 1) == pytest.approx(48.0)
+    # Who reads the prediction is told, and only then.
+    assert slab.warnings == ()
+    assert low.warnings == (
+        "The slab's middle lies 8 mm below the measured slice, because the outline ends too soon above it; "
+        "outline muscle and psoas 12.5 mm to each side",
+    )
 
 
 @pytest.mark.parametrize(
