@@ -91,9 +91,9 @@ class StoreBase:
             known: dict[str, set[str]] = {
                 k: set() for k in session.scalars(select(schema.Study.id))
             }
-            rows = session.execute(select(schema.Segmentation.study_id, schema.Segmentation.id))
-            for study_id, mask_id in rows:
-                known[study_id].add(mask_id)
+            for table in (schema.Segmentation, schema.RegionSet):
+                for study_id, mask_id in session.execute(select(table.study_id, table.id)):
+                    known[study_id].add(mask_id)
         return known
 
     @staticmethod

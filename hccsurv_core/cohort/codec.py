@@ -78,14 +78,20 @@ def pack_masks(segmentation: BodySegmentation) -> tuple[bytes, list[str], tuple[
             f"masks must share one shape (slices, rows, columns), got {sorted(shapes)}",
             source="segmentation",
         )
+    data = pack_bits(list(segmentation.masks.values()))
+    return data, list(segmentation.masks), next(iter(shapes))
+
+
+def pack_bits(masks: Sequence[NDArray[np.bool_]]) -> bytes:
+    """Masks of any shapes as a compressed archive of bits."""
     buffer = io.BytesIO()
-    # The archive's member names are ours (numbers); the structures' names are in the database.
+    # The archive's member names are ours (numbers); what people call them is in the database.
     bits = {
         f"m{number}": np.packbits(np.ascontiguousarray(mask, dtype=bool), axis=None)
-        for number, mask in enumerate(segmentation.masks.values())
+        for number, mask in enumerate(masks)
     }
     np.savez_compressed(buffer, **bits)  # type: ignore[arg-type]
-    return buffer.getvalue(), list(segmentation.masks), next(iter(shapes))
+    return buffer.getvalue()
 
 
 def unpack_masks(
@@ -96,13 +102,21 @@ def unpack_masks(
     Raises:
         StoreError: the archive does not hold what its row says.
     """
-    count = math.prod(shape)
-    masks = {}
+    return dict(zip(names, unpack_bits(data, [shape] * len(names)), strict=True))
+
+
+def unpack_bits(data: bytes, shapes: Sequence[tuple[int, ...]]) -> list[NDArray[np.bool_]]:
+    """The inverse of :func:`pack_bits`.
+
+    Raises:
+        StoreError: the archive does not hold masks of these shapes.
+    """
+    masks = []
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            for number, name in enumerate(names):
-                bits = np.unpackbits(archive[f"m{number}"], count=count)
-                masks[name] = bits.view(bool).reshape(shape)
+            for number, shape in enumerate(shapes):
+                bits = np.unpackbits(archive[f"m{number}"], count=math.prod(shape))
+                masks.append(bits.view(bool).reshape(shape))
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(f"the outlines in the data folder are damaged ({error})") from error
     return masks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -157,7 +158,8 @@ class Findings(StoreBase):
             row = session.get(schema.Segmentation, study.segmentation_id or "")
             if row is None:
                 return None
-            return self._open_segmentation(session, study, row)
+            found = self._open_segmentation(session, study, row)
+            return replace(found, can_redo=_child(session, row) is not None)
 
     def undo_segmentation(self, study_id: str, actor: str = "local") -> StoredSegmentation:
         """Go back to the revision the current one was made from; nothing is removed.
@@ -182,6 +184,42 @@ class Findings(StoreBase):
             )
             self._touch(session, study, at)
             return stored
+
+    def redo_segmentation(self, study_id: str, actor: str = "local") -> StoredSegmentation:
+        """Go forward again to the newest revision that was made from the current one.
+
+        Raises:
+            NotFoundError: there is no such study, or nothing was undone.
+            StoreError: that revision's file is missing or damaged.
+        """
+        with self._write() as session:
+            study = self._study(session, study_id)
+            current = session.get(schema.Segmentation, study.segmentation_id or "")
+            row = None if current is None else _child(session, current)
+            if current is None or row is None:
+                raise NotFoundError("there is nothing to do again")
+            stored = self._open_segmentation(session, study, row)
+            study.segmentation_id = row.id
+            told = f"Outline redone: revision {current.revision} → {row.revision}"
+            at = self._record(
+                session, actor, "outline_redone", study.patient_id, told, study_id=study_id
+            )
+            self._touch(session, study, at)
+            return stored
+
+    def automatic_segmentation(self, study_id: str) -> StoredSegmentation | None:
+        """The automatic outline that the current one was made from; None where there is none.
+
+        Raises:
+            NotFoundError: there is no such study.
+            StoreError: its file is missing or damaged.
+        """
+        with self._read() as session:
+            study = self._study(session, study_id)
+            row = session.get(schema.Segmentation, study.segmentation_id or "")
+            while row is not None and row.state != "automatic":
+                row = session.get(schema.Segmentation, row.parent_id or "")
+            return None if row is None else self._open_segmentation(session, study, row)
 
     def revisions(self, study_id: str) -> list[Revision]:
         """Every revision of a study's outlines, newest first.
@@ -277,6 +315,18 @@ def _stored(row: schema.Segmentation, segmentation: BodySegmentation) -> StoredS
         segmentation, row.state, row.actor, row.at, row.revision, row.note,
         can_undo=row.parent_id is not None,
     )  # fmt: skip
+
+
+def _child(session: Session, parent: schema.Segmentation) -> schema.Segmentation | None:
+    return session.scalar(
+        select(schema.Segmentation)
+        .where(
+            schema.Segmentation.study_id == parent.study_id,
+            schema.Segmentation.parent_id == parent.id,
+        )
+        .order_by(schema.Segmentation.revision.desc())
+        .limit(1)
+    )
 
 
 def _last_revision(session: Session, study_id: str) -> int:

@@ -110,7 +110,8 @@ class StoredSegmentation:
         actor, at: who stored it, and when (UTC).
         revision: 1 for the first of a study, then counting up.
         note: what the actor said about it.
-        can_undo: whether there is an earlier revision to go back to.
+        can_undo, can_redo: whether there is an earlier revision to go back to, or one that was
+            undone.
     """
 
     segmentation: BodySegmentation
@@ -120,6 +121,7 @@ class StoredSegmentation:
     revision: int
     note: str
     can_undo: bool
+    can_redo: bool = False
 
 
 @dataclass(frozen=True)

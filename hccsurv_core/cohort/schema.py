@@ -15,7 +15,7 @@ from sqlalchemy import JSON, Connection, ForeignKey, Index, String, Text, TypeDe
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: Version of the tables below, kept in SQLite's ``user_version``.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: Marks the file as ours in SQLite's ``application_id`` ("HCCS").
 APPLICATION_ID = 0x48434353
 
@@ -151,6 +151,36 @@ class Segmentation(Base):
     at: Mapped[datetime]
 
 
+class RegionSet(Base):
+    """One revision of the regions that people drew in a study (lesions, reference regions)."""
+
+    __tablename__ = "region_sets"
+    __table_args__ = (Index("one_region_revision", "study_id", "revision", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    parent_id: Mapped[str | None] = mapped_column(String(32))
+    note: Mapped[str] = mapped_column(Text)
+    #: Id, name, method, offset and shape of each region, in the order of the packed file.
+    regions: Mapped[list[Any]]
+    file_bytes: Mapped[int]
+    file_blake2: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[datetime]
+
+
+class RegionHead(Base):
+    """Which revision of a study's regions holds now; None after everything was undone."""
+
+    __tablename__ = "region_heads"
+
+    study_id: Mapped[str] = mapped_column(
+        ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True
+    )
+    region_set_id: Mapped[str | None] = mapped_column(String(32))
+
+
 class Measures(Base):
     """Numbers measured in one revision, with the facts that went into them."""
 
@@ -212,5 +242,26 @@ def _add_clinical_values(connection: Connection) -> None:
     )
 
 
+def _add_regions(connection: Connection) -> None:
+    """Version 3: regions that people draw."""
+    connection.exec_driver_sql(
+        "CREATE TABLE region_sets (id VARCHAR(32) NOT NULL, study_id VARCHAR(32) NOT NULL, "
+        "revision INTEGER NOT NULL, parent_id VARCHAR(32), note TEXT NOT NULL, "
+        "regions JSON NOT NULL, file_bytes INTEGER NOT NULL, file_blake2 VARCHAR(32) NOT NULL, "
+        "actor VARCHAR(128) NOT NULL, at VARCHAR(32) NOT NULL, PRIMARY KEY (id), "
+        "FOREIGN KEY(study_id) REFERENCES studies (id) ON DELETE CASCADE)"
+    )
+    connection.exec_driver_sql(
+        "CREATE UNIQUE INDEX one_region_revision ON region_sets (study_id, revision)"
+    )
+    connection.exec_driver_sql(
+        "CREATE TABLE region_heads (study_id VARCHAR(32) NOT NULL, region_set_id VARCHAR(32), "
+        "PRIMARY KEY (study_id), FOREIGN KEY(study_id) REFERENCES studies (id) ON DELETE CASCADE)"
+    )
+
+
 #: Step from version n (the key) to n + 1. Each runs in one transaction with the version's change.
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _add_clinical_values}
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {
+    1: _add_clinical_values,
+    2: _add_regions,
+}

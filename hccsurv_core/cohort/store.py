@@ -15,6 +15,7 @@ Usage::
 from __future__ import annotations
 
 from hccsurv_core.cohort.clinical_record import ClinicalRecord
+from hccsurv_core.cohort.drawn_regions import DrawnRegions, StoredRegions
 from hccsurv_core.cohort.findings import Findings
 from hccsurv_core.cohort.patients import ORDERS, UNCHANGED, Patients
 from hccsurv_core.cohort.records import (
@@ -45,12 +46,13 @@ __all__ = [
     "Revision",
     "StoredClinicalValues",
     "StoredLevel",
+    "StoredRegions",
     "StoredSegmentation",
     "StudyRecord",
 ]
 
 
-class PatientStore(Patients, ClinicalRecord, Studies, Findings):
+class PatientStore(Patients, ClinicalRecord, Studies, Findings, DrawnRegions):
     """Patients and everything known of them, under one data folder.
 
     Args:

@@ -7,6 +7,7 @@ both left and right psoas, and no pixel is both fats.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,6 +119,45 @@ def edit_structure(
     n_changed = int(np.count_nonzero(before != masks[structure][k]))
     if n_changed == 0:
         raise SegmentationError(_nothing_changed(structure, action), remedy="draw it elsewhere")
+    edited = replace(segmentation, masks=masks, method="edited")
+    return EditOutcome(edited, n_changed, n_outside)
+
+
+def apply_stroke(
+    segmentation: BodySegmentation,
+    volume: Volume,
+    structure: str,
+    *,
+    add: Mapping[int, NDArray[np.bool_]],
+    remove: Mapping[int, NDArray[np.bool_]],
+) -> EditOutcome:
+    """Add pixels to a structure and remove others, on any of the outlined slices.
+
+    Args:
+        segmentation: what is corrected; it is left as it is.
+        volume: the canonical volume it belongs to, HU.
+        structure: one of :data:`~hccsurv_core.roi.results.STRUCTURES`.
+        add, remove: volume slice to boolean (rows, columns); what is removed is removed first.
+
+    Returns:
+        The outcome; unlike :func:`edit_structure` it may change nothing.
+
+    Raises:
+        SegmentationError: unknown structure, or a slice without outlines.
+    """
+    masks = {name: mask.copy() for name, mask in segmentation.masks.items()}
+    n_outside = 0
+    for action, slices in (("remove", remove), ("add", add)):
+        for index, region in slices.items():
+            _check(segmentation, structure, region, action, index)
+            k = index - segmentation.first_slice
+            if action == "remove":
+                _remove(masks, structure, region, k)
+                continue
+            allowed = region & _within_hu(volume.voxels[index], structure)
+            n_outside += int(np.count_nonzero(region & ~allowed))
+            _add(masks, structure, allowed, k)
+    n_changed = int(np.count_nonzero(masks[structure] != segmentation.masks[structure]))
     edited = replace(segmentation, masks=masks, method="edited")
     return EditOutcome(edited, n_changed, n_outside)
 
