@@ -26,13 +26,16 @@ STRUCTURE_HU: dict[str, tuple[float, float]] = {
     "subcutaneous_fat": (-190.0, -30.0),
     "visceral_fat": (-150.0, -50.0),
 }
-_EXCLUSIVE = {
+#: A pixel of the one is none of the other.
+EXCLUSIVE = {
     "psoas_left": "psoas_right",
     "psoas_right": "psoas_left",
     "subcutaneous_fat": "visceral_fat",
     "visceral_fat": "subcutaneous_fat",
 }
 _PSOAS = ("psoas_left", "psoas_right")
+#: A pixel of the first is one of the second too.
+PART_OF = {"psoas_left": "muscle", "psoas_right": "muscle"}
 ACTIONS = ("add", "remove")
 
 
@@ -169,7 +172,7 @@ def _within_hu(intensity_hu: NDArray, structure: str) -> NDArray[np.bool_]:
 
 def _add(masks: dict[str, NDArray[np.bool_]], structure: str, pixels: NDArray, k: int) -> None:
     masks[structure][k] |= pixels
-    other = _EXCLUSIVE.get(structure)
+    other = EXCLUSIVE.get(structure)
     if other in masks:
         masks[other][k] &= ~pixels
     if structure in _PSOAS and "muscle" in masks:

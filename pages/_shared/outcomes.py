@@ -39,6 +39,7 @@ def take_up(job: Job, current_page: str) -> None:
         return
     if job.kind == "measure" and job.result is not None:
         state.go_to = job.result
+        state.go_round += 1
     if job.kind == COHORT_KIND and job.result is not None:
         state.training_cohort = job.result
         state.notice = (

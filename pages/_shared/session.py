@@ -72,7 +72,8 @@ class Session:
         uploader_round: counts up to reset the upload widget.
         chart_round: counts up to reset the lasso.
         asked_to_delete: the patient whose deletion waits for an answer.
-        go_to: slice to show next, as (study, slice index).
+        go_to: slice to show next, as (study, slice index); go_round counts up with each.
+        roi_token: leave of the ROI editor to ask for a study's voxels, as (study, token).
         window: name of the window preset, or "Manual".
         in_frame: `app.py` runs the page, with the frame round it.
         cache: small results by key (study, revision), so that a click need not read the disk.
@@ -98,6 +99,8 @@ class Session:
     chart_round: int = 0
     asked_to_delete: Any = None
     go_to: tuple[Any, int] | None = None
+    go_round: int = 0
+    roi_token: tuple[str, str] | None = None
     window: str = "Soft tissue"
     in_frame: bool = False
     cache: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
