@@ -2,7 +2,9 @@
 
 It limits itself before it opens the file and speaks the JSON lines of
 :mod:`hccsurv_core.io.worker`. One command: ``{"do": "image" or "mask", "path", "name",
-"workspace", "limits"}``; arrays are left as .npy files in the workspace.
+"workspace", "limits"}``; arrays are left as .npy files in the workspace. ``"do": "roi"`` asks for
+regions on a grid (:mod:`hccsurv_core.io.roi_reader`), ``"do": "frames"`` for masks of an ultrasound
+clip (:mod:`hccsurv_core.io.frame_reader`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from hccsurv_core.errors import DecoderFailedError, HccsurvError, IntensityError
 from hccsurv_core.io.limits import IntakeLimits
 from hccsurv_core.io.nifti import NiftiInfo, read_nifti_header, read_nifti_stored
 from hccsurv_core.io.sniff import sniff, sniff_inside_gzip
+from hccsurv_core.progress import Progress, silent
 
 
 def is_nifti(path: Path) -> bool:
@@ -62,28 +65,42 @@ def label_values(stored: NDArray, info: NiftiInfo) -> NDArray[np.int32]:
     Raises:
         IntensityError: a value is not a whole number.
     """
-    values = stored.astype(np.float64)
-    if (info.slope, info.intercept) != (1.0, 0.0):
-        values = values * info.slope + info.intercept
-    odd = (values != np.rint(values)) | (np.abs(values) > np.iinfo(np.int32).max)
-    if odd.any():
-        raise IntensityError(
-            f"a mask holds whole numbers, this one {values[odd][0]:.6g} too",
-            remedy="give a label map; cut probabilities off first",
-        )
-    return values.astype(np.int32)
+    if stored.dtype.kind in "iu" and (info.slope, info.intercept) == (1.0, 0.0):
+        bounds = np.iinfo(np.int32)
+        if bounds.min <= int(stored.min()) and int(stored.max()) <= bounds.max:
+            return stored.astype(np.int32)
+    labels = np.empty(stored.shape, dtype=np.int32)
+    # Slice by slice: a mask of a whole scan as 64-bit numbers would take gigabytes.
+    for n, plane in enumerate(stored):
+        values = plane.astype(np.float64) * info.slope + info.intercept
+        odd = ~((values == np.rint(values)) & (np.abs(values) <= np.iinfo(np.int32).max))
+        if odd.any():
+            raise IntensityError(
+                f"a mask holds whole numbers, this one {values[odd][0]:.6g} too",
+                remedy="give a label map; cut probabilities off first",
+            )
+        labels[n] = values
+    return labels
 
 
-def read(command: dict[str, Any]) -> dict[str, Any]:
+def read(command: dict[str, Any], progress: Progress = silent) -> dict[str, Any]:
     """The answer to one command.
 
     Returns:
         ``{"kind": "nifti", "array", "affine"}``; for a segmentation ``{"kind": "seg", …}``;
-        ``{"kind": "other"}`` for an image that is no NIfTI.
+        ``{"kind": "other"}`` for an image that is no NIfTI; regions and frames as their readers say.
 
     Raises:
         InputError: the file cannot be read.
     """
+    if command["do"] == "roi":
+        from hccsurv_core.io.roi_reader import read_regions
+
+        return read_regions(command, progress)
+    if command["do"] == "frames":
+        from hccsurv_core.io.frame_reader import read_frames
+
+        return read_frames(command)
     path, workspace = Path(command["path"]), Path(command["workspace"])
     limits, wants_mask = IntakeLimits(**command["limits"]), command["do"] == "mask"
     if is_nifti(path):
@@ -123,7 +140,7 @@ def main() -> None:
     )
     channel.on_file(Path(command["path"]), command["name"])
     try:
-        channel.send(result=read(command))
+        channel.send(result=read(command, channel.progress))
     except HccsurvError as error:
         channel.send(error=error_to_dict(error))
     except MemoryError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,17 @@ from hccsurv_core.errors import (
 )
 from hccsurv_core.io.child import Decoder, DecoderDiedError
 from hccsurv_core.io.limits import IntakeLimits
+from hccsurv_core.io.seg_on_grid import place_frame
 from hccsurv_core.io.sniff import shown_name
 from hccsurv_core.io.workspaces import sweep_abandoned, workspace_prefix
 from hccsurv_core.progress import Progress, silent
-from hccsurv_core.volume import LabelMap, Volume, check_same_geometry, describe_geometry
+from hccsurv_core.volume import LabelMap, Volume, check_same_geometry
 
 #: Two grids are one where they lie apart by less than this part of a voxel: positions of real
 #: slices jitter around the even grid that a volume is, and headers round.
 SAME_GRID_VOXELS = 0.1
-#: A segmentation's frame lies at its own source image, which may be this far from the even grid.
-PLANE_OFFSET_VOXELS = 0.25
-_ON_THE_GRID = "export the mask on the grid of the image"
-_GARBAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, OSError)
+#: What an answer that makes no sense raises where it is taken apart.
+GARBAGE = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, OSError)
 
 
 def read_nifti_as_stored(
@@ -60,11 +60,11 @@ def read_nifti_as_stored(
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix=workspace_prefix()) as folder:
-        told = _ask("image", path, Path(folder), limits or IntakeLimits(), progress)
+        told = ask_reader("image", path, Path(folder), limits or IntakeLimits(), progress)
         try:
             return None if told["kind"] == "other" else _grid(Volume, told, Path(folder))
-        except _GARBAGE as error:
-            raise _garbage(path) from error
+        except GARBAGE as error:
+            raise garbage(path) from error
 
 
 def read_mask(
@@ -94,15 +94,15 @@ def read_mask(
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix=workspace_prefix()) as folder:
-        told = _ask("mask", path, Path(folder), limits or IntakeLimits(), progress)
+        told = ask_reader("mask", path, Path(folder), limits or IntakeLimits(), progress)
         try:
             if told["kind"] == "seg":
                 return _from_planes(told, Path(folder), image, label)
-            return _onto(_grid(LabelMap, told, Path(folder)), image)
+            return lay_onto(_grid(LabelMap, told, Path(folder)), image)
         except InputError as error:
             raise error.with_source(shown_name(path.name)) from error
-        except _GARBAGE as error:
-            raise _garbage(path) from error
+        except GARBAGE as error:
+            raise garbage(path) from error
 
 
 def worker_command() -> list[str]:
@@ -110,10 +110,28 @@ def worker_command() -> list[str]:
     return [sys.executable, "-P", "-m", "hccsurv_core.io.grid_worker"]
 
 
-def _ask(
-    what: str, path: Path, workspace: Path, limits: IntakeLimits, progress: Progress
+def ask_reader(
+    what: str,
+    path: Path,
+    workspace: Path,
+    limits: IntakeLimits,
+    progress: Progress,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    shown = shown_name(path.name)
+    """What the reading process says of a file.
+
+    Args:
+        what: what to read it as: "image", "mask", or another command of the process.
+        path: the file.
+        workspace: an empty folder for what it leaves.
+        limits: bounds on size, time and memory.
+        progress: called while it reads; what it raises stops the reading.
+        more: further parts of the command, JSON values; "name" is what the user calls the file.
+
+    Raises:
+        InputError: the file is missing or cannot be read; names it.
+    """
+    shown = str((more or {}).get("name") or shown_name(path.name))
     if not path.is_file():
         kind = "is a folder, not a file" if path.is_dir() else "there is no such file"
         raise UnreadableFileError(kind, source=str(path), remedy="check the path")
@@ -124,6 +142,7 @@ def _ask(
         "name": shown,
         "workspace": str(workspace),
         "limits": limits.to_dict(),
+        **(more or {}),
     }
     reader = Decoder(limits, worker_command())
     try:
@@ -136,7 +155,8 @@ def _ask(
         reader.kill()
 
 
-def _garbage(path: Path) -> DecoderFailedError:
+def garbage(path: Path) -> DecoderFailedError:
+    """The error for an answer of the process that makes no sense."""
     return DecoderFailedError(
         "the process that reads it answered with garbage", source=shown_name(path.name)
     )
@@ -150,8 +170,12 @@ def _grid(kind: type, told: dict[str, Any], folder: Path) -> Any:
     return kind(_array(told, folder), np.array(told["affine"], dtype=np.float64))
 
 
-def _onto(mask: LabelMap, image: Volume) -> LabelMap:
-    """The mask with its axes in the image's order."""
+def lay_onto(mask: LabelMap, image: Volume | LabelMap) -> LabelMap:
+    """The mask with its axes in the image's order.
+
+    Raises:
+        GeometryMismatchError: its voxels are not voxels of the image; names both geometries.
+    """
     tolerance_mm = SAME_GRID_VOXELS * min(image.spacing_mm)
     try:
         check_same_geometry(image, mask, tolerance_mm=tolerance_mm)
@@ -164,7 +188,7 @@ def _onto(mask: LabelMap, image: Volume) -> LabelMap:
     return LabelMap(mask.voxels, image.affine, mask.names)
 
 
-def _turned(mask: LabelMap, image: Volume) -> LabelMap | None:
+def _turned(mask: LabelMap, image: Volume | LabelMap) -> LabelMap | None:
     """The mask with its axes along the image's; None where they are, or cannot be named."""
     try:
         return None if mask.axes == image.axes else mask.to_axes(image.axes)
@@ -174,7 +198,7 @@ def _turned(mask: LabelMap, image: Volume) -> LabelMap | None:
 
 def _from_planes(told: dict[str, Any], folder: Path, image: Volume, label: int | None) -> LabelMap:
     pixels = _array(told, folder)
-    n_frames, rows, columns = pixels.shape
+    n_frames = len(pixels)
     origins, row_steps, column_steps = (
         np.array(told[name], dtype=np.float64).reshape(n_frames, 3)
         for name in ("origins", "row_steps", "column_steps")
@@ -182,45 +206,7 @@ def _from_planes(told: dict[str, Any], folder: Path, image: Volume, label: int |
     voxels = np.zeros(image.shape, dtype=np.int32)
     frames = sorted(range(n_frames), key=lambda n: label is not None and label in pixels[n])
     for n in frames:
-        r, c = np.nonzero(pixels[n])
-        if not r.size:
-            continue
-        corners = origins[n] + np.outer((0, rows - 1, 0), row_steps[n])
-        corners[2] += column_steps[n] * (columns - 1)
-        place = _voxels(corners, (rows, columns), image)
-        index = None if place is None else place[0] + np.outer(r, place[1]) + np.outer(c, place[2])
-        if index is None or (index < 0).any() or (index >= image.shape).any():
-            height, width = np.linalg.norm(row_steps[n]), np.linalg.norm(column_steps[n])
-            x, y, z = origins[n]
-            raise GeometryMismatchError(
-                f"the segmentation does not lie on the image's grid: its frame {n + 1} has "
-                f"{columns}×{rows} pixels of {width:.3g}×{height:.3g} mm at ({x:.1f}, {y:.1f}, "
-                f"{z:.1f}) mm, the image {describe_geometry(image)}",
-                remedy=_ON_THE_GRID,
-            )
-        voxels[tuple(index.T)] = pixels[n][r, c]
+        index = place_frame(n, origins[n], row_steps[n], column_steps[n], pixels[n], image)
+        voxels[index] = pixels[n][np.nonzero(pixels[n])]
     names = {int(number): str(name) for number, name in told["names"].items()}
     return LabelMap(voxels, image.affine, names)
-
-
-def _voxels(
-    corners: NDArray[np.float64], shape: tuple[int, int], image: Volume
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:
-    """Where a plane's first pixel lies on the grid, and the steps along its rows and columns.
-
-    Args:
-        corners: LPS mm of the first pixel, of the last row's first, of the first row's last.
-        shape: rows, columns.
-
-    Returns:
-        Index and two index steps (slice, row, column); None where pixels are no voxels.
-    """
-    ends = image.world_to_index(corners)
-    whole = np.rint(ends)
-    if np.abs(ends - whole).max() > PLANE_OFFSET_VOXELS:
-        return None
-    lengths = np.array(shape) - 1
-    steps = (whole[1:] - whole[0]) / np.maximum(lengths, 1)[:, np.newaxis]
-    if not (np.abs(steps).sum(axis=1) == (lengths > 0)).all() or np.abs(steps).max() > 1:
-        return None
-    return whole[0].astype(np.intp), steps[0].astype(np.intp), steps[1].astype(np.intp)

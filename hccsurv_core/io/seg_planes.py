@@ -6,6 +6,7 @@ and label maps, where a frame's pixels are segment numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import pixel_array
+from pydicom.pixels import iter_pixels, pixel_array
 
 from hccsurv_core.errors import GeometryError, UnreadableFileError, WrongModalityError
 from hccsurv_core.io.dicom_header import (
@@ -49,6 +50,41 @@ class SegPlanes:
     names: dict[int, str]
 
 
+@dataclass(frozen=True, eq=False)
+class OpenSegmentation:
+    """A segmentation whose pixels are still to be decoded.
+
+    Args:
+        dataset: the file.
+        numbers: the segment that each frame shows; None for a label map, whose pixels tell.
+        origins, row_steps, column_steps: as in :class:`SegPlanes`.
+        names: segment number to its label.
+        meanings: segment number to the words of its code, with the side ("Iliopsoas muscle, Left").
+        frame_uid: frame of reference; "" where it is not stated.
+    """
+
+    dataset: Dataset
+    numbers: NDArray[np.int64] | None
+    origins: NDArray[np.float64]
+    row_steps: NDArray[np.float64]
+    column_steps: NDArray[np.float64]
+    names: dict[int, str]
+    meanings: dict[int, str]
+    frame_uid: str
+
+    def frames(self) -> Iterator[NDArray[np.integer]]:
+        """Each frame's segment numbers (rows, columns), decoded one after the other.
+
+        Raises:
+            UnreadableFileError: the pixels are damaged.
+        """
+        try:
+            for n, pixels in enumerate(iter_pixels(self.dataset)):
+                yield pixels if self.numbers is None else (pixels != 0) * self.numbers[n]
+        except PYDICOM_ERRORS as error:
+            raise _bad_pixels(error) from error
+
+
 def read_seg_planes(path: Path, limits: IntakeLimits) -> SegPlanes:
     """Read a segmentation file.
 
@@ -58,30 +94,73 @@ def read_seg_planes(path: Path, limits: IntakeLimits) -> SegPlanes:
         GeometryError: a frame does not say where it lies.
     """
     ds = read_dataset(path, pixels=True)
-    _check_kind(ds)
-    _check_size(ds, limits)
-    names = {
-        integer(item, "SegmentNumber"): text(item, "SegmentLabel")
-        for item in get(ds, "SegmentSequence") or ()
-    }
+    seg = open_segmentation(ds, limits, max_pixels=limits.max_voxels)
     try:
         pixels = pixel_array(ds)
     except PYDICOM_ERRORS as error:
-        raise UnreadableFileError(
-            f"its pixels cannot be decoded ({first_line(error)})", remedy="export it again"
-        ) from error
+        raise _bad_pixels(error) from error
     pixels = pixels.reshape(-1, integer(ds, "Rows"), integer(ds, "Columns"))
-    groups = _groups(ds, len(pixels))
+    _check_count(len(pixels), len(seg.origins))
+    if seg.numbers is not None:
+        pixels = np.where(pixels != 0, seg.numbers[:, np.newaxis, np.newaxis], 0)
+    pixels = pixels.astype(np.uint16)
+    return SegPlanes(pixels, seg.origins, seg.row_steps, seg.column_steps, seg.names)
+
+
+def open_segmentation(ds: Dataset, limits: IntakeLimits, *, max_pixels: int) -> OpenSegmentation:
+    """Everything of a segmentation but its pixels, checked.
+
+    Args:
+        ds: the file, with its pixels.
+        limits: bounds on the size of a frame.
+        max_pixels: of all frames together.
+
+    Raises:
+        UnreadableFileError: it is damaged, or larger than allowed.
+        WrongModalityError: it is DICOM of another kind, or holds probabilities.
+        GeometryError: a frame does not say where it lies.
+    """
+    _check_kind(ds)
+    _check_size(ds, limits, max_pixels)
+    segments = get(ds, "SegmentSequence") or ()
+    groups = _groups(ds, max(integer(ds, "NumberOfFrames", 1), 1))
     places = [_place(n, *group) for n, group in enumerate(groups)]
-    if text(ds, "SegmentationType").upper() != "LABELMAP":
-        numbers_of = np.array([_segment(n, *group) for n, group in enumerate(groups)])
-        pixels = np.where(pixels != 0, numbers_of[:, np.newaxis, np.newaxis], 0)
     origins, rows, columns = (np.array(part) for part in zip(*places, strict=True))
-    return SegPlanes(pixels.astype(np.uint16), origins, rows, columns, names)
+    is_labels = text(ds, "SegmentationType").upper() == "LABELMAP"
+    numbers = [0 if is_labels else _segment(n, *group) for n, group in enumerate(groups)]
+    return OpenSegmentation(
+        dataset=ds,
+        numbers=None if is_labels else np.array(numbers, dtype=np.int64),
+        origins=origins,
+        row_steps=rows,
+        column_steps=columns,
+        names={integer(item, "SegmentNumber"): text(item, "SegmentLabel") for item in segments},
+        meanings={integer(item, "SegmentNumber"): _meaning(item) for item in segments},
+        frame_uid=text(ds, "FrameOfReferenceUID"),
+    )
+
+
+def _bad_pixels(error: BaseException) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"its pixels cannot be decoded ({first_line(error)})", remedy="export it again"
+    )
+
+
+def _meaning(segment: Dataset) -> str:
+    """The words of a segment's property type and of its laterality."""
+    kind = _item(segment, Dataset(), "SegmentedPropertyTypeCodeSequence")
+    side = _item(kind, Dataset(), "SegmentedPropertyTypeModifierCodeSequence")
+    words = (text(kind, "CodeMeaning"), text(side, "CodeMeaning"))
+    return ", ".join(word for word in words if word)
+
+
+def is_segmentation(ds: Dataset) -> bool:
+    """True by SOP class."""
+    return text(ds, "SOPClassUID") in _SEGMENTATIONS
 
 
 def _check_kind(ds: Dataset) -> None:
-    if text(ds, "SOPClassUID") not in _SEGMENTATIONS:
+    if not is_segmentation(ds):
         kind = text(ds, "Modality") or "unknown modality"
         raise WrongModalityError(f"this is DICOM ({kind}), not a segmentation", remedy=_REMEDY)
     if text(ds, "SegmentationType").upper() == "FRACTIONAL":
@@ -90,12 +169,12 @@ def _check_kind(ds: Dataset) -> None:
         )
 
 
-def _check_size(ds: Dataset, limits: IntakeLimits) -> None:
+def _check_size(ds: Dataset, limits: IntakeLimits, max_pixels: int) -> None:
     rows, columns = integer(ds, "Rows"), integer(ds, "Columns")
     frames = integer(ds, "NumberOfFrames", 1)
     if min(rows, columns, frames) < 1:
         raise UnreadableFileError("the segmentation is empty", remedy="export it again")
-    if max(rows, columns) > limits.max_side or rows * columns * frames > limits.max_voxels:
+    if max(rows, columns) > limits.max_side or rows * columns * frames > max_pixels:
         raise UnreadableFileError(
             f"claims {frames} frames of {columns}×{rows} pixels, more than allowed",
             remedy="export the structure of interest alone",
@@ -106,11 +185,15 @@ def _groups(ds: Dataset, n_frames: int) -> list[tuple[Dataset, Dataset]]:
     """Each frame's own functional groups, and those that all share."""
     own = get(ds, "PerFrameFunctionalGroupsSequence") or ()
     shared = get(ds, "SharedFunctionalGroupsSequence") or (Dataset(),)
-    if len(own) != n_frames:
-        raise UnreadableFileError(
-            f"has {n_frames} frames but describes {len(own)}", remedy="export it again"
-        )
+    _check_count(n_frames, len(own))
     return [(item, shared[0]) for item in own]
+
+
+def _check_count(n_frames: int, n_described: int) -> None:
+    if n_frames != n_described:
+        raise UnreadableFileError(
+            f"has {n_frames} frames but describes {n_described}", remedy="export it again"
+        )
 
 
 def _item(own: Dataset, shared: Dataset, keyword: str) -> Dataset:

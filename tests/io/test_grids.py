@@ -39,7 +39,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         command = {"do": what, "path": str(path), "workspace": str(workspace)}
         return grid_worker.read({**command, "limits": limits.to_dict()})
 
-    monkeypatch.setattr(grids, "_ask", ask)
+    monkeypatch.setattr(grids, "ask_reader", ask)
 
 
 def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray, **header: Any) -> Path:
