@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", help="write the masks there, as NIfTI and DICOM SEG"
     )
+    parser.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="move outline and level a little, and tell which verdicts would flip",
+    )
     add_common_arguments(parser)
 
 
@@ -49,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from hccsurv_core.io.export import write_masks
     from hccsurv_core.io.intake import Upload
+    from hccsurv_core.systems.outline_uncertainty import outline_uncertainty
     from hccsurv_core.systems.sarcopenia import analyze_scan
 
     check_patient_facts(PatientFacts(sex=arguments.sex, height_m=arguments.height_m))
@@ -74,6 +80,10 @@ def run(arguments: argparse.Namespace) -> None:
         except InputError as error:
             raise error.with_source(paths[0].name) from error
         answer = result.to_json()
+        uncertainty = None
+        if arguments.uncertainty:
+            uncertainty = outline_uncertainty(scan.volume, result.segmentation, facts)
+            answer["uncertainty"] = uncertainty.to_json()
         answer["warnings"] = [*scan.warnings, *result.warnings]
         answer["timings_s"] = {
             "read": round(read_s, 3),
@@ -92,15 +102,16 @@ def run(arguments: argparse.Namespace) -> None:
                 axes=scan.source_axes,
             )
             answer["masks"] = {name: path.name for name, path in written.items()}
-    write_answer(answer, arguments.json, _table(result, scan))
+    write_answer(answer, arguments.json, _table(result, scan, uncertainty))
 
 
-def _table(result, scan) -> str:
+def _table(result, scan, uncertainty) -> str:
     location = result.location
     lines = [
         f"L3: slice {location.slice_index} at {location.position_mm:.1f} mm, "
         f"confidence {location.confidence:.2f} ({location.method})",
         definitions_table(result.definitions),
+        *([f"moved a little: {uncertainty.sentence}"] if uncertainty else []),
         *(f"check: {text}" for text in (*scan.warnings, *result.warnings)),
         "Research use. Not a medical device.",
     ]
