@@ -17,6 +17,12 @@ from pages._shared.formats import OPERATOR_SIGNS, html
 from pages._shared.frame import require_study, save_facts
 from pages._shared.muscle_model import glance, model_block
 from pages._shared.muscle_prediction import assumed_values
+from pages._shared.muscle_uncertainty import (
+    flip_mark,
+    known_uncertainty,
+    uncertainty_block,
+    uncertainty_of,
+)
 from pages._shared.navigation import require_frame
 from pages._shared.views import StudyView
 
@@ -43,6 +49,7 @@ def definitions_table(view: StudyView) -> str:
     from hccsurv_core.features.body import DEFINITIONS
 
     sex = view.patient.facts.sex
+    uncertainty = known_uncertainty(view)
     about = {definition.name: definition for definition in DEFINITIONS}
     rows = []
     for result in view.definitions:
@@ -68,7 +75,7 @@ def definitions_table(view: StudyView) -> str:
             f"<td><b>{html(result.name)}</b><span class='sub'>{html(definition.title)}</span></td>"
             f'<td class="num">{definition_value(result)}</td>'
             f'<td class="num">{cutoff}</td>'
-            f"<td>{components.verdict(kind)}{reason}</td>"
+            f"<td>{components.verdict(kind)}{reason}{flip_mark(uncertainty, result.name)}</td>"
             f'<td><a href="https://doi.org/{html(definition.doi)}" target="_blank" '
             f'rel="noopener">{html(definition.author_year)}</a>'
             f"<span class='sub'>{html(definition.population)}</span></td></tr>"
@@ -244,15 +251,24 @@ def draw(view: StudyView) -> None:
     with st.container(key="wide_layout"):
         left, right = st.columns([1.75, 1], gap="medium")
         with left:
-            st.html(definitions_table(view))
+            definitions = st.empty()
+            definitions.html(definitions_table(view))
             st.html(
                 f'<span class="hcc-quiet">Provenance: '
                 f"{html(downloads.provenance_words(view))}.</span>"
             )
+            how_sure = st.container(key="how_sure")
             what_to_check(view)
         with right:
             slice_picture(view)
             st.html(numbers_table(view))
+    # What takes a moment comes when the rest of the page is there.
+    is_new = known_uncertainty(view) is None
+    uncertainty = uncertainty_of(view)
+    if is_new:
+        definitions.html(definitions_table(view))
+    with how_sure:
+        uncertainty_block(view, uncertainty)
     predicted = model_block(view)
     if predicted is not None:
         at_a_glance.html(glance(predicted))

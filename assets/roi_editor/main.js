@@ -242,8 +242,16 @@ class Editor {
     else if (what === 'help') this.panel.help.hidden = !this.panel.help.hidden
     else if (what === 'play') this.togglePlay()
     else this.edit(what, value)
+    if (what === 'window') this.tellWindow()
     this.keepView()
     this.draw()
+  }
+
+  /** Pictures on other pages and in reports are shown with the window that was chosen here. */
+  tellWindow() {
+    clearTimeout(this.windowTimer)
+    const { level, width } = this.state
+    this.windowTimer = setTimeout(() => this.component.setStateValue('window', [level, width]), 700)
   }
 
   edit(what, value) {
@@ -427,6 +435,7 @@ class Editor {
     else if (g.kind === 'paint') this.finish(g.stroke, g.value ? 'painted' : 'erased')
     else if (g.kind === 'lasso') this.fillLine(g.points, g.value, 'lasso')
     else if (g.kind === 'grow') this.growFrom(g)
+    else if (g.kind === 'window') this.tellWindow()
     this.keepView()
     this.draw()
   }
@@ -854,6 +863,7 @@ class Editor {
     clearInterval(this.playing)
     clearTimeout(this.tellTimer)
     clearTimeout(this.sliceTimer)
+    clearTimeout(this.windowTimer)
     this.observer.disconnect()
     document.removeEventListener('keydown', this.onKey, true)
     window.removeEventListener('focus', this.onFocus)

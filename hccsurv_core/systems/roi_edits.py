@@ -257,8 +257,6 @@ def _grow(
 def _interpolate(
     store: PatientStore, study_id: str, state: RoiState, command: Mapping[str, Any], actor: str
 ) -> str:
-    from hccsurv_core.roi.slice_interpolation import interpolate_slices
-
     label = _label(command)
     first, mask = _mask_of(state, label)
     if np.count_nonzero(mask.any(axis=(1, 2))) == len(mask):
@@ -266,6 +264,8 @@ def _interpolate(
             "no slice between drawn ones is empty", source="editor",
             remedy="draw on two slices that are not neighbors",
         )  # fmt: skip
+    from hccsurv_core.roi.slice_interpolation import interpolate_slices
+
     filled = interpolate_slices(mask)
     add = {first + k: filled[k] for k in range(len(mask)) if not mask[k].any()}
     told = f"interpolated on {len(add)} slices"
@@ -275,8 +275,6 @@ def _interpolate(
 def _smooth(
     store: PatientStore, study_id: str, state: RoiState, command: Mapping[str, Any], actor: str
 ) -> str:
-    from hccsurv_core.roi.smoothing import smooth_outline
-
     label, index = _label(command), command.get("slice")
     radius_mm = command.get("radius_mm", 2.0)
     if type(index) is not int or not isinstance(radius_mm, int | float):
@@ -286,6 +284,8 @@ def _smooth(
     first, mask = _mask_of(state, label)
     if not 0 <= index - first < len(mask) or not mask[index - first].any():
         raise InputError("nothing is drawn on this slice", source="editor", remedy="draw first")
+    from hccsurv_core.roi.smoothing import smooth_outline
+
     was = mask[index - first]
     spacing_mm = store.load_volume(study_id).spacing_mm[1:]
     now = smooth_outline(was, spacing_mm, radius_mm)

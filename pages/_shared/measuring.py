@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.errors import InputError
@@ -11,10 +10,7 @@ from hccsurv_core.progress import Progress, part_of, silent
 from pages._shared.views import open_store
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from hccsurv_core.cohort.records import PatientRecord
-    from hccsurv_core.roi.editing import EditOutcome
     from hccsurv_core.roi.results import L3Location
     from hccsurv_core.volume import Volume
 
@@ -72,16 +68,9 @@ def _find_level(volume: Volume, progress: Progress) -> L3Location:
 
 def refresh_measures(study_id: Any, *, actor: str) -> None:
     """Measure again after the outline or the patient's facts changed."""
-    from hccsurv_core.systems.sarcopenia import remeasure
+    from hccsurv_core.systems.roi_edits import measure_again
 
-    store = open_store()
-    level, outline = store.load_level(study_id), store.load_segmentation(study_id)
-    if level is None or outline is None:
-        return
-    facts = store.get_patient(store.get_study(study_id).patient_id).facts
-    volume = store.load_volume(study_id)
-    result = remeasure(volume, level[0], outline.segmentation, facts)
-    store.save_measures(study_id, result.to_json(), actor=actor)
+    measure_again(open_store(), study_id, actor=actor)
 
 
 def confirm_level(study_id: Any, *, actor: str) -> None:
@@ -116,54 +105,6 @@ def moved_level(
             remedy="move the other way",
         )
     return manual_location(volume, index, automatic=level[0] if level else None)
-
-
-def lasso_region(selection: Mapping[str, Any], shape: tuple[int, int]) -> NDArray | None:
-    """Pixels inside what was drawn on the axial picture (lassos and boxes), or None."""
-    import numpy as np
-
-    from hccsurv_core.roi.editing import polygon_mask
-
-    region = np.zeros(shape, dtype=bool)
-    for lasso in selection.get("lasso", ()):
-        region |= polygon_mask(lasso["y"], lasso["x"], shape)
-    for box in selection.get("box", ()):
-        (x0, x1), (y0, y1) = box["x"], box["y"]
-        region |= polygon_mask((y0, y0, y1, y1), (x0, x1, x1, x0), shape)
-    return region if selection.get("lasso") or selection.get("box") else None
-
-
-def correct_outline(
-    study_id: Any, structure: str, region: NDArray, *, action: str, slice_index: int, actor: str
-) -> EditOutcome:
-    """Apply a drawn correction as a new revision, and measure again."""
-    from hccsurv_core.roi.editing import edit_structure
-
-    store = open_store()
-    outline = store.load_segmentation(study_id)
-    if outline is None:
-        raise InputError("there is no outline to correct", remedy="set the level first")
-    outcome = edit_structure(
-        outline.segmentation,
-        store.load_volume(study_id),
-        structure,
-        region,
-        action=action,
-        slice_index=slice_index,
-    )
-    words = structure.replace("_", " ")
-    note = (
-        f"{'added to' if action == 'add' else 'removed from'} {words}: {outcome.n_changed} pixels"
-    )
-    store.save_segmentation(study_id, outcome.segmentation, state="edited", actor=actor, note=note)
-    refresh_measures(study_id, actor=actor)
-    return outcome
-
-
-def undo_correction(study_id: Any, *, actor: str) -> None:
-    """Go back one revision, and measure again."""
-    open_store().undo_segmentation(study_id, actor=actor)
-    refresh_measures(study_id, actor=actor)
 
 
 def change_facts(

@@ -70,11 +70,10 @@ class Session:
         job: long work under way, or ended and not yet taken up.
         notice: one message to show at the next run: (kind, text).
         uploader_round: counts up to reset the upload widget.
-        chart_round: counts up to reset the lasso.
         asked_to_delete: the patient whose deletion waits for an answer.
         go_to: slice to show next, as (study, slice index); go_round counts up with each.
         roi_token: leave of the ROI editor to ask for a study's voxels, as (study, token).
-        window: name of the window preset, or "Manual".
+        window: level and width that the editor was left with (HU); None = soft tissue.
         in_frame: `app.py` runs the page, with the frame round it.
         cache: small results by key (study, revision), so that a click need not read the disk.
     """
@@ -96,12 +95,11 @@ class Session:
     job: Job | None = None
     notice: tuple[str, str] | None = None
     uploader_round: int = 0
-    chart_round: int = 0
     asked_to_delete: Any = None
     go_to: tuple[Any, int] | None = None
     go_round: int = 0
     roi_token: tuple[str, str] | None = None
-    window: str = "Soft tissue"
+    window: tuple[float, float] | None = None
     in_frame: bool = False
     cache: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
 

@@ -60,3 +60,15 @@ def page_text(at: AppTest) -> str:
     for kind in ("markdown", "html", "caption", "warning", "error", "info", "header", "subheader"):
         parts += [str(element.value) for element in at.get(kind)]
     return "\n".join(parts)
+
+
+def erase(store, study_id, structure, rows, columns, *, slice_index=6, actor="Dr. Who"):
+    """Erase a rectangle of a structure, as the editor does."""
+    from hccsurv_core.roi.runs import to_runs
+    from hccsurv_core.systems.roi_edits import apply_command
+
+    mask = np.zeros(store.get_study(study_id).shape[1:], dtype=bool)
+    mask[rows, columns] = True
+    remove = {str(slice_index): to_runs(mask)}
+    command = {"do": "stroke", "label": structure, "remove": remove, "note": "erased"}
+    return apply_command(store, study_id, command, actor=actor)

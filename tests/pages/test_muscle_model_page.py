@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 import pytest
-from page_helpers import level, page_text, small_segmentation, small_volume
+from page_helpers import erase, level, page_text, small_segmentation, small_volume
 
 from hccsurv_core.cohort.model_library import ModelLibrary
 from hccsurv_core.features.feature_table import FeatureTable
@@ -206,12 +206,8 @@ def test_a_simulated_model_is_no_answer_for_a_real_patient(
     assert risk_text(at) and warning not in page_text(at)
 
 
-def test_an_edited_outline_is_said(library, open_predicted, study):
-    region = np.zeros((48, 64), bool)
-    region[20:25, 20:27] = True
-    measuring.correct_outline(
-        study.id, "psoas_right", region, action="remove", slice_index=6, actor="Dr. Who"
-    )
+def test_an_edited_outline_is_said(library, open_predicted, store, study):
+    erase(store, study.id, "psoas_right", slice(20, 25), slice(20, 27))
     assert "From an edited outline (revision 2)" in page_text(open_predicted())
 
 
@@ -258,15 +254,11 @@ def test_a_clinical_value_moves_the_number_and_undo_brings_it_back(
 
 
 def test_a_corrected_outline_is_measured_and_predicted_anew(
-    library, open_predicted, finish_job, study
+    library, open_predicted, finish_job, store, study
 ):
     at = open_predicted()
     before = predicted(at)
-    region = np.zeros((48, 64), bool)
-    region[34:42, 16:32] = True
-    measuring.correct_outline(
-        study.id, "muscle", region, action="remove", slice_index=6, actor="Dr. Who"
-    )
+    erase(store, study.id, "muscle", slice(34, 42), slice(16, 32))
     at.run()
     finish_job(at)
     after = predicted(at)

@@ -8,11 +8,13 @@ import zipfile
 
 import numpy as np
 import pytest
-from page_helpers import page_text, small_segmentation, small_volume
+from page_helpers import erase, page_text, small_segmentation, small_volume
 
 from hccsurv_core.errors import SegmentationError
 from hccsurv_core.patient import PatientFacts
-from pages._shared import downloads, measuring, routes, views
+from hccsurv_core.systems.roi_edits import apply_command
+from pages._shared import downloads, routes, views
+from pages._shared.roi_editor import access
 
 
 @pytest.mark.parametrize("page", [routes.SCAN, routes.MUSCLE])
@@ -87,30 +89,22 @@ def test_a_thin_level_asks_before_it_gives_verdicts(open_page, add_study, store)
     assert "confirmed by local" in page_text(at)
 
 
-def test_slices_step_and_windows_switch_by_button(open_page, add_study):
+def test_the_editor_is_told_of_the_study_and_not_of_its_voxels(open_page, add_study, store):
     study = add_study()
     at = open_page(routes.SCAN, study.id)
-    slider = f"slice_{study.id}"
-    assert at.slider(key=slider).value == 7
-    at.button(key="step_up").click().run()
-    at.button(key="step_up").click().run()
-    assert at.slider(key=slider).value == 9
-    at.button(key="step_level").click().run()
-    assert at.slider(key=slider).value == 7
-    at.button(key="window_4").click().run()
-    assert at.number_input(key="window_width").value == 1800
-    at.number_input(key="window_level").set_value(333).run()
-    assert at.session_state["hccsurv"].window == "Manual"
-    assert not at.exception
-
-
-def test_every_step_button_has_its_key(open_page, add_study):
-    at = open_page(routes.SCAN, add_study().id)
-    keys = {b.key: b.proto.shortcut for b in at.button if b.proto.shortcut}
-    assert keys["step_up"].lower() == "up" and keys["step_down"].lower() == "down"
-    assert {keys[f"window_{n}"] for n in (1, 2, 3, 4)} == {"1", "2", "3", "4"}
-    at.toggle(key="edit_on").set_value(True).run()
-    assert at.button(key="edit_undo").proto.shortcut
+    state = at.session_state["hccsurv"]
+    assert state.roi_token[0] == study.id
+    assert "outline edited by" not in page_text(at)
+    erase(store, study.id, "psoas_right", slice(20, 25), slice(20, 27))
+    at.run()
+    assert "outline edited by Dr. Who" in page_text(at)
+    other = add_study()
+    state.study_id = other.id
+    token = state.roi_token[1]
+    at.query_params["study"] = other.id
+    at.run()
+    assert at.session_state["hccsurv"].roi_token[0] == other.id
+    assert access.GRANTS.check(token, study.id, None) is None  # the leave for the first one ended
 
 
 def test_moving_by_a_slice_measures_there(open_page, add_study, store, finish_job):
@@ -121,7 +115,8 @@ def test_moving_by_a_slice_measures_there(open_page, add_study, store, finish_jo
     level = store.load_level(study.id)
     assert (level.location.slice_index, level.state) == (7, "moved")
     assert store.load_segmentation(study.id).segmentation.slice_index == 7
-    assert at.slider(key=f"slice_{study.id}").value == 8
+    state = at.session_state["hccsurv"]
+    assert (state.go_to, state.go_round) == ((study.id, 7), 1)
 
 
 def test_a_failing_move_is_one_message_and_keeps_everything(
@@ -144,39 +139,17 @@ def test_a_failing_move_is_one_message_and_keeps_everything(
 
 def test_corrections_change_numbers_are_undone_and_remember_who(open_page, add_study, store):
     study = add_study()
-    region = measuring.lasso_region(
-        {"lasso": [{"x": [19.5, 26.5, 26.5, 19.5], "y": [19.5, 19.5, 24.5, 24.5]}], "box": []},
-        (48, 64),
-    )
-    assert region.sum() == 35
-    outcome = measuring.correct_outline(
-        study.id, "psoas_right", region, action="remove", slice_index=6, actor="Dr. Who"
-    )
-    assert outcome.n_changed == 35
+    erase(store, study.id, "psoas_right", slice(20, 25), slice(20, 27))
     at = open_page(routes.MUSCLE, study.id)
     text = page_text(at)
     assert "edited by Dr. Who" in text and "26.25" in text
     assert "<td>Dr. Who</td>" in text  # the history
-    at = open_page(routes.SCAN, study.id)
-    at.button(key="edit_undo").click().run()
+    apply_command(store, study.id, {"do": "undo", "target": "body"}, actor="Dr. Who")
+    assert "26.25" not in page_text(open_page(routes.MUSCLE, study.id))
     assert store.load_segmentation(study.id).state == "automatic"
     assert store.load_measures(study.id)["measures"]["pma_cm2"] == pytest.approx(35.0)
     actors = {entry.actor for entry in store.history(study.patient.id)}
     assert "Dr. Who" in actors
-
-
-def test_drawing_shows_its_tools(open_page, add_study):
-    at = open_page(routes.SCAN, add_study().id)
-    assert not [box for box in at.selectbox if box.key == "edit_structure"]
-    at.toggle(key="edit_on").set_value(True).run()
-    assert not at.exception
-    assert at.selectbox(key="edit_structure").options[0] == "Skeletal muscle"
-
-
-def test_nothing_drawn_is_no_region_and_a_box_is_one():
-    assert measuring.lasso_region({"lasso": [], "box": []}, (10, 10)) is None
-    box = {"lasso": [], "box": [{"x": [1.5, 4.5], "y": [2.5, 4.5]}]}
-    assert measuring.lasso_region(box, (10, 10)).sum() == 6
 
 
 def test_simulated_patients_are_marked_everywhere(open_page, add_study):

@@ -61,7 +61,8 @@ class Grants:
                 grant = None
         if grant is None or grant.study_id != study_id:
             return None
-        return grant if secrets.compare_digest(grant.browser, browser_of(cookie)) else None
+        same = secrets.compare_digest(grant.browser.encode(), browser_of(cookie).encode())
+        return grant if same else None
 
     def take_back(self, token: str) -> None:
         """End a token."""

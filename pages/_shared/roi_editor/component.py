@@ -47,14 +47,25 @@ def roi_editor(view: StudyView, regions: StoredRegions) -> int | None:
         key=KEY,
         data=editor_data(view, regions),
         on_slice_change=lambda: None,
+        on_window_change=lambda: None,
         on_saved_change=lambda: None,
         on_renew_change=lambda: _take_back(view.study.id),
         height="content",
     )
     if found.get("saved"):
         st.rerun(scope="app")
+    session().window = _window(found.get("window"))
     shown = found.get("slice")
     return shown if isinstance(shown, int) and 0 <= shown < view.study.shape[0] else None
+
+
+def _window(told: Any) -> tuple[float, float] | None:
+    """Level and width as the browser tells them; None where it did not, or they are no window."""
+    if not isinstance(told, list) or len(told) != 2:
+        return session().window
+    if not all(isinstance(n, int | float) and abs(n) < 1e5 for n in told) or told[1] < 1:
+        return session().window
+    return float(told[0]), float(told[1])
 
 
 def editor_data(view: StudyView, regions: StoredRegions) -> dict[str, Any]:
@@ -116,7 +127,8 @@ def _spine(level: Any) -> list[float] | None:
 
 def _token(study_id: str) -> str:
     """This session's token for the study; one at a time."""
-    state, cookie = session(), st.context.cookies.get(COOKIE)
+    state, told = session(), st.context.cookies.get(COOKIE)
+    cookie = told if isinstance(told, str) else None
     held = state.roi_token
     if held is not None and held[0] == study_id:
         grant = GRANTS.check(held[1], study_id, cookie)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -116,14 +118,57 @@ async def command(request: Request) -> Response:
     return await run_in_threadpool(_apply, grant, bytes(body))
 
 
+class Answers:
+    """The last answers, by the id that the browser gave the command.
+
+    A command that is sent again, because its answer was lost on the way, is answered and not done
+    once more: an undo would go back two steps.
+    """
+
+    MOST = 100
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str], Response] = OrderedDict()
+        self._doing: dict[tuple[str, str], threading.Lock] = {}
+
+    def once(self, study_id: str, command_id: Any, work: Callable[[], Response]) -> Response:
+        """The kept answer, or the new one of ``work``; one at a time for one command."""
+        if not isinstance(command_id, str) or not command_id:
+            return work()
+        key = (study_id, command_id[:80])
+        with self._lock:
+            turn = self._doing.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            try:
+                answer = work()
+            finally:
+                with self._lock:
+                    self._doing.pop(key, None)
+            with self._lock:
+                self._kept[key] = answer
+                while len(self._kept) > self.MOST:
+                    self._kept.popitem(last=False)
+            return answer
+
+
+ANSWERS = Answers()
+
+
 def _apply(grant: Grant, body: bytes) -> Response:
     from hccsurv_core.systems.roi_edits import apply_command
+
+    def work() -> Response:
+        return _answer(apply_command(_store(), grant.study_id, wanted, actor=grant.actor))
 
     try:
         wanted = json.loads(body)
         if not isinstance(wanted, dict):
             raise InputError("a command is a JSON object", source="editor")
-        return _answer(apply_command(_store(), grant.study_id, wanted, actor=grant.actor))
+        return ANSWERS.once(grant.study_id, wanted.get("id"), work)
     except (ValueError, RecursionError) as error:
         if isinstance(error, HccsurvError):
             return _of_error(error)
