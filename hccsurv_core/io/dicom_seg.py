@@ -11,7 +11,7 @@ psoas is coded as iliopsoas, the muscle it belongs to; its label tells which par
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,43 @@ SEGMENT_CODES = {
         "Visceral fat", _TISSUE, ("725273006", "Adipose tissue of abdomen"), None, (230, 159, 0)
     ),
 }
+
+
+@dataclass(frozen=True)
+class SegContent:
+    """What a segmentation object is about.
+
+    Args:
+        label, description: ``ContentLabel`` (a code string) and ``ContentDescription``.
+        codes: how its structures are coded.
+        otherwise: how any other is; its own name is the segment's label.
+    """
+
+    label: str
+    description: str
+    codes: Mapping[str, SegmentCode]
+    otherwise: SegmentCode
+
+
+BODY = SegContent(
+    "BODY_COMPOSITION",
+    "Muscle and fat for body composition",
+    SEGMENT_CODES,
+    SegmentCode("", _TISSUE, _TISSUE, None, (204, 121, 167)),
+)
+#: Codes of PS3.16 CID 7150 and 7151.
+LESIONS = SegContent(
+    "LESIONS",
+    "Lesions",
+    {},
+    SegmentCode(
+        "",
+        ("49755003", "Morphologically Abnormal Structure"),
+        ("52988006", "Lesion"),
+        None,
+        (213, 94, 0),
+    ),
+)
 #: Algorithm family (PS3.16 CID 7162) of each backend.
 _FAMILIES = {
     "classical": ("123104", "Morphological Operations"),
@@ -94,6 +131,8 @@ def write_segments(
     first_slice: int = 0,
     method: str = "classical",
     edited: bool = False,
+    content: SegContent = BODY,
+    manual: Collection[str] = (),
 ) -> Path:
     """Write masks as one DICOM SEG file. See :func:`hccsurv_core.io.export.write_dicom_seg`."""
     from highdicom.seg import Segmentation
@@ -116,7 +155,8 @@ def write_segments(
         pixel_array=pixels,
         segmentation_type="BINARY",
         segment_descriptions=[
-            _describe(number + 1, name, method, edited) for number, name in enumerate(filled)
+            _describe(number + 1, name, method, edited, content, name in manual)
+            for number, name in enumerate(filled)
         ],
         series_instance_uid=pydicom.uid.generate_uid(None),
         series_number=_series_number(sources[0]),
@@ -126,8 +166,8 @@ def write_segments(
         manufacturer_model_name="hccsurv_core",
         software_versions=__version__,
         device_serial_number="none",
-        content_label="BODY_COMPOSITION",
-        content_description="Muscle and fat for body composition",
+        content_label=content.label,
+        content_description=content.description,
         series_description=series_description[:64],
         omit_empty_frames=True,
         **_planes(used, volume),
@@ -298,27 +338,29 @@ def _series_number(source: Dataset) -> int:
     return int(number) + 1000 if number not in (None, "") else 1000
 
 
-def _describe(number: int, name: str, method: str, edited: bool) -> Any:
+def _describe(
+    number: int, name: str, method: str, edited: bool, content: SegContent, manual: bool
+) -> Any:
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentDescription
     from highdicom.sr import CodedConcept
 
-    code = SEGMENT_CODES.get(name) or SegmentCode(
-        name.replace("_", " ")[:64], _TISSUE, ("85756007", "Tissue"), None, (204, 121, 167)
-    )
+    code = content.codes.get(name, content.otherwise)
     family = _FAMILIES.get(method, _FAMILIES["classical"])
+    algorithm = AlgorithmIdentificationSequence(
+        name=f"hccsurv {method}"[:64],
+        family=CodedConcept(family[0], "DCM", family[1]),
+        version=__version__,
+    )
+    kind = "SEMIAUTOMATIC" if edited or method == "edited" else "AUTOMATIC"
     description = SegmentDescription(
         segment_number=number,
-        segment_label=code.label,
+        segment_label=code.label or name.replace("_", " ")[:64],
         segmented_property_category=CodedConcept(code.category[0], "SCT", code.category[1]),
         segmented_property_type=CodedConcept(code.type[0], "SCT", code.type[1]),
-        algorithm_type="SEMIAUTOMATIC" if edited or method == "edited" else "AUTOMATIC",
-        algorithm_identification=AlgorithmIdentificationSequence(
-            name=f"hccsurv {method}"[:64],
-            family=CodedConcept(family[0], "DCM", family[1]),
-            version=__version__,
-        ),
+        algorithm_type="MANUAL" if manual else kind,
+        algorithm_identification=None if manual else algorithm,
         tracking_id=name[:64],
         tracking_uid=pydicom.uid.generate_uid(None),
         display_color=CIELabColor.from_rgb(*code.color),

@@ -10,7 +10,7 @@ up each structure. In DICOM SEG segments overlap as the structures do.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -133,6 +133,8 @@ def write_dicom_seg(
     method: str = "classical",
     edited: bool = False,
     strict: bool = False,
+    lesions: bool = False,
+    manual: Collection[str] = (),
 ) -> Path:
     """Write structures as one DICOM Segmentation object, referring to its source images.
 
@@ -154,6 +156,8 @@ def write_dicom_seg(
         method: the backend ("classical", "totalsegmentator", "edited").
         edited: True if a person corrected the result (SEMIAUTOMATIC instead of AUTOMATIC).
         strict: raise where the source files cannot be referred to.
+        lesions: the masks are lesions under names of their own, not body composition.
+        manual: names of masks that a person drew from nothing (MANUAL).
 
     Raises:
         InputError: every mask is empty, or the file cannot be written.
@@ -161,7 +165,7 @@ def write_dicom_seg(
         UnreadableFileError, GeometryMismatchError: only if ``strict``: a source file is damaged
             or has no identity or position; the source images are not on the volume's grid.
     """
-    from hccsurv_core.io.dicom_seg import write_segments
+    from hccsurv_core.io.dicom_seg import BODY, LESIONS, write_segments
 
     if isinstance(labels, Mapping):
         masks: Mapping[str, NDArray[np.bool_]] = labels
@@ -184,6 +188,8 @@ def write_dicom_seg(
             first_slice=first_slice,
             method=method,
             edited=edited,
+            content=LESIONS if lesions else BODY,
+            manual=manual,
         )
 
     with _writing(path):

@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_factory import ALL_TURNS, axial_affine, body_phantom, turn, write_series
+from grid_here import parse_here
 from hypothesis import given
 from hypothesis import strategies as st
 from rt_factory import box, on_slice, save, structure_set
@@ -24,7 +25,7 @@ from hccsurv_core.errors import (
     UnreadableFileError,
     WrongModalityError,
 )
-from hccsurv_core.io import grid_worker, roi_files, roi_reader
+from hccsurv_core.io import roi_files, roi_reader
 from hccsurv_core.io.cropped_mask import CroppedMask
 from hccsurv_core.io.export import label_map_from_masks, write_dicom_seg, write_nifti_labels
 from hccsurv_core.io.label_names import read_label_names, unique
@@ -41,14 +42,7 @@ IMAGE = Volume(np.zeros(SHAPE, np.int16), AFFINE)
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse in this process."""
-
-    def ask(
-        what: str, path: Path, workspace: Path, limits: IntakeLimits, _: Any, more: dict
-    ) -> dict:
-        command = {"do": what, "path": str(path), "workspace": str(workspace), **more}
-        return grid_worker.read({**command, "limits": limits.to_dict()})
-
-    monkeypatch.setattr(roi_files, "ask_reader", ask)
+    parse_here(monkeypatch)
 
 
 def labels(highest: int = 3) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from grid_here import parse_here
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,8 +23,7 @@ from hccsurv_core.errors import (
     UnreadableFileError,
     WrongModalityError,
 )
-from hccsurv_core.io import grid_worker, roi_files, rtstruct
-from hccsurv_core.io.limits import IntakeLimits
+from hccsurv_core.io import rtstruct
 from hccsurv_core.io.polygons import fill_even_odd
 from hccsurv_core.io.roi_files import ImageSource, RoiFile, read_roi_file
 from hccsurv_core.roi.editing import polygon_mask
@@ -53,14 +53,7 @@ IMAGE = Volume(np.zeros(SHAPE, np.int16), AXIAL)
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse in this process."""
-
-    def ask(
-        what: str, path: Path, workspace: Path, limits: IntakeLimits, _: Any, more: dict
-    ) -> dict:
-        command = {"do": what, "path": str(path), "workspace": str(workspace), **more}
-        return grid_worker.read({**command, "limits": limits.to_dict()})
-
-    monkeypatch.setattr(roi_files, "ask_reader", ask)
+    parse_here(monkeypatch)
 
 
 def read(ds: Any, folder: Path, image: Volume = IMAGE, **options: Any) -> RoiFile:
