@@ -13,6 +13,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,12 @@ _SUFFIXES = (".nii.gz", ".nii")
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Make the file's folder; tell what goes wrong in writing it, and leave no half file.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -66,8 +72,15 @@ def write_nifti_volume(path: Path, volume: Volume) -> Path:
     return _write_nifti(path, voxels, volume.affine)
 
 
-def write_nifti_labels(path: Path, labels: LabelMap) -> Path:
+def write_nifti_labels(
+    path: Path, labels: LabelMap, *, more: Mapping[str, Any] | None = None
+) -> Path:
     """Write labels as NIfTI-1 (uint8, or int16 beyond 255) with their names in a JSON beside it.
+
+    Args:
+        path: the NIfTI file.
+        labels: the label map.
+        more: what else the JSON is to say.
 
     Raises:
         InputError: the path is not ``.nii`` or ``.nii.gz``, a label is negative or above 32767,
@@ -88,9 +101,10 @@ def write_nifti_labels(path: Path, labels: LabelMap) -> Path:
         "spacing_mm": dict(zip(("slice", "row", "column"), labels.spacing_mm, strict=True)),
         "written_by": f"hccsurv {__version__}",
         "note": "Research use. Not a medical device.",
+        **(more or {}),
     }
     target = path.with_name(path.name[: -len(_suffix(path))] + ".json")
-    with _writing(target):
+    with writing(target):
         target.write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
     return path
 
@@ -116,7 +130,7 @@ def _write_nifti(path: Path, voxels: NDArray, affine: NDArray[np.float64]) -> Pa
     axes = ras[:3, :3] / np.linalg.norm(ras[:3, :3], axis=0)
     right_angled = np.abs(axes.T @ axes - np.eye(3)).max() < 1e-5
     image.set_qform(ras, code=1 if right_angled else 0)
-    with _writing(path):
+    with writing(path):
         nibabel.save(image, path)
     return path
 
@@ -192,7 +206,7 @@ def write_dicom_seg(
             manual=manual,
         )
 
-    with _writing(path):
+    with writing(path):
         try:
             return write(source_files)
         except (UnreadableFileError, GeometryMismatchError):

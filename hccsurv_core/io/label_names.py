@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,52 @@ def read_label_names(path: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         UnreadableFileError: the file is none of these.
     """
-    if path.stat().st_size > _MAX_BYTES:
+    with path.open("rb") as file:
+        return parse_label_names(file.read(_MAX_BYTES + 1))
+
+
+def names_beside(command: Mapping[str, Any], warnings: list[str]) -> dict[str, tuple[int, ...]]:
+    """The names that a command's "sidecar" holds; {} where it names none.
+
+    Args:
+        command: "sidecar" (a path or None), "sidecar_name", and "sidecar_given": whether the user
+            gave it, so that it must be right; a JSON that merely lies beside a mask may be
+            something else.
+        warnings: takes what was not read.
+
+    Raises:
+        UnreadableFileError: the one that was given names no labels.
+    """
+    if not command.get("sidecar"):
+        return {}
+    shown = str(command["sidecar_name"])
+    try:
+        return read_label_names(Path(command["sidecar"]))
+    except UnreadableFileError as error:
+        if command["sidecar_given"]:
+            raise error.with_source(shown) from error
+        warnings.append(f"{shown} does not name labels and was not used")
+        return {}
+
+
+def parse_label_names(data: bytes) -> dict[str, tuple[int, ...]]:
+    """What :func:`read_label_names` reads, from the file's bytes.
+
+    Raises:
+        UnreadableFileError: they are none of its forms.
+    """
+    if len(data) > _MAX_BYTES:
         raise UnreadableFileError("is too large for a list of label names", remedy=_REMEDY)
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        content = data.decode("utf-8-sig")
         if content.lstrip()[:1] == "{":
-            found = _from_json(json.loads(content))
+            told = json.loads(content)
+            if told.get("structures") == {}:
+                return {}  # our own, of a mask without names
+            found = _from_json(told)
         else:
             found = _from_snap(content)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnreadableFileError("does not name labels", remedy=_REMEDY) from error
     if not found or any(not 0 <= v <= _MAX_LABEL for values in found.values() for v in values):
         raise UnreadableFileError("does not name labels", remedy=_REMEDY)

@@ -132,13 +132,11 @@ def read_roi_file(
     """
     path = Path(path)
     shown = shown_name(name or path.name)
-    sidecar = sidecar or _beside(path)
     more: dict[str, Any] = {
         "image": {"shape": list(image.shape), "affine": image.affine.tolist()},
         "name": shown,
+        **sidecar_part(path, sidecar),
     }
-    if sidecar is not None:
-        more |= {"sidecar": str(sidecar.absolute()), "sidecar_name": shown_name(sidecar.name)}
     with tempfile.TemporaryDirectory(prefix=workspace_prefix()) as folder:
         try:
             told = ask_reader(
@@ -151,13 +149,27 @@ def read_roi_file(
             raise garbage(path) from error
 
 
-def _beside(path: Path) -> Path | None:
-    """The JSON of the same name, or None."""
-    for suffix in (".nii.gz", ".nii"):
+def sidecar_part(path: Path, given: Path | None) -> dict[str, Any]:
+    """The part of a command that says where the names of labels are.
+
+    Args:
+        path: the mask.
+        given: what the user gave; None takes the JSON of the same name beside the mask, if there
+            is one.
+    """
+    stem = path.name
+    for suffix in (".nii.gz", ".nii", ".png"):
         if path.name.lower().endswith(suffix):
-            found = path.with_name(path.name[: -len(suffix)] + ".json")
-            return found if found.is_file() else None
-    return None
+            stem = path.name[: -len(suffix)]
+    beside = path.with_name(f"{stem}.json")
+    sidecar = given or (beside if stem != path.name and beside.is_file() else None)
+    if sidecar is None:
+        return {"sidecar": None}
+    return {
+        "sidecar": str(sidecar.absolute()),
+        "sidecar_name": shown_name(sidecar.name),
+        "sidecar_given": given is not None,
+    }
 
 
 def _taken(

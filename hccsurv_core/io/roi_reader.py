@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.errors import IntensityError, UnreadableFileError, WrongModalityError
 from hccsurv_core.io.cropped_mask import CroppedMask
-from hccsurv_core.io.label_names import read_label_names, tidy, unique
+from hccsurv_core.io.label_names import names_beside, tidy, unique
 from hccsurv_core.io.limits import IntakeLimits
 from hccsurv_core.io.seg_on_grid import place_frame
 from hccsurv_core.progress import Progress
@@ -118,19 +118,11 @@ def read_regions(command: Mapping[str, Any], progress: Progress) -> dict[str, An
     from hccsurv_core.io.grid_worker import is_nifti
 
     if is_nifti(path):
-        sidecar = command.get("sidecar")
-        names = {} if sidecar is None else _names_from(Path(sidecar), command["sidecar_name"])
+        names = names_beside(command, answer.warnings)
         _read_nifti(path, image, names, str(command["name"]), limits, answer)
     else:
         _read_dicom(path, image, limits, answer, progress)
     return answer.to_json()
-
-
-def _names_from(sidecar: Path, shown: str) -> dict[str, tuple[int, ...]]:
-    try:
-        return read_label_names(sidecar)
-    except UnreadableFileError as error:
-        raise error.with_source(shown) from error
 
 
 # -- NIfTI ---------------------------------------------------------------------------------------
@@ -269,7 +261,7 @@ def _read_structures(ds: Any, image: LabelMap, answer: Answer) -> None:
         if answer.add(region.name, laid.mask, region.kind) and n:
             answer.warnings.append(
                 f"{region.name}: {count_of(n, 'slice')} between its contours {agree(n, 'has', 'have')} "
-                "none and stay empty"
+                f"none and {agree(n, 'stays', 'stay')} empty"
             )
         if laid.n_crossing:
             answer.warnings.append(

@@ -182,6 +182,11 @@ def test_a_bad_sidecar_is_named_not_the_mask(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "mask.nii", labels())
     with pytest.raises(UnreadableFileError, match=r"^names\.json: does not name labels"):
         read_roi_file(path, IMAGE, sidecar=tmp_path / "names.json")
+    # What merely lies beside a mask may be something else: dcm2niix writes such files.
+    (tmp_path / "mask.json").write_text('{"Modality": "CT", "EchoTime": 0.1}')
+    found = read_roi_file(path, IMAGE)
+    assert len(found.regions) == 3
+    assert found.warnings == ("mask.json does not name labels and was not used",)
 
 
 @pytest.mark.usefixtures("here")
