@@ -46,6 +46,11 @@ _SMOOTH_MM = (0.2, 20.0)
 Slices = Mapping[int, NDArray[np.bool_]]
 
 
+def study_lock(study_id: str) -> threading.RLock:
+    """The lock under which a study's outlines and regions are read, changed and written."""
+    return _LOCKS[study_id]
+
+
 def open_document(store: PatientStore, study_id: str) -> dict[str, Any]:
     """Everything the editor needs to begin, but the voxels.
 
@@ -86,7 +91,7 @@ def apply_command(
     do = command.get("do")
     if not isinstance(do, str) or do not in _COMMANDS:
         raise InputError(f"the editor knows no command {do!r}", source="editor")
-    with _LOCKS[study_id]:
+    with study_lock(study_id):
         before = load_state(store, study_id)
         message = _COMMANDS[do](store, study_id, before, command, actor)
         after = load_state(store, study_id)
