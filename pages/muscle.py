@@ -222,6 +222,19 @@ def slice_picture(view: StudyView) -> None:
     st.html(viewer.legend(downloads.PICTURE_STRUCTURES))
 
 
+def ask_for_a_look_at_the_level(view: StudyView) -> None:
+    """The level is uncertain and nobody has confirmed it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(
+            "**Confirm the level first.** The numbers below are of a slice that may not be "
+            f"L3 ({view.require_level().location.confidence:.0%}).",
+            icon=":material/warning:",
+            width="stretch",
+        )
+        if st.button("Check the level", key="to_scan", type="primary"):
+            st.switch_page(routes.SCAN)
+
+
 def draw(view: StudyView) -> None:
     """The page."""
     if view.measures is None or view.outline is None:
@@ -233,15 +246,7 @@ def draw(view: StudyView) -> None:
         )
         return
     if view.level_needs_a_look:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(
-                "**Confirm the level first.** The numbers below are of a slice that may not be "
-                f"L3 ({view.require_level().location.confidence:.0%}).",
-                icon=":material/warning:",
-                width="stretch",
-            )
-            if st.button("Check the level", key="to_scan", type="primary"):
-                st.switch_page(routes.SCAN)
+        ask_for_a_look_at_the_level(view)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.html(headline(view))
         how_computed(view)

@@ -9,7 +9,7 @@ import streamlit as st
 from hccsurv_core import __version__
 from pages._shared import components, formats, views
 from pages._shared.figures import ink
-from pages._shared.formats import OPERATOR_SIGNS, html
+from pages._shared.formats import html
 from pages._shared.muscle_uncertainty_files import uncertainty_downloads
 from pages._shared.session import session
 from pages._shared.views import StudyView
@@ -71,7 +71,7 @@ def flip_mark(found: OutlineUncertainty | None, name: str) -> str:
         return ""
     why = f"This verdict would flip with the {smallest.words}"
     return (
-        f'<span class="sub hcc-missing" title="{html(why)}" data-testid="would_flip_{html(name)}">'
+        f'<span class="sub hcc-missing" style="opacity:1" title="{html(why)}" data-testid="would_flip_{html(name)}">'
         '<i aria-hidden="true" style="font-style:normal">⇄</i> would flip</span>'
     )
 
@@ -80,14 +80,16 @@ def uncertainty_block(view: StudyView, found: OutlineUncertainty) -> None:
     """One line at a glance, and the rest behind a click."""
     st.subheader("How sure are the verdicts?", anchor=False)
     st.html(_glance(found))
-    with st.expander("Ranges, and what was moved", icon=":material/straighten:"):
+    with st.expander(
+        "Ranges, and what was moved", icon=":material/straighten:", key="uncertainty_details"
+    ):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.html("<span></span>", width="stretch")
             _how_computed(found)
             uncertainty_downloads(view, found)
         _figure(view, found)
         st.html(ranges_table(found))
-        st.html('<span class="hcc-kicker">What moves a value, and by how much</span>')
+        st.html('<span class="hcc-kicker">What moves a value, and by how much at most</span>')
         st.html(causes_table(found))
         for note in found.notes:
             st.markdown(f":orange[:material/warning:] {formats.plain(note)}")
@@ -150,7 +152,7 @@ def _value_cells(d: DefinitionUncertainty) -> str:
     if d.cutoff is not None and d.margin is not None and d.margin_percent is not None:
         margin = (
             f"{_signed(d.margin, digits_of(d))} {unit}<span class='sub'>"
-            f"{_signed(d.margin_percent, 1)} % of {OPERATOR_SIGNS[d.operator]} {d.cutoff:g}</span>"
+            f"{_signed(d.margin_percent, 1)} % of {d.cutoff:g} {html(d.unit)}</span>"
         )
     return (
         f'<td class="num">{html(value)} {unit}</td>'
@@ -167,14 +169,14 @@ def _outcome(d: DefinitionUncertainty) -> str:
         told = "stands whatever is moved"
     else:
         return (
-            f'{components.verdict(kind)}<span class="sub hcc-missing">⇄ would flip: '
+            f'{components.verdict(kind)}<span class="sub hcc-missing" style="opacity:1">⇄ would flip: '
             f"{html(d.smallest.words)}</span>"
         )
     return f'{components.verdict(kind)}<span class="sub">{html(told)}</span>'
 
 
 def causes_table(found: OutlineUncertainty) -> str:
-    """By how much each kind of move changes each measure (HTML)."""
+    """By how much each kind of move changes each measure at most (HTML)."""
     from hccsurv_core.systems.uncertainty_results import MEASURE_OUTLINE
 
     rows = []
@@ -189,7 +191,7 @@ def causes_table(found: OutlineUncertainty) -> str:
                 and (value := getattr(p.measures, name)) is not None
             ]
             digits = 2 if name in ("pma_cm2", "pmi") else 1
-            cells.append(f'<td class="num">{_span(changes, digits)}{unit if changes else ""}</td>')
+            cells.append(f'<td class="num">{_most(changes, digits)}{unit if changes else ""}</td>')
         rows.append(f"<tr><td><b>{_MEASURE_WORDS[name]}</b></td>{''.join(cells)}</tr>")
     heads = "".join(f'<th class="num">{head}</th>' for head in _CAUSES.values())
     return (
@@ -202,12 +204,14 @@ def _concerns(perturbation: Perturbation, kind: str, outline: str) -> bool:
     return perturbation.kind == kind and perturbation.outline in (outline, "both")
 
 
-def _span(changes: list[float], digits: int) -> str:
-    """The smallest and the largest change ("−8.1 to −1.6"), one where they are written alike."""
+def _most(changes: list[float], digits: int) -> str:
+    """The largest change; where there are both, the largest down and the largest up."""
     if not changes:
         return "not moved"
-    low, high = (_signed(v, digits) for v in (min(changes), max(changes)))
-    return low if low == high else f"{low} to {high}"
+    low, high = min(changes), max(changes)
+    ends = [low, high] if low < 0 < high else [max(low, high, key=abs)]
+    texts = [_signed(v, digits) for v in ends]
+    return " to ".join(text for text in texts if text[0] in "+−") or texts[0]
 
 
 def _signed(value: float, digits: int) -> str:
