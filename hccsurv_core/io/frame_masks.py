@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hccsurv_core.errors import InputError
+from hccsurv_core.errors import InputError, UnreadableFileError
+from hccsurv_core.io.cropped_mask import CroppedMask
 from hccsurv_core.io.export import write_nifti_labels, writing
 from hccsurv_core.io.grids import GARBAGE, ask_reader, garbage
 from hccsurv_core.io.limits import IntakeLimits
-from hccsurv_core.io.roi_files import sidecar_part
+from hccsurv_core.io.roi_files import RoiFile, sidecar_part
 from hccsurv_core.io.sniff import shown_name
 from hccsurv_core.io.workspaces import workspace_prefix
 from hccsurv_core.progress import Progress, silent
@@ -80,6 +81,27 @@ def frame_grid(
     if min(shape) < 1 or not all(np.isfinite(spacing)) or min(spacing) <= 0:
         raise InputError(f"a clip of {shape} pixels of {spacing} mm has no masks")
     return np.diag([float(spacing[1]), float(spacing[0]), 1.0, 1.0])
+
+
+def regions_of_frames(found: FrameMasks, source: str) -> RoiFile:
+    """Masks of a clip as named regions of its frames, as masks of a volume are of its slices.
+
+    Args:
+        found: what was read.
+        source: the file's name.
+
+    Raises:
+        UnreadableFileError: every frame is empty.
+    """
+    values = [int(value) for value in np.unique(found.labels) if value]
+    if not values:
+        raise UnreadableFileError("every frame's mask is empty", source=source)
+    regions = {
+        found.names.get(value, f"label {value}"): CroppedMask.of(found.labels == value)
+        for value in values
+    }
+    shape = (found.labels.shape[0], found.labels.shape[1], found.labels.shape[2])
+    return RoiFile(source, found.kind, shape, regions, {}, found.warnings)
 
 
 # -- writing -------------------------------------------------------------------------------------

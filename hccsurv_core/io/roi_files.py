@@ -26,7 +26,7 @@ from hccsurv_core.progress import Progress, silent
 from hccsurv_core.volume import LabelMap, Volume
 
 #: Kinds of files as a person calls them.
-KIND_NAMES = {"nifti": "NIfTI", "seg": "DICOM SEG", "rtstruct": "RTSTRUCT"}
+KIND_NAMES = {"nifti": "NIfTI", "seg": "DICOM SEG", "rtstruct": "RTSTRUCT", "png": "PNG"}
 _BITS_FILE = "regions.bits"
 
 
@@ -65,7 +65,7 @@ class RoiFile:
 
     Args:
         source: the file's name, as shown.
-        kind: "nifti", "seg" or "rtstruct"; "several" for files taken together.
+        kind: "nifti", "seg", "rtstruct" or "png"; "several" for files of several kinds.
         shape: (slices, rows, columns) of the image.
         regions: name in the file to its voxels; none is empty. Names are unique.
         hints: name to other words for what it is: the meaning of a segment's code, the kind of an

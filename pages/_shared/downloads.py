@@ -155,50 +155,37 @@ def verdict_words(view: StudyView) -> list[str]:
     return lines
 
 
-def _button(label: str, name: str, mime: str, make: Callable[[], bytes | str], key: str) -> None:
+def file_button(
+    label: str, name: str, mime: str, make: Callable[[], bytes | str], key: str
+) -> None:
     st.download_button(
         label, data=make, file_name=name, mime=mime, key=key, on_click="ignore", width="stretch"
     )
 
 
 def scan_downloads(view: StudyView) -> None:
-    """Masks and the picture.
+    """Masks out and in, and the picture.
 
     Files are made when they are asked for, outside of the session: what they need of it is
     taken beforehand.
     """
-    if view.outline is None:
-        return
-    stem, volume, window = file_stem(view), views.volume_of(view.study.id), viewer.current_window()
-    store = views.open_store()
+    from pages._shared import roi_files, roi_import
 
-    def masks(kind: str) -> Callable[[], bytes]:
-        return lambda: masks_file(
-            view, kind, volume=volume, source_files=store.dicom_files(view.study.id)
-        )
-
-    with st.popover("Download", icon=":material/download:", key="scan_downloads"):
-        _button(
-            "Masks as NIfTI",
-            f"{stem}_masks.nii.gz",
-            "application/gzip",
-            masks("nifti"),
-            "get_nifti",
-        )
-        _button(
-            "Masks as DICOM SEG", f"{stem}_masks.dcm", "application/dicom", masks("seg"), "get_seg"
-        )
-        _button(
-            "All masks, both formats (zip)",
-            f"{stem}_masks.zip",
-            "application/zip",
-            masks("zip"),
-            "get_zip",
-        )
-        _button(
-            "Picture of the L3 slice (PNG)", f"{stem}_L3.png", "image/png",
-            lambda: picture(view, "png", volume=volume, window=window), "get_scan_png",
-        )  # fmt: skip
+    volume, window = views.volume_of(view.study.id), viewer.current_window()
+    regions = views.open_store().load_regions(view.study.id).regions
+    with st.container(horizontal=True, gap="small"):
+        if view.outline is not None or any(region.n_voxels for region in regions):
+            with st.popover("Download", icon=":material/download:", key="scan_downloads"):
+                roi_files.export_panel(view, regions)
+                if view.outline is not None:
+                    file_button(
+                        "Picture of the L3 slice (PNG)", f"{file_stem(view)}_L3.png", "image/png",
+                        lambda: picture(view, "png", volume=volume, window=window), "get_scan_png",
+                    )  # fmt: skip
+        with st.popover("Import masks", icon=":material/upload_file:", key="scan_imports"):
+            roi_files.import_panel(
+                view, lambda roi, mapping: roi_import.import_masks(view, roi, mapping)
+            )
 
 
 def muscle_downloads(view: StudyView) -> None:
@@ -209,7 +196,9 @@ def muscle_downloads(view: StudyView) -> None:
         return lambda: picture(view, file_format, volume=volume, window=window)
 
     with st.popover("Download", icon=":material/download:", key="muscle_downloads"):
-        _button("Table (CSV)", f"{stem}_muscle.csv", "text/csv", lambda: definitions_csv(view), "get_csv")  # fmt: skip
-        _button("Everything (JSON)", f"{stem}_muscle.json", "application/json", lambda: result_json(view), "get_json")  # fmt: skip
-        _button("Figure (PNG, 300 dpi)", f"{stem}_L3.png", "image/png", figure("png"), "get_png")
-        _button("Figure (SVG)", f"{stem}_L3.svg", "image/svg+xml", figure("svg"), "get_svg")
+        file_button("Table (CSV)", f"{stem}_muscle.csv", "text/csv", lambda: definitions_csv(view), "get_csv")  # fmt: skip
+        file_button("Everything (JSON)", f"{stem}_muscle.json", "application/json", lambda: result_json(view), "get_json")  # fmt: skip
+        file_button(
+            "Figure (PNG, 300 dpi)", f"{stem}_L3.png", "image/png", figure("png"), "get_png"
+        )
+        file_button("Figure (SVG)", f"{stem}_L3.svg", "image/svg+xml", figure("svg"), "get_svg")

@@ -28,7 +28,9 @@ from hccsurv_core.errors import (
 )
 from hccsurv_core.io import frame_masks
 from hccsurv_core.io.frame_masks import (
+    FrameMasks,
     read_frame_masks,
+    regions_of_frames,
     write_frame_masks_nifti,
     write_frame_masks_png,
 )
@@ -122,6 +124,16 @@ def test_nifti_as_itk_and_nibabel_see_it(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "b.json").read_text())
     assert told["spacing_mm"] is None and "one unit apart, not 1 mm" in told["spacing_note"]
     assert sitk.ReadImage(str(path)).GetSpacing() == (1.0, 1.0, 1.0)
+
+
+def test_labels_of_a_clip_as_named_regions() -> None:
+    found = FrameMasks(labels(2), (0, 1, 2, 3), {2: "Reference"}, "png", ("look",))
+    roi = regions_of_frames(found, "a.zip")
+    assert (roi.shape, roi.kind_name, roi.warnings) == (SHAPE, "PNG", ("look",))
+    assert list(roi.regions) == ["label 1", "Reference"]
+    np.testing.assert_array_equal(roi.mask("Reference"), labels(2) == 2)
+    with pytest.raises(UnreadableFileError, match=r"a\.zip: every frame's mask is empty"):
+        regions_of_frames(FrameMasks(np.zeros(SHAPE, np.uint8), ()), "a.zip")
 
 
 @pytest.mark.usefixtures("here")
