@@ -68,7 +68,11 @@ _NOTHING_PIXELS = 1.0
 
 
 def outline_uncertainty(
-    volume: Volume, segmentation: BodySegmentation, facts: PatientFacts
+    volume: Volume,
+    segmentation: BodySegmentation,
+    facts: PatientFacts,
+    *,
+    automatic: BodySegmentation | None = None,
 ) -> OutlineUncertainty:
     """Move the outlines and the level, measure again, and see which verdicts flip.
 
@@ -76,6 +80,10 @@ def outline_uncertainty(
         volume: canonical CT, HU.
         segmentation: masks on a slab round the level.
         facts: sex and height; what is missing makes definitions *not known*.
+        automatic: the outlines before anybody corrected them. Where the measured slice was
+            corrected and another was not, the other's error would pass for an effect of the
+            level; then the difference between the two slices is taken from these, which have the
+            error on both, and added to the measured values.
 
     Raises:
         GeometryError: the volume is not in canonical orientation.
@@ -91,7 +99,7 @@ def outline_uncertainty(
     perturbed = [
         *_moved(lines, "muscle", measured),
         *_moved(lines, "psoas", measured),
-        *_other_levels(volume, segmentation, facts),
+        *_other_levels(volume, segmentation, facts, automatic),
     ]
     results = apply_definitions(measured, facts.sex)
     verdicts = [apply_definitions(p.measures, facts.sex) for p in perturbed]
@@ -100,7 +108,7 @@ def outline_uncertainty(
         _uncertainty_of(result, [v[i] for v in verdicts], perturbed, ranges)
         for i, result in enumerate(results)
     )
-    notes = _notes(volume, segmentation, measured)
+    notes = _notes(volume, segmentation, measured, automatic)
     return OutlineUncertainty(measured, tuple(perturbed), ranges, definitions, notes)
 
 
@@ -203,17 +211,54 @@ def _level_slices(volume: Volume, segmentation: BodySegmentation) -> tuple[list[
 
 
 def _other_levels(
-    volume: Volume, segmentation: BodySegmentation, facts: PatientFacts
+    volume: Volume,
+    segmentation: BodySegmentation,
+    facts: PatientFacts,
+    automatic: BodySegmentation | None,
 ) -> Iterator[PerturbedMeasures]:
-    slices, _ = _level_slices(volume, segmentation)
-    for index in sorted(slices, key=lambda k: abs(k - segmentation.slice_index)):
-        steps = index - segmentation.slice_index
+    here = segmentation.slice_index
+    for index in sorted(_level_slices(volume, segmentation)[0], key=lambda k: abs(k - here)):
+        steps = index - here
         size_mm = round(abs(steps) * volume.spacing_mm[0], 3)
         way = "higher" if steps > 0 else "lower"
-        there = replace(segmentation, slice_index=index)
-        yield PerturbedMeasures(
-            Perturbation("level", size_mm, "both", way, steps), measure_body(volume, there, facts)
+        there = measure_body(volume, replace(segmentation, slice_index=index), facts)
+        if automatic is not None and _corrected_here_only(segmentation, automatic, index):
+            measured, before, beyond = (
+                measure_body(volume, replace(outlines, slice_index=k), facts)
+                for outlines, k in ((segmentation, here), (automatic, here), (automatic, index))
+            )
+            there = _moved_as(measured, before, beyond)
+        yield PerturbedMeasures(Perturbation("level", size_mm, "both", way, steps), there)
+
+
+def _corrected_here_only(
+    segmentation: BodySegmentation, automatic: BodySegmentation, index: int
+) -> bool:
+    """Whether the measured slice was corrected, and slice ``index`` was not."""
+    here = segmentation.slice_index
+    last = automatic.first_slice + automatic.n_slices - 1
+    if not all(automatic.first_slice <= k <= last for k in (here, index)):
+        return False
+    same = [
+        all(
+            np.array_equal(segmentation.mask_at(name, k), automatic.mask_at(name, k))
+            for name in ("muscle", "psoas_left", "psoas_right")
         )
+        for k in (here, index)
+    ]
+    return same == [False, True]
+
+
+def _moved_as(measured: BodyMeasures, before: BodyMeasures, beyond: BodyMeasures) -> BodyMeasures:
+    """The measured values, changed as ``before`` changes to ``beyond``."""
+    changed: dict[str, float | None] = {}
+    for name in ("sma_cm2", "pma_cm2", "pd_hu", "ma_hu"):
+        values = [getattr(m, name) for m in (measured, before, beyond)]
+        known = None not in values
+        value = values[0] + values[2] - values[1] if known else None
+        is_area = name.endswith("cm2")
+        changed[name] = None if value is None or (is_area and value <= 0) else value
+    return replace(measured, **changed)
 
 
 def _ranges(measured: BodyMeasures, perturbed: list[PerturbedMeasures]) -> dict[str, MeasureRange]:
@@ -264,7 +309,10 @@ def _uncertainty_of(
 
 
 def _notes(
-    volume: Volume, segmentation: BodySegmentation, measured: BodyMeasures
+    volume: Volume,
+    segmentation: BodySegmentation,
+    measured: BodyMeasures,
+    automatic: BodySegmentation | None,
 ) -> tuple[str, ...]:
     """What was not tried, and what is to be kept in mind."""
     notes = []
@@ -280,8 +328,14 @@ def _notes(
         if not all(segmentation.mask_at(f"psoas_{side}", k).any() for side in ("left", "right"))
     ]
     if incomplete and measured.pma_cm2 is not None:
-        notes.append(f"Both psoas are not outlined on slice {', '.join(incomplete)}.")
-    if segmentation.method == "edited":
+        notes.append(f"The psoas are not both outlined on slice {', '.join(incomplete)}.")
+    if automatic is not None:
+        if any(_corrected_here_only(segmentation, automatic, k) for k in slices):
+            notes.append(
+                "Only the measured slice was corrected: what another level changes is taken from "
+                "the automatic outlines."
+            )
+    elif segmentation.method == "edited" and slices:
         notes.append(
             "The outline was edited: where only the measured slice was corrected, its neighbors "
             "differ by the correction too."

@@ -42,9 +42,15 @@ def uncertainty_of(view: StudyView) -> OutlineUncertainty:
 
     state, key = session(), _key(view)
     if key not in state.cache:
-        segmentation = view.require_outline().segmentation
-        volume = views.volume_of(view.study.id)
-        state.remember(key, outline_uncertainty(volume, segmentation, view.patient.facts))
+        volume, study_id = views.volume_of(view.study.id), view.study.id
+        before = views.open_store().automatic_segmentation(study_id) if view.edited else None
+        found = outline_uncertainty(
+            volume,
+            view.require_outline().segmentation,
+            view.patient.facts,
+            automatic=before.segmentation if before is not None else None,
+        )
+        state.remember(key, found)
     return state.cache[key]
 
 

@@ -179,6 +179,35 @@ def test_another_level_gives_what_is_measured_there():
     }  # fmt: skip
 
 
+def test_a_correction_of_the_measured_slice_alone_is_no_effect_of_the_level():
+    volume, automatic = phantom(growth=1.0)
+    masks = {name: mask.copy() for name, mask in automatic.masks.items()}
+    masks["muscle"][2, 150:] = False  # some 10 cm² that the automatic outline had wrong
+    edited = replace(automatic, masks=masks, method="edited")
+    blind = outline_uncertainty(volume, edited, MALE)
+    told = outline_uncertainty(volume, edited, MALE, automatic=automatic)
+    before = outline_uncertainty(volume, automatic, MALE)
+    for way in (-1, 1):
+        moved = found(told, kind="level", slices=way)
+        change = moved.sma_cm2 - told.measured.sma_cm2
+        automatic_change = found(before, kind="level", slices=way).sma_cm2 - before.measured.sma_cm2
+        assert change == pytest.approx(automatic_change)
+        assert found(blind, kind="level", slices=way).sma_cm2 - moved.sma_cm2 > 5
+    assert "Only the measured slice was corrected" in told.notes[0]
+    assert told.perturbed[0] == blind.perturbed[0]
+
+
+def test_slices_that_were_corrected_as_well_are_measured_as_they_are():
+    volume, automatic = phantom(growth=1.0)
+    masks = {name: mask.copy() for name, mask in automatic.masks.items()}
+    masks["muscle"][:, 150:] = False
+    edited = replace(automatic, masks=masks, method="edited")
+    result = outline_uncertainty(volume, edited, MALE, automatic=automatic)
+    there = measure_body(volume, replace(edited, slice_index=1), MALE)
+    assert found(result, kind="level", slices=-1) == there
+    assert result.notes == ()
+
+
 def test_what_could_not_be_tried_is_said():
     one = outline_uncertainty(*phantom(slices=1), MALE)
     assert one.notes == ("The level was not moved: only the measured slice is outlined.",)
@@ -190,7 +219,7 @@ def test_what_could_not_be_tried_is_said():
     masks["psoas_left"][1] = False
     half = replace(segmentation, masks=masks, method="edited")
     result = outline_uncertainty(volume, half, MALE)
-    assert result.notes[0] == "Both psoas are not outlined on slice 2."
+    assert result.notes[0] == "The psoas are not both outlined on slice 2."
     assert result.notes[1].startswith("The outline was edited")
     assert found(result, kind="level", slices=-1).pma_cm2 is None
 
