@@ -1,7 +1,10 @@
 // The editor: state, tools and pictures, and how they hang together.
 
 const instances = new WeakMap()
+// The voxels of the study that was shown last: a page that is drawn anew need not ask for them again.
+const held = { study: null, voxels: null, loaded: null }
 const CHUNK = 16
+const STRIP_MM = 170
 const REGION_COLORS = ['#D55E00', '#0072B2', '#F0E442', '#009E73', '#CC79A7', '#56B4E9', '#E69F00']
 
 class Editor {
@@ -61,8 +64,14 @@ class Editor {
     this.ready = false
     this.began = performance.now()
     this.geometry = new Geometry(meta)
-    this.voxels = new Int16Array(nz * ny * nx)
-    this.loaded = { version: 0, slices: new Uint8Array(nz), count: 0 }
+    if (held.study !== meta.study) {
+      Object.assign(held, {
+        study: meta.study, voxels: new Int16Array(nz * ny * nx),
+        loaded: { version: 0, slices: new Uint8Array(nz), count: 0 },
+      })
+    }
+    this.voxels = held.voxels
+    this.loaded = held.loaded
     this.masks = new Masks(meta.shape)
     this.picture = new PlanePicture(this.geometry, this.voxels, this.loaded, this.masks)
     this.stripPictures = ['sagittal', 'coronal'].map(() => new PlanePicture(this.geometry, this.voxels, this.loaded, this.masks))
@@ -133,7 +142,7 @@ class Editor {
   async loadVoxels(round) {
     const nz = this.geometry.nz, plane = this.geometry.ny * this.geometry.nx
     const chunks = []
-    for (let first = 0; first < nz; first += CHUNK) chunks.push(first)
+    for (let first = 0; first < nz; first += CHUNK) if (!this.loaded.slices[first]) chunks.push(first)
     const middle = this.places.axial
     chunks.sort((a, b) => Math.abs(a + CHUNK / 2 - middle) - Math.abs(b + CHUNK / 2 - middle))
     const worker = async () => {
@@ -178,8 +187,8 @@ class Editor {
       for (const waiting of this.sync.queue) if (waiting.do === 'stroke') this.masks.apply(waiting.label, waiting.add, waiting.remove)
     }
     if (command.do === 'new_region') this.active = this.labels.at(-1).id
-    if (command.do === 'stroke' && command.draft) this.settle(command)
     this.panel.tell(answer.message || '', 'info')
+    this.keepView()
     this.draw()
     clearTimeout(this.tellTimer)
     this.tellTimer = setTimeout(() => {
@@ -215,6 +224,15 @@ class Editor {
   }
 
   measure(label) {
+    const key = `${label.id}/${this.places.axial}/${this.masks.stamp}/${this.loaded.version}`, known = this.measured?.get(key)
+    if (known) return known
+    if (!this.measured || this.measured.size > 200) this.measured = new Map()
+    const found = this.measureNow(label)
+    this.measured.set(key, found)
+    return found
+  }
+
+  measureNow(label) {
     const z = this.places.axial, { nx, ny, sx, sy, sz } = this.geometry
     const n = this.masks.count(label.id, z), mask = this.masks.at(label.id, z)
     let sum = 0
@@ -650,13 +668,10 @@ class Editor {
     g.drawImage(picture.base, p.x0, p.y0, picture.width * p.kx, picture.height * p.ky)
     g.imageSmoothingEnabled = false
     if (state.opacity) g.drawImage(picture.overlay, p.x0, p.y0, picture.width * p.kx, picture.height * p.ky)
-    const matrix = new DOMMatrix([p.kx, 0, 0, p.ky, p.x0, p.y0])
     for (const label of shown) {
-      const path = new Path2D()
-      path.addPath(picture.outline(label.id, w), matrix)
       g.strokeStyle = label.color
       g.lineWidth = label.id === this.active ? 2 : 1.2
-      g.stroke(path)
+      g.stroke(picture.outlineOnScreen(label.id, w, p))
     }
     this.drawLevel(g, p, cw)
     this.drawPointer(g, p)
@@ -836,21 +851,27 @@ class Editor {
     ;['sagittal', 'coronal'].forEach((plane, k) => {
       const picture = this.stripPictures[k], canvas = this.stripCanvases[k]
       picture.resize(plane)
+      const [su, sv] = this.geometry.pixel(plane), tall = picture.height * sv
+      // The spine and what lies round it; the whole width would make the vertebrae too small to read.
+      const span = Math.min(picture.width, STRIP_MM / su), middle = this.meta.spine ? this.meta.spine[plane === 'sagittal' ? 0 : 1] : picture.width / 2
+      const from = Math.max(0, Math.min(picture.width - span, middle - span / 2))
+      const width = canvas.clientWidth || 110, height = Math.max(60, Math.min(260, width * tall / (span * su))), ratio = window.devicePixelRatio || 1
+      const key = [this.places[plane], this.lut.key, this.loaded.version, width, height, ratio, this.state.plane, this.places.axial, this.meta.level?.slice_index].join('/')
+      if (canvas.dataset.key === key) return
+      canvas.dataset.key = key
       picture.drawBase(this.places[plane], this.lut)
-      const [su, sv] = this.geometry.pixel(plane), wide = picture.width * su, tall = picture.height * sv
-      const width = canvas.clientWidth || 110, height = Math.max(60, Math.min(210, width * tall / wide)), ratio = window.devicePixelRatio || 1
       if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio)
       if (canvas.height !== Math.round(height * ratio)) { canvas.height = Math.round(height * ratio); canvas.style.height = `${height}px` }
       const g = canvas.getContext('2d')
       g.setTransform(ratio, 0, 0, ratio, 0, 0)
-      g.drawImage(picture.base, 0, 0, width, height)
+      g.drawImage(picture.base, from, 0, span, picture.height, 0, 0, width, height)
       const y = z => (this.geometry.nz - z - 0.5) / this.geometry.nz * height
       const line = (z, color, dash) => { g.strokeStyle = color; g.setLineDash(dash); g.beginPath(); g.moveTo(0, y(z)); g.lineTo(width, y(z)); g.stroke(); g.setLineDash([]) }
       g.font = '10px sans-serif'
       g.fillStyle = '#fff'
       for (const v of this.meta.level?.vertebrae || []) {
-        const [u, at] = plane === 'sagittal' ? [v.row / this.geometry.ny, v.slice] : [v.column / this.geometry.nx, v.slice]
-        g.fillText(v.name, u * width - 6, y(at) + 3)
+        const u = ((plane === 'sagittal' ? v.row : v.column) - from) / span
+        g.fillText(v.name, u * width - 7, y(v.slice) + 3)
       }
       if (this.meta.level) line(this.meta.level.slice_index, this.meta.level_color, [4, 3])
       if (this.state.plane === 'axial') line(this.places.axial, '#fff', [])

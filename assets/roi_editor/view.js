@@ -11,6 +11,7 @@ class Geometry {
     [this.nz, this.ny, this.nx] = meta.shape
     ;[this.sz, this.sy, this.sx] = meta.spacing_mm
     this.affine = meta.affine
+    this.box = meta.box
   }
 
   /** [width, height, depth] of a plane. */
@@ -161,6 +162,17 @@ class PlanePicture {
     this.paths.set(key, { stamp, path })
     return path
   }
+
+  /** The same in the screen's pixels, so that its line is equally wide in both directions. */
+  outlineOnScreen(label, w, p) {
+    const path = this.outline(label, w), key = `${label}/screen`, known = this.paths.get(key)
+    const place = `${p.kx}/${p.ky}/${p.x0}/${p.y0}`
+    if (known && known.of === path && known.place === place) return known.path
+    const moved = new Path2D()
+    moved.addPath(path, new DOMMatrix([p.kx, 0, 0, p.ky, p.x0, p.y0]))
+    this.paths.set(key, { of: path, place, path: moved })
+    return moved
+  }
 }
 
 /** Where a plane lies on the screen: zoom about the middle, and a shift. */
@@ -168,14 +180,15 @@ class Camera {
   constructor() { this.reset() }
   reset() { this.zoom = 1; this.shift = [0, 0] }
 
-  /** Screen pixels of one mm, and the origin, for a canvas of cw × ch. */
+  /** Screen pixels of one mm, and the origin, for a canvas of cw × ch; axial shows the body at first. */
   place(picture, cw, ch) {
-    const [su, sv] = picture.geometry.pixel(picture.plane)
-    const fit = Math.min(cw / (picture.width * su), ch / (picture.height * sv))
+    const [su, sv] = picture.geometry.pixel(picture.plane), whole = [0, 0, picture.width, picture.height]
+    const [u0, v0, u1, v1] = (picture.plane === 'axial' && picture.geometry.box) || whole
+    const fit = Math.min(cw / ((u1 - u0) * su), ch / ((v1 - v0) * sv))
     const scale = fit * this.zoom
     const kx = scale * su, ky = scale * sv
-    const x0 = cw / 2 - (picture.width * kx) / 2 + this.shift[0]
-    const y0 = ch / 2 - (picture.height * ky) / 2 + this.shift[1]
+    const x0 = cw / 2 - ((u0 + u1) / 2) * kx + this.shift[0]
+    const y0 = ch / 2 - ((v0 + v1) / 2) * ky + this.shift[1]
     return { kx, ky, x0, y0, scale }
   }
 

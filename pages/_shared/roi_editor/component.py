@@ -14,7 +14,7 @@ from hccsurv_core.roi.editing import EXCLUSIVE, PART_OF
 from pages._shared.roi_editor.access import COOKIE, GRANTS
 from pages._shared.roi_editor.routes import PATH
 from pages._shared.session import session
-from pages._shared.views import StudyView, volume_of
+from pages._shared.views import StudyView, view_box, volume_of
 
 if TYPE_CHECKING:
     from hccsurv_core.cohort.drawn_regions import StoredRegions
@@ -85,6 +85,7 @@ def editor_data(view: StudyView, regions: StoredRegions) -> dict[str, Any]:
         "shape": list(study.shape),
         "spacing_mm": list(study.spacing_mm),
         "affine": volume_of(study.id).affine.tolist(),
+        "box": None if study.modality == "US" else _box(study.id),
         "windows": [
             {"name": name, "level": round(w.center_hu), "width": round(w.width_hu)}
             for name, w in WINDOW_PRESETS.items()
@@ -117,6 +118,12 @@ def _level_json(level: Any) -> dict[str, Any]:
             for v in level.vertebrae
         ],
     }  # fmt: skip
+
+
+def _box(study_id: str) -> list[float]:
+    """Where the body lies in axial slices: left, top, right, bottom, in pixels from the corner."""
+    top, bottom, left, right = view_box(study_id)
+    return [left + 0.5, top + 0.5, right + 0.5, bottom + 0.5]
 
 
 def _spine(level: Any) -> list[float] | None:
