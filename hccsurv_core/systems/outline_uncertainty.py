@@ -21,6 +21,10 @@ of the psoas by up to 1 mm: the sizes are our choice, made to be of the order of
 by. For shifts, for the level, and for attenuations nothing was found to go by: our choice as well.
 Everywhere at once is worse than what a reader does; a little here and a little there is not tried.
 So this is a test of how much a verdict bears, not an interval with a probability.
+
+**What is not covered:** a border that is wrong altogether (a bowel loop taken for muscle), the wrong
+vertebra, contrast, scanner. For three simulated patients (those of ``tests/roi``) the true values
+lay in the range of the automatic outline for PMA and PD in all three, for SMA in two, for MA in none.
 """
 
 from __future__ import annotations
