@@ -251,6 +251,8 @@ def _how_computed(found: OutlineUncertainty) -> None:
 - A verdict **would flip** where any one of these moves puts the value on the other side of the
   published cut-off. It is no confidence interval and no probability, and two moves at once are not
   tried.
+- **Not covered**: a border that is wrong altogether, such as a bowel loop taken for muscle; another
+  vertebra; contrast and scanner, which move attenuations. For the first, look at the outline.
 
 **How far** is our choice, of the order of what two readers differ by:
 
