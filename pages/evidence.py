@@ -24,8 +24,9 @@ METHOD = """
    installed it can be chosen in the settings.
 5. **Measures.** Muscle is what lies inside the outline between −29 and 150 HU on the one slice in
    the middle of L3. Areas are divided by height² for the indices; attenuations are means.
-6. **Correction.** A loop drawn on the picture adds or removes pixels. Each correction is a
-   revision with a name; every number follows and says that it comes from an edited outline.
+6. **Correction.** What is drawn in the editor adds or removes pixels; only pixels of the tissue's
+   attenuation are added. Each stroke is a revision with a name; every number follows and says that
+   it comes from an edited outline.
 """
 LIMITS = """
 - **The level can be wrong by one vertebra**, above all where the last ribs are small or missing,

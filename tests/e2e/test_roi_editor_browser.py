@@ -380,3 +380,26 @@ def test_the_outline_at_l3_changes_every_number(page):
     tool(page, "brush")
     page.mouse.click(*screen(page, 100, 100))
     page.locator(".note", has_text="is outlined on slices").wait_for()
+
+
+def test_a_clip_plays_and_its_frames_are_drawn_on(page, tmp_path):
+    frames = np.random.default_rng(5).integers(0, 256, (10, 60, 80)).astype(np.int16)
+    with PatientStore(tmp_path / "data") as store:
+        patient = store.add_patient("CLIP")
+        study = store.add_study(patient.id, Volume(frames, np.eye(4)), modality="US")
+        open_editor(page, study)
+        page.locator(".on.slice", has_text="frame 6 of 10").wait_for()
+        page.keyboard.press("Space")
+        page.locator(".under button", has_text="Pause").wait_for()
+        page.locator(".on.slice:not(:has-text('frame 6 of 10'))").wait_for()
+        page.locator(".under button", has_text="Pause").click()
+        page.locator(".under button", has_text="Play").wait_for()
+        add_region(page)
+        z = where(page)
+        tool(page, "brush")
+        place = dab(page, 40, 30)
+        saved(page)
+        (region,) = store.load_regions(study.id).regions
+        rows, columns = np.mgrid[:60, :80]
+        expected = (columns - place[0]) ** 2 + (rows - place[1]) ** 2 <= 16 + 1e-9
+        np.testing.assert_array_equal(region.whole(frames.shape)[z], expected)
