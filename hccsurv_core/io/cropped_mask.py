@@ -48,12 +48,14 @@ class CroppedMask:
             mask: boolean (slices, rows, columns).
             first: where its first voxel lies in the volume.
         """
-        spans = []
-        for axis in range(3):
-            others = tuple(n for n in range(3) if n != axis)
-            set_at = np.flatnonzero(mask.any(axis=others))
-            if not set_at.size:
-                return cls((0, 0, 0), (0, 0, 0), np.zeros(0, np.uint8))
+        set_at = np.flatnonzero(mask.any(axis=(1, 2)))
+        if not set_at.size:
+            return cls((0, 0, 0), (0, 0, 0), np.zeros(0, np.uint8))
+        # Slices first: of a whole scan most have nothing, and they are quick to look through.
+        spans = [(int(set_at[0]), int(set_at[-1]) + 1)]
+        plane: NDArray[np.bool_] = np.any(mask[slice(*spans[0])], axis=0)
+        for along in (plane.any(axis=1), plane.any(axis=0)):
+            set_at = np.flatnonzero(along)
             spans.append((int(set_at[0]), int(set_at[-1]) + 1))
         box = mask[tuple(slice(*span) for span in spans)]
         k, j, i = (start + span[0] for start, span in zip(first, spans, strict=True))

@@ -7,7 +7,7 @@ whole scan for each structure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,20 @@ class Answer:
     _found: list[dict[str, Any]] = field(default_factory=list)
     _n_bytes: int = 0
 
-    def add(self, name: str, mask: NDArray[np.bool_], hint: str = "") -> bool:
+    def add(
+        self,
+        name: str,
+        mask: NDArray[np.bool_],
+        hint: str = "",
+        first: tuple[int, int, int] = (0, 0, 0),
+    ) -> bool:
         """Keep a region; an empty one is only told.
 
         Args:
             name: as in the file.
-            mask: boolean (slices, rows, columns) of the image.
+            mask: boolean (slices, rows, columns).
             hint: other words for what it is: a code's meaning, a file's name.
+            first: where the mask's first voxel lies in the image.
 
         Returns:
             False where it is empty.
@@ -68,7 +75,7 @@ class Answer:
         Raises:
             UnreadableFileError: there are too many regions.
         """
-        cropped = CroppedMask.of(mask)
+        cropped = CroppedMask.of(mask, first)
         name = tidy(name)
         if not cropped.n_voxels:
             self.warnings.append(f"{name} is empty on this image")
@@ -173,7 +180,10 @@ def add_labels(
         hint: other words for the only region, where there is but one.
         hints: other words for a label.
     """
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=2)[1:]) + 1
+    from scipy.ndimage import find_objects
+
+    boxes = find_objects(labels)
+    present = np.array([value for value, box in enumerate(boxes, start=1) if box], dtype=int)
     if present.size > MAX_REGIONS:
         raise UnreadableFileError(
             f"holds {present.size} labels, more than {MAX_REGIONS}",
@@ -189,8 +199,19 @@ def add_labels(
     parts |= {f"label {value}": [int(value)] for value in present if int(value) not in named}
     for name, values in sorted(parts.items(), key=lambda part: part[1][0]):
         words = (hints or {}).get(values[0], "")
-        mask = labels == values[0] if len(values) == 1 else np.isin(labels, values)
-        answer.add(name, mask, words or (hint if len(parts) == 1 else ""))
+        box = _hull([boxes[value - 1] for value in values])
+        part = labels[box]
+        mask = part == values[0] if len(values) == 1 else np.isin(part, values)
+        start = (box[0].start, box[1].start, box[2].start)
+        answer.add(name, mask, words or (hint if len(parts) == 1 else ""), first=start)
+
+
+def _hull(boxes: Sequence[tuple[slice, ...]]) -> tuple[slice, ...]:
+    """The box round boxes."""
+    return tuple(
+        slice(min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes))
+        for axis in range(3)
+    )
 
 
 # -- DICOM ---------------------------------------------------------------------------------------
@@ -203,7 +224,7 @@ def _read_dicom(
 
     ds = read_dataset(path, pixels=True)
     if is_structure_set(ds):
-        _read_structures(ds, image, answer)
+        _read_structures(ds, image, answer, progress)
     elif is_segmentation(ds):
         _read_segments(ds, image, limits, answer, progress)
     else:
@@ -220,28 +241,31 @@ def _read_segments(
 
     seg = open_segmentation(ds, limits, max_pixels=limits.max_voxels * _PIXELS_PER_BYTE)
     answer.kind, answer.frame_uids = "seg", (seg.frame_uid,) if seg.frame_uid else ()
-    flat: dict[int, list[NDArray[np.int64]]] = defaultdict(list)
-    n_frames = len(seg.origins)
-    for n, pixels in enumerate(seg.frames()):
-        if n >= n_frames:
-            break
+    flat: dict[int, list[NDArray[np.unsignedinteger]]] = defaultdict(list)
+    # Half the memory where it does: millions of voxels of each segment.
+    small: Any = np.uint32 if image.voxels.size < 1 << 32 else np.uint64
+    n_frames, plane = len(seg.origins), image.shape[1] * image.shape[2]
+    for n, pixels in zip(range(n_frames), seg.frames(), strict=False):
         places = (seg.origins[n], seg.row_steps[n], seg.column_steps[n])
         index = place_frame(n, *places, pixels, image)
-        numbers = pixels[np.nonzero(pixels)]
-        at = np.ravel_multi_index(index, image.shape)
-        for number in np.unique(numbers):
-            flat[int(number)].append(at[numbers == number])
+        at = np.ravel_multi_index(index, image.shape).astype(small)
+        if seg.numbers is not None:
+            flat[int(seg.numbers[n])].append(at)
+        else:
+            numbers = pixels[np.nonzero(pixels)]
+            for number in np.unique(numbers):
+                flat[int(number)].append(at[numbers == number])
         progress(n / n_frames, "Reading the segmentation")
-    scratch = np.zeros(image.shape, dtype=bool)
     for number in sorted({*seg.names, *flat}):
-        scratch[:] = False
-        for at in flat.pop(number, ()):
-            scratch.ravel()[at] = True
+        at = np.concatenate([np.zeros(0, small), *flat.pop(number, ())])
+        low, high = (int(at.min()) // plane, int(at.max()) // plane) if at.size else (0, 0)
+        slab = np.zeros((high - low + 1, *image.shape[1:]), dtype=bool)
+        slab.ravel()[at - low * plane] = True
         name = seg.names.get(number) or f"segment {number}"
-        answer.add(name, scratch, seg.meanings.get(number, ""))
+        answer.add(name, slab, seg.meanings.get(number, ""), first=(low, 0, 0))
 
 
-def _read_structures(ds: Any, image: LabelMap, answer: Answer) -> None:
+def _read_structures(ds: Any, image: LabelMap, answer: Answer, progress: Progress) -> None:
     from hccsurv_core.io.rtstruct import lay_structures, parse_structures
 
     structures = parse_structures(ds)
@@ -256,7 +280,8 @@ def _read_structures(ds: Any, image: LabelMap, answer: Answer) -> None:
             )
         elif not region.contours:
             answer.warnings.append(f"{region.name} has no contour")
-    for laid in lay_structures(structures, image):
+    for done, laid in enumerate(lay_structures(structures, image), start=1):
+        progress(done / len(structures.regions), "Laying contours onto the scan")
         region, n = laid.region, laid.n_empty_between
         if answer.add(region.name, laid.mask, region.kind) and n:
             answer.warnings.append(

@@ -73,14 +73,14 @@ class OpenSegmentation:
     frame_uid: str
 
     def frames(self) -> Iterator[NDArray[np.integer]]:
-        """Each frame's segment numbers (rows, columns), decoded one after the other.
+        """Each frame's pixels (rows, columns), decoded one after the other: not 0 inside the frame's
+        segment, or segment numbers where it is a label map.
 
         Raises:
             UnreadableFileError: the pixels are damaged.
         """
         try:
-            for n, pixels in enumerate(iter_pixels(self.dataset)):
-                yield pixels if self.numbers is None else (pixels != 0) * self.numbers[n]
+            yield from iter_pixels(self.dataset)
         except PYDICOM_ERRORS as error:
             raise _bad_pixels(error) from error
 

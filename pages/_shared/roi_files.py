@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
 from hccsurv_core.errors import HccsurvError
@@ -21,6 +22,7 @@ from pages._shared.uploads import UploadedFile, spool
 from pages._shared.views import StudyView
 
 if TYPE_CHECKING:
+    from hccsurv_core.io.cropped_mask import CroppedMask
     from hccsurv_core.roi.regions import Region
     from hccsurv_core.volume import Volume
 
@@ -119,11 +121,11 @@ def read_masks(
         masks = [p for p in paths if p not in names]
         for path in masks:
             try:
-                found.append(
-                    read_roi_file(
-                        path, volume, sidecar=_names_of(path, masks, names), source=source
-                    )
-                )
+                sidecar = _names_of(path, masks, names)
+                if view.study.modality == "US":
+                    found.append(_read_frames(path, volume, sidecar))
+                else:
+                    found.append(read_roi_file(path, volume, sidecar=sidecar, source=source))
             except HccsurvError as error:
                 errors.append(error)
         return (merge_roi_files(found) if found else None), errors
@@ -136,9 +138,16 @@ def read_masks(
 def _read_frames(path: Path, clip: Volume, sidecar: Path | None) -> RoiFile:
     from hccsurv_core.io.frame_masks import read_frame_masks, regions_of_frames
 
-    spacing = clip.spacing_mm[1:]
-    found = read_frame_masks(path, clip.shape, pixel_spacing_mm=spacing, sidecar=sidecar)
+    found = read_frame_masks(
+        path, clip.shape, pixel_spacing_mm=_pixel_spacing_mm(clip), sidecar=sidecar
+    )
     return regions_of_frames(found, path.name)
+
+
+def _pixel_spacing_mm(clip: Volume) -> tuple[float, float] | None:
+    """(row, column) spacing of a clip; None where it states none and is kept with 1."""
+    _, row, column = clip.spacing_mm
+    return None if (row, column) == (1.0, 1.0) else (row, column)
 
 
 def _names_of(mask: Path, masks: Sequence[Path], names: Sequence[Path]) -> Path | None:
@@ -215,6 +224,11 @@ def export_panel(view: StudyView, regions: Sequence[Region] = ()) -> None:
         )
 
     button, zipped, dicom = downloads.file_button, "application/zip", "application/dicom"
+    if view.study.modality == "US":
+        if any(region.n_voxels for region in regions):
+            button("Masks as PNG (zip)", f"{stem}_masks_png.zip", zipped, lesions("png"), "get_frames_png")  # fmt: skip
+            button("Masks as NIfTI (zip)", f"{stem}_masks.zip", zipped, lesions("frames"), "get_frames_nifti")  # fmt: skip
+        return
     if view.outline is not None:
         button("Masks as NIfTI", f"{stem}_masks.nii.gz", "application/gzip", masks("nifti"), "get_nifti")  # fmt: skip
         button("Masks as DICOM SEG", f"{stem}_masks.dcm", dicom, masks("seg"), "get_seg")
@@ -227,7 +241,8 @@ def export_panel(view: StudyView, regions: Sequence[Region] = ()) -> None:
 def lesions_file(
     regions: Sequence[Region], kind: str, *, volume: Volume, source_files: Sequence[Path]
 ) -> bytes:
-    """Regions as "nifti" (a zip with the names beside the masks) or "seg" (DICOM)."""
+    """Regions as "nifti" (a zip with the names beside the masks) or "seg" (DICOM); those of a clip
+    as "frames" (NIfTI) or "png" (a picture for each frame), a zip."""
     from hccsurv_core.io.cropped_mask import CroppedMask
     from hccsurv_core.io.export_lesions import write_lesion_niftis, write_lesion_seg
 
@@ -239,5 +254,36 @@ def lesions_file(
             return write_lesion_seg(
                 folder / "lesions.dcm", volume, named, source_files=source_files, manual=drawn
             ).read_bytes()
-        write_lesion_niftis(folder, volume, named)
+        if kind in ("png", "frames"):
+            _write_frames(folder, kind, volume, named)
+        else:
+            write_lesion_niftis(folder, volume, named)
         return Path(shutil.make_archive(str(folder), "zip", folder)).read_bytes()
+
+
+def _write_frames(folder: Path, kind: str, clip: Volume, named: Mapping[str, CroppedMask]) -> None:
+    """Masks of a clip: one label map, or, where regions overlap, a file for each."""
+    from hccsurv_core.io.export_lesions import file_name, lesions_overlap
+    from hccsurv_core.io.frame_masks import write_frame_masks_nifti, write_frame_masks_png
+    from hccsurv_core.io.label_names import unique
+
+    filled = {name: mask for name, mask in named.items() if mask.n_voxels}
+    together = (
+        [filled] if not lesions_overlap(filled.values()) else [{n: m} for n, m in filled.items()]
+    )
+    files = unique("masks" if len(part) > 1 else file_name(next(iter(part))) for part in together)
+    folder.mkdir(parents=True)
+    for file, part in zip(files, together, strict=True):
+        labels = np.zeros(clip.shape, dtype=np.uint8)
+        for value, mask in enumerate(part.values(), start=1):
+            labels[mask.whole(clip.shape)] = value
+        names = dict(enumerate(part, start=1))
+        if kind == "png":
+            write_frame_masks_png(folder / f"{file}.zip", labels, names=names)
+        else:
+            write_frame_masks_nifti(
+                folder / f"{file}.nii.gz",
+                labels,
+                pixel_spacing_mm=_pixel_spacing_mm(clip),
+                names=names,
+            )

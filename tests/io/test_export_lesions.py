@@ -277,7 +277,9 @@ def test_names_of_files(name: str, file: str) -> None:
 
 # -- round trips -------------------------------------------------------------------------------
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     angles=st.tuples(*[st.floats(-25, 25)] * 3),

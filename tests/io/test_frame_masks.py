@@ -65,7 +65,9 @@ def zipped(path: Path, files: dict[str, bytes]) -> Path:
 # -- round trips -------------------------------------------------------------------------------
 @pytest.mark.usefixtures("here")
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     highest=st.integers(0, 40),

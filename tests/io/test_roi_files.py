@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from dicom_factory import ALL_TURNS, axial_affine, body_phantom, turn, write_series
 from grid_here import parse_here
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rt_factory import box, on_slice, save, structure_set
 
@@ -56,6 +56,7 @@ def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray = AFFINE) -> 
 
 
 # -- cropped masks -----------------------------------------------------------------------------
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     shape=st.tuples(*[st.integers(1, 6)] * 3),
     seed=st.integers(0, 1000),

@@ -64,6 +64,7 @@ def read(ds: Any, folder: Path, image: Volume = IMAGE, **options: Any) -> RoiFil
 corner = st.one_of(st.floats(-4, 16), st.integers(-3, 15).map(float), st.just(4.5))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(corners=st.lists(st.tuples(corner, corner), min_size=3, max_size=12))
 def test_filling_is_the_rule_of_the_correction_on_the_page(corners: list) -> None:
     rows, columns = np.array(corners).T
@@ -341,7 +342,9 @@ def test_another_kind_of_dicom_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     kept=st.floats(0.1, 1),

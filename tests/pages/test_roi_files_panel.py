@@ -230,3 +230,39 @@ def test_nothing_chosen_is_an_error_of_the_core(add_study, store) -> None:
     roi = RoiFile("a.nii", "nifti", SHAPE, {"a": CroppedMask.of(np.ones(SHAPE, bool))})
     with pytest.raises(InputError, match="nothing was chosen"):
         roi_import.import_masks(views.load_view(study.id), roi, {})
+
+
+# -- clips -------------------------------------------------------------------------------------
+class Dropped(io.BytesIO):
+    """What the upload widget hands out."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("kind", ["png", "frames"])
+def test_masks_of_a_clip_go_out_and_come_in(store, kind: str, overlap: bool) -> None:
+    patient = store.add_patient()
+    clip = Volume(np.zeros((5, 20, 30), np.int16), np.diag([0.2, 0.3, 1.0, 1.0]))
+    study = store.add_study(patient.id, clip, modality="US")
+    view = views.load_view(study.id)
+    mask = np.zeros(clip.shape, bool)
+    mask[1:3, 4:9, 10:20] = True
+    other = mask if overlap else np.roll(mask, 10, axis=2)
+    regions = [region_of("a", "Lesion", mask), region_of("b", "Reference", other)]
+    packed = roi_files.lesions_file(regions, kind, volume=clip, source_files=())
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert len([name for name in files if not name.endswith(".json")]) == (2 if overlap else 1)
+    found, errors = roi_files.read_masks(view, [Dropped(n, d) for n, d in files.items()])
+    assert errors == [] and list(found.regions) == ["Lesion", "Reference"]
+    np.testing.assert_array_equal(found.mask("Reference"), other)
+    # A clip of another size is refused with both sizes.
+    larger = Volume(np.zeros((5, 20, 31), np.int16), clip.affine)
+    elsewhere = store.add_study(patient.id, larger, modality="US")
+    found, errors = roi_files.read_masks(
+        views.load_view(elsewhere.id), [Dropped(n, d) for n, d in files.items()]
+    )
+    assert found is None and "30×20" in str(errors[0]) and "31×20" in str(errors[0])

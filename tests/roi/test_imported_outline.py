@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -126,7 +126,7 @@ def test_what_is_refused() -> None:
         taken({"muscle": [CroppedMask.of(np.ones((4, 9, 30), bool), (3, 0, 0))]})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     chosen=st.sets(st.sampled_from(STRUCTURES), min_size=1),
     seed=st.integers(0, 10_000),
