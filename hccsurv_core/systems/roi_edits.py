@@ -246,6 +246,8 @@ def _grow(
 
     region = _region(state, _label(command))
     box = command.get("box")
+    if box is not None and (not isinstance(box, list) or len(box) != 2):
+        raise InputError("a box has two corners", source="editor")
     grown = grow_lesion(
         store.load_volume(study_id),
         _place(command.get("seed")),
@@ -271,7 +273,8 @@ def _interpolate(
         )  # fmt: skip
     from hccsurv_core.roi.slice_interpolation import interpolate_slices
 
-    filled = interpolate_slices(mask)
+    _, row_mm, column_mm = store.load_volume(study_id).spacing_mm
+    filled = interpolate_slices(mask, pixel_mm=(row_mm, column_mm))
     add = {first + k: filled[k] for k in range(len(mask)) if not mask[k].any()}
     told = f"interpolated on {len(add)} slices"
     return _paint(store, study_id, state, label, add, {}, told, actor)

@@ -245,6 +245,7 @@ def test_interpolation_and_smoothing(store, study):
         ({"do": "smooth", "label": "muscle", "slice": 3, "radius_mm": 1e9}, "no smoothing"),
         ({"do": "smooth", "label": "muscle", "slice": 0}, "nothing is drawn on this slice"),
         ({"do": "interpolate", "label": "muscle"}, "no slice between"),
+        ({"do": "grow", "label": "muscle", "seed": [1, 2, 3]}, "this region is gone"),
     ],
 )
 def test_wrong_commands_say_so_and_change_nothing(store, study, command, words):
@@ -252,3 +253,21 @@ def test_wrong_commands_say_so_and_change_nothing(store, study, command, words):
         apply_command(store, study.id, command, actor="x")
     assert len(store.revisions(study.id)) == 1
     assert store.load_regions(study.id).revision == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "a place has slice, row and column"),
+        ({"seed": [1, 2]}, "a place has slice, row and column"),
+        ({"seed": [1, 2.5, 3]}, "three whole numbers"),
+        ({"seed": [1, 2, 3], "box": 7}, "a box has two corners"),
+        ({"seed": [1, 2, 3], "box": [[0, 0, 0], "x"]}, "a place has slice"),
+        ({"seed": [99, 2, 3]}, "outside|not in"),
+    ],
+)
+def test_growing_from_nowhere_is_refused(store, study, more, words):
+    label = apply_command(store, study.id, {"do": "new_region"}, actor="x")["labels"][-1]["id"]
+    with pytest.raises(HccsurvError, match=words):
+        apply_command(store, study.id, {"do": "grow", "label": label, **more}, actor="x")
+    assert store.load_regions(study.id).revision == 1
