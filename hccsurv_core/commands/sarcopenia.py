@@ -52,7 +52,6 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: the scan, the slice or the patient's facts cannot be used.
     """
-    from hccsurv_core.io.export import write_masks
     from hccsurv_core.io.intake import Upload
     from hccsurv_core.systems.outline_uncertainty import outline_uncertainty
     from hccsurv_core.systems.sarcopenia import analyze_scan
@@ -63,12 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     with Upload(paths, progress=part_of(report_progress, 0.0, 0.3)) as upload:
         scan = upload.load()
         read_s = time.perf_counter() - start
-        facts = PatientFacts(
-            sex=arguments.sex or scan.patient.sex,
-            age_years=scan.patient.age_years,
-            height_m=arguments.height_m or scan.patient.height_m,
-            weight_kg=scan.patient.weight_kg,
-        )
+        facts = _facts(arguments, scan)
         try:
             result = analyze_scan(
                 scan.volume,
@@ -92,17 +86,34 @@ def run(arguments: argparse.Namespace) -> None:
         }
         answer["patient"] = {"sex": facts.sex, "height_m": facts.height_m}
         if arguments.out:
-            written = write_masks(
-                Path(arguments.out),
-                scan.volume,
-                result.segmentation.masks,
-                first_slice=result.segmentation.first_slice,
-                source_files=scan.dicom_files,
-                method=result.segmentation.method,
-                axes=scan.source_axes,
-            )
-            answer["masks"] = {name: path.name for name, path in written.items()}
+            answer["masks"] = _write(Path(arguments.out), scan, result.segmentation)
     write_answer(answer, arguments.json, _table(result, scan, uncertainty))
+
+
+def _facts(arguments: argparse.Namespace, scan) -> PatientFacts:
+    """What is given, and else what the scan says."""
+    return PatientFacts(
+        sex=arguments.sex or scan.patient.sex,
+        age_years=scan.patient.age_years,
+        height_m=arguments.height_m or scan.patient.height_m,
+        weight_kg=scan.patient.weight_kg,
+    )
+
+
+def _write(folder: Path, scan, segmentation) -> dict[str, str]:
+    """The masks; returns the files' names."""
+    from hccsurv_core.io.export import write_masks
+
+    written = write_masks(
+        folder,
+        scan.volume,
+        segmentation.masks,
+        first_slice=segmentation.first_slice,
+        source_files=scan.dicom_files,
+        method=segmentation.method,
+        axes=scan.source_axes,
+    )
+    return {name: path.name for name, path in written.items()}
 
 
 def _table(result, scan, uncertainty) -> str:

@@ -34,6 +34,8 @@ _RIM_MM, _RIM_SD = 1.5, 2.0
 #: A neighbor whose attenuation over this distance is above the muscle's by this many standard
 #: deviations of a pixel has a border that is plain to see.
 _PLAIN_MM, _PLAIN_SD = 1.5, 2.5
+#: Muscle without noise is still not told from its like, HU.
+_LEAST_SD_HU = 8.0
 #: Width of the smoothing that turns a mask's staircase into a line, pixels.
 _SMOOTH_PIXELS = 1.0
 #: Distance between the points that stand for the line, pixels.
@@ -205,7 +207,7 @@ def _never_muscle(
     mask: NDArray[np.bool_], hu: NDArray[np.float64], pixel_mm: tuple[float, float]
 ) -> NDArray[np.bool_]:
     """Bone with marrow and rim, and neighbors so bright that nobody takes them for this muscle."""
-    mean, sd = float(hu[mask].mean()), float(hu[mask].std())
+    mean, sd = float(hu[mask].mean()), max(float(hu[mask].std()), _LEAST_SD_HU)
     bone = hu > STRUCTURE_HU["muscle"][1]
     steps = max(1, round(_RIM_MM / max(pixel_mm)))
     filled = ndi.binary_fill_holes(ndi.binary_closing(bone, iterations=steps)) | bone
