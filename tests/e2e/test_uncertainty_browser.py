@@ -15,7 +15,7 @@ from hccsurv_core.roi.results import BodySegmentation, L3Location
 from hccsurv_core.systems.sarcopenia import remeasure
 from hccsurv_core.volume import Volume
 
-WAIT_MS = 60_000
+WAIT_MS = 120_000
 SHAPE, PIXEL_MM, SLICE_MM = (9, 160, 200), 2.0, 4.0
 #: At this height the muscle of :func:`body` is 50.4 cm²/m²: not low, by 1 %.
 SMI = 50.4
