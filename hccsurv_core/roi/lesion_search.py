@@ -50,6 +50,10 @@ _MERIT = {
 }  # fmt: skip
 
 
+#: Separation of a region about which there is no tissue that it could be part of.
+_ALL_ELSE = 3.0
+
+
 @dataclass(frozen=True, eq=False)
 class Region:
     """A lesion on a block.
@@ -174,9 +178,11 @@ def region_in(
     probability = None
     for _ in range(_BOX_ROUNDS):
         allowed = mask & ~tissue.excluded
-        if not allowed.any() or not outside.any():
+        if not allowed.any():
             return None
-        odds = np.clip(log_ratio(tissue.smooth, allowed, outside), -4, 4) + place
+        # Where all about is excluded, whatever is left in the box is the lesion.
+        apart = log_ratio(tissue.smooth, allowed, outside) if outside.any() else np.float32(2.0)
+        odds = np.clip(apart, -4, 4) + place
         probability = _walked(block, tissue, odds, fixed, nothing, probability)
         found = lesion_shaped(probability > 0.5, block, _OPENING_MM, None)
         if found is None or np.count_nonzero(found) < 4:
@@ -221,7 +227,7 @@ def _judged(
     }
     merit = sum(_MERIT[name] * value for name, value in traits.items())
     going_on = np.count_nonzero(around > 1) / n_ring
-    separation = 0.0
+    separation = _ALL_ELSE
     if around.size:
         separation = float(log_ratio(tissue.smooth, mask, tissue_beside)[mask].mean())
     return Region(mask, probability, float(merit), separation, going_on)
