@@ -175,15 +175,15 @@ def region_in(
     mask = inside & (radius < 0.75)
     fixed = tissue.excluded | ~inside | closed
     nothing = np.zeros_like(inside)
-    probability = None
-    for _ in range(_BOX_ROUNDS):
+    probability = np.zeros(inside.shape, np.float32)
+    for turn in range(_BOX_ROUNDS):
         allowed = mask & ~tissue.excluded
         if not allowed.any():
             return None
         # Where all about is excluded, whatever is left in the box is the lesion.
         apart = log_ratio(tissue.smooth, allowed, outside) if outside.any() else np.float32(2.0)
         odds = np.clip(apart, -4, 4) + place
-        probability = _walked(block, tissue, odds, fixed, nothing, probability)
+        probability = _walked(block, tissue, odds, fixed, nothing, probability if turn else None)
         found = lesion_shaped(probability > 0.5, block, _OPENING_MM, None)
         if found is None or np.count_nonzero(found) < 4:
             return None
@@ -209,7 +209,7 @@ def _judged(
     wall = ring & (tissue.wall > 0.5) & ~tissue.excluded
     tissue_beside = ring & ~wall & ~tissue.excluded
     around = tissue.foreign[tissue_beside]
-    n_ring = max(1, np.count_nonzero(ring))
+    n_ring = max(1, int(np.count_nonzero(ring)))
     inside = tissue.foreign[mask]
     ellipse = ellipse_of(mask, block).radius_of(block) <= 1
     overlap = 2 * np.count_nonzero(ellipse & mask)
