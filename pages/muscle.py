@@ -24,6 +24,7 @@ from pages._shared.muscle_uncertainty import (
     uncertainty_of,
 )
 from pages._shared.navigation import require_frame
+from pages._shared.session import session
 from pages._shared.views import StudyView
 
 require_frame()
@@ -220,6 +221,13 @@ def slice_picture(view: StudyView) -> None:
             alt="The measured slice at L3 with the outlines of muscle and psoas",
         )
     st.html(viewer.legend(downloads.PICTURE_STRUCTURES))
+    if st.button(
+        "Correct the outline", icon=":material/draw:", key="to_editor", type="tertiary",
+        help="Open the editor at this slice",
+    ):  # fmt: skip
+        state = session()
+        state.go_to, state.go_round = (view.study.id, segmentation.slice_index), state.go_round + 1
+        st.switch_page(routes.SCAN)
 
 
 def ask_for_a_look_at_the_level(view: StudyView) -> None:

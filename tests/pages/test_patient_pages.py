@@ -107,6 +107,16 @@ def test_the_editor_is_told_of_the_study_and_not_of_its_voxels(open_page, add_st
     assert access.GRANTS.check(token, study.id, None) is None  # the leave for the first one ended
 
 
+def test_the_muscle_page_leads_to_the_editor_at_the_measured_slice(open_page, add_study):
+    study = add_study()
+    at = open_page(routes.MUSCLE, study.id)
+    at.button(key="to_editor").click().run()
+    assert not at.exception
+    state = at.session_state["hccsurv"]
+    assert state.go_to == (study.id, 6) and state.go_round == 1
+    assert state.roi_token[0] == study.id  # the editor was drawn
+
+
 def test_moving_by_a_slice_measures_there(open_page, add_study, store, finish_job):
     study = add_study()
     at = open_page(routes.SCAN, study.id)
