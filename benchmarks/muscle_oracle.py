@@ -1,6 +1,6 @@
 """How near the muscle model comes to the oracle: trained as in the paper, tested on fresh patients.
 
-`python -m benchmarks.muscle_oracle [--seeds 11 12 13] [--n-test 1000] [--folder DIR] [--json F]`
+`python -m benchmarks.muscle_oracle [--seeds 13 14 15] [--n-test 1000] [--folder DIR] [--json F]`
 
 For each seed: the 345 training patients of a simulated cohort, and ``--n-test`` patients of another
 seed (seed + 1000) of both centers, all scanners, hepatectomies and transplantations. Everything is
@@ -11,7 +11,8 @@ that excludes 0. Features of 345 + 1000 patients take most of the time (about 20
 two cores); with ``--folder`` cohorts and features are kept and a second run takes a minute.
 
 What was looked at while the model was made: training patients of seed 1, and as many of seed 201
-to see what a measure tells of its cause. Neither is among the seeds here.
+to see what a measure tells of its cause. Seeds 11 and 12 were judged first (BENCHMARKS.md); their
+patients have been looked at since, so the seeds here are fresh ones.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ COMBINED, ORACLE = "all features", "true hazard"
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
     parser.add_argument("--n-test", type=int, default=1000)
     parser.add_argument("--folder", type=Path, help="keep cohorts and features here")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
