@@ -70,6 +70,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.radiomics
 	$(BIN)/python -m benchmarks.radiomics_shape
 	$(BIN)/python -m benchmarks.muscle_evaluation
+	$(BIN)/python -m benchmarks.roi_editor
 	$(BIN)/python -m benchmarks.muscle_oracle
 
 lock: $(VENV)/.ready-dev

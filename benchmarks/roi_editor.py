@@ -158,9 +158,11 @@ def measure(url: str, study: str) -> None:
 
 def stroke(page: Any, canvas: Any, k: int) -> float:
     """One stroke over the muscles of the back; seconds until its numbers are there."""
-    size = canvas.evaluate("c => [c.editor.geometry.nx, c.editor.geometry.ny]")
     x, y = canvas.evaluate(
-        "(c, [u, v]) => c.editor.toScreen(u, v)", [size[0] * 0.38 + 3 * k, size[1] * 0.62]
+        "(c, part) => { const e = c.editor, m = e.masks.at('muscle', e.places.axial), at = [];"
+        " m.forEach((p, i) => { if (p) at.push(i) }); const i = at[Math.floor(part * at.length)];"
+        " return e.toScreen(i % e.geometry.nx, Math.floor(i / e.geometry.nx)) }",
+        (k + 0.5) / STROKES,
     )
     revision = canvas.evaluate("c => c.editor.history.body.revision")
     page.mouse.move(x, y)
