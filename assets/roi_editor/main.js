@@ -871,8 +871,12 @@ class Editor {
       g.fillStyle = '#fff'
       for (const v of this.meta.level?.vertebrae || []) {
         const u = ((plane === 'sagittal' ? v.row : v.column) - from) / span
-        g.fillText(v.name, u * width - 7, y(v.slice) + 3)
+        const name = [v.name, u * width - 7, y(v.slice) + 3]
+        Object.assign(g, { strokeStyle: '#000', lineWidth: 3 })
+        g.strokeText(...name)
+        g.fillText(...name)
       }
+      g.lineWidth = 1
       if (this.meta.level) line(this.meta.level.slice_index, this.meta.level_color, [4, 3])
       if (this.state.plane === 'axial') line(this.places.axial, '#fff', [])
     })
