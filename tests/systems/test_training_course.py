@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_bundle_keeps_the_curves_that_were_noted(tmp_path):
 
     from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.outcome import SurvivalOutcome
-    from hccsurv_core.systems.muscle.settings import settings_from_json
+    from hccsurv_core.systems.muscle.settings import resolve_recipes, settings_from_json
     from hccsurv_core.systems.muscle.training import train_muscle
 
     rng = np.random.default_rng(2)
@@ -81,7 +82,9 @@ def test_a_bundle_keeps_the_curves_that_were_noted(tmp_path):
             "autoencoder": {"hidden": [4], "n_codes": 2, "max_epochs": 4},
         }
     )  # fmt: skip
-    trained = train_muscle(given, quick, checkpoint=tmp_path)
+    # A line may be chosen too, and has no curves to keep.
+    deep = tuple(r for r in resolve_recipes(quick, given.names) if r.head == "deep")
+    trained = train_muscle(given, replace(quick, recipes=deep), checkpoint=tmp_path)
     noted = read_course(tmp_path)
     kept = training_histories(json.loads(json.dumps(trained.description)))
     assert list(kept) == list(noted.histories) == [AUTOENCODER, NETWORKS]
