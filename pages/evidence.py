@@ -27,6 +27,12 @@ METHOD = """
 6. **Correction.** What is drawn in the editor adds or removes pixels; only pixels of the tissue's
    attenuation are added. Each stroke is a revision with a name; every number follows and says that
    it comes from an edited outline.
+7. **How sure the verdicts are.** Outline and level are moved by fractions of a millimeter to a few,
+   one move at a time, and a verdict that would flip is marked. The sizes are our choice, of the
+   order of what two readers differ by (Ko 2022,
+   [10.1186/s12891-022-05032-2](https://doi.org/10.1186/s12891-022-05032-2); Park 2019,
+   [10.1371/journal.pone.0222042](https://doi.org/10.1371/journal.pone.0222042)). Gross errors,
+   contrast and scanner are not covered.
 """
 LIMITS = """
 - **The level can be wrong by one vertebra**, above all where the last ribs are small or missing,

@@ -45,6 +45,7 @@ function element(tag, attributes = {}, ...children) {
 
 function units(value, digits = 3) {
   if (value == null || !Number.isFinite(value)) return '–'
+  if (value === 0) return '0'
   const size = Math.abs(value)
   const decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : digits
   return value.toFixed(decimals)

@@ -5,6 +5,7 @@ class Sync {
     this.hooks = hooks // {onAnswer, onStatus, onRefused, onLost}
     this.queue = []
     this.busy = false
+    this.handling = 0 // an answer came, and is not on the screen yet
     this.wait = 0
   }
 
@@ -14,7 +15,7 @@ class Sync {
     this.wait = 0
   }
 
-  get pending() { return this.queue.length }
+  get pending() { return this.queue.length + this.handling }
 
   /** Work of an earlier page that never arrived. */
   recover() {
@@ -66,8 +67,11 @@ class Sync {
         this.trouble = ''
         const command = this.queue.shift()
         this.keep()
-        if (response.ok) await this.hooks.onAnswer(answer, command)
-        else await this.hooks.onRefused(answer.error || 'The server refused the change.', command)
+        this.handling = 1
+        try {
+          if (response.ok) await this.hooks.onAnswer(answer, command)
+          else await this.hooks.onRefused(answer.error || 'The server refused the change.', command)
+        } finally { this.handling = 0 }
         this.hooks.onStatus()
       }
     } finally { this.busy = false }

@@ -7,9 +7,9 @@ import weakref
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hccsurv_core.cohort import database, schema
@@ -32,6 +32,28 @@ def checked_state(state: str, allowed: tuple[str, ...]) -> str:
     if state not in allowed:
         raise ValueError(f"state must be one of {allowed}, got {state!r}")
     return state
+
+
+#: Tables of revisions: each row but the first says which one it was made from.
+Revisions = type[schema.Segmentation] | type[schema.RegionSet]
+Row = TypeVar("Row", schema.Segmentation, schema.RegionSet)
+
+
+def last_revision(session: Session, table: Revisions, study_id: str) -> int:
+    """Number of a study's newest revision, 0 where there is none."""
+    return session.scalar(select(func.max(table.revision)).where(table.study_id == study_id)) or 0
+
+
+def newest_child(
+    session: Session, table: type[Row], study_id: str, parent_id: str | None
+) -> Row | None:
+    """The newest of the revisions that were made from this one (None: from nothing)."""
+    return session.scalar(
+        select(table)
+        .where(table.study_id == study_id, table.parent_id.is_not_distinct_from(parent_id))
+        .order_by(table.revision.desc())
+        .limit(1)
+    )
 
 
 class StoreBase:

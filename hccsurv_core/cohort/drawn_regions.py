@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hccsurv_core.cohort import codec, schema
-from hccsurv_core.cohort.base import StoreBase
+from hccsurv_core.cohort.base import StoreBase, last_revision, newest_child
 from hccsurv_core.cohort.files import blake2_of, new_id
 from hccsurv_core.errors import InputError, NotFoundError, StoreError
 from hccsurv_core.roi.regions import MOST_REGIONS, Region
@@ -67,7 +66,7 @@ class DrawnRegions(StoreBase):
                     row = schema.RegionSet(
                         id=mask_id,
                         study_id=study_id,
-                        revision=_last_revision(session, study_id) + 1,
+                        revision=last_revision(session, schema.RegionSet, study_id) + 1,
                         parent_id=head.region_set_id,
                         note=note,
                         regions=[_to_json(region) for region in regions],
@@ -122,10 +121,10 @@ class DrawnRegions(StoreBase):
         """
         with self._write() as session:
             study, head = self._study(session, study_id), _head(session, study_id)
-            following = _child(session, study_id, head.region_set_id)
+            following = newest_child(session, schema.RegionSet, study_id, head.region_set_id)
             if following is None:
                 raise NotFoundError("there is nothing to do again")
-            return self._move(session, study, head, following, "redone", actor)
+            return self._move(session, study, head, following.id, "redone", actor)
 
     def _move(
         self,
@@ -148,7 +147,8 @@ class DrawnRegions(StoreBase):
     def _open_regions(
         self, session: Session, study: schema.Study, set_id: str | None
     ) -> StoredRegions:
-        can_redo = _child(session, study.id, set_id) is not None
+        following = newest_child(session, schema.RegionSet, study.id, set_id)
+        can_redo = following is not None
         row = session.get(schema.RegionSet, set_id or "")
         if row is None:
             return StoredRegions(can_redo=can_redo)
@@ -186,27 +186,6 @@ def _head(session: Session, study_id: str) -> schema.RegionHead:
         head = schema.RegionHead(study_id=study_id, region_set_id=None)
         session.add(head)
     return head
-
-
-def _child(session: Session, study_id: str, parent_id: str | None) -> str | None:
-    return session.scalar(
-        select(schema.RegionSet.id)
-        .where(
-            schema.RegionSet.study_id == study_id,
-            schema.RegionSet.parent_id.is_(None)
-            if parent_id is None
-            else schema.RegionSet.parent_id == parent_id,
-        )
-        .order_by(schema.RegionSet.revision.desc())
-        .limit(1)
-    )
-
-
-def _last_revision(session: Session, study_id: str) -> int:
-    newest = select(func.max(schema.RegionSet.revision)).where(
-        schema.RegionSet.study_id == study_id
-    )
-    return session.scalar(newest) or 0
 
 
 def _check_regions(study: schema.Study, regions: Sequence[Region]) -> None:

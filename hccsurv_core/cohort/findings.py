@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hccsurv_core.cohort import codec, schema
-from hccsurv_core.cohort.base import StoreBase, checked_state
+from hccsurv_core.cohort.base import StoreBase, checked_state, last_revision, newest_child
 from hccsurv_core.cohort.files import blake2_of, new_id
 from hccsurv_core.cohort.patients import measures_are_current
 from hccsurv_core.cohort.records import (
@@ -115,7 +115,7 @@ class Findings(StoreBase):
                     row = schema.Segmentation(
                         id=mask_id,
                         study_id=study_id,
-                        revision=_last_revision(session, study_id) + 1,
+                        revision=last_revision(session, schema.Segmentation, study_id) + 1,
                         parent_id=study.segmentation_id,
                         state=state,
                         note=note,
@@ -159,7 +159,10 @@ class Findings(StoreBase):
             if row is None:
                 return None
             found = self._open_segmentation(session, study, row)
-            return replace(found, can_redo=_child(session, row) is not None)
+            return replace(
+                found,
+                can_redo=newest_child(session, schema.Segmentation, study_id, row.id) is not None,
+            )
 
     def undo_segmentation(self, study_id: str, actor: str = "local") -> StoredSegmentation:
         """Go back to the revision the current one was made from; nothing is removed.
@@ -176,14 +179,7 @@ class Findings(StoreBase):
                 raise NotFoundError(
                     "there is no earlier outline", remedy="edit the outline, or make it anew"
                 )
-            stored = self._open_segmentation(session, study, row)
-            study.segmentation_id = row.id
-            told = f"Outline undone: revision {current.revision} → {row.revision}"
-            at = self._record(
-                session, actor, "outline_undone", study.patient_id, told, study_id=study_id
-            )
-            self._touch(session, study, at)
-            return stored
+            return self._show_revision(session, study, current, row, "undone", actor)
 
     def redo_segmentation(self, study_id: str, actor: str = "local") -> StoredSegmentation:
         """Go forward again to the newest revision that was made from the current one.
@@ -195,17 +191,30 @@ class Findings(StoreBase):
         with self._write() as session:
             study = self._study(session, study_id)
             current = session.get(schema.Segmentation, study.segmentation_id or "")
-            row = None if current is None else _child(session, current)
+            row = None
+            if current is not None:
+                row = newest_child(session, schema.Segmentation, study_id, current.id)
             if current is None or row is None:
                 raise NotFoundError("there is nothing to do again")
-            stored = self._open_segmentation(session, study, row)
-            study.segmentation_id = row.id
-            told = f"Outline redone: revision {current.revision} → {row.revision}"
-            at = self._record(
-                session, actor, "outline_redone", study.patient_id, told, study_id=study_id
-            )
-            self._touch(session, study, at)
-            return stored
+            return self._show_revision(session, study, current, row, "redone", actor)
+
+    def _show_revision(
+        self,
+        session: Session,
+        study: schema.Study,
+        current: schema.Segmentation,
+        row: schema.Segmentation,
+        verb: str,
+        actor: str,
+    ) -> StoredSegmentation:
+        stored = self._open_segmentation(session, study, row)
+        study.segmentation_id = row.id
+        told = f"Outline {verb}: revision {current.revision} → {row.revision}"
+        at = self._record(
+            session, actor, f"outline_{verb}", study.patient_id, told, study_id=study.id
+        )
+        self._touch(session, study, at)
+        return stored
 
     def automatic_segmentation(self, study_id: str) -> StoredSegmentation | None:
         """The automatic outline that the current one was made from; None where there is none.
@@ -315,25 +324,6 @@ def _stored(row: schema.Segmentation, segmentation: BodySegmentation) -> StoredS
         segmentation, row.state, row.actor, row.at, row.revision, row.note,
         can_undo=row.parent_id is not None,
     )  # fmt: skip
-
-
-def _child(session: Session, parent: schema.Segmentation) -> schema.Segmentation | None:
-    return session.scalar(
-        select(schema.Segmentation)
-        .where(
-            schema.Segmentation.study_id == parent.study_id,
-            schema.Segmentation.parent_id == parent.id,
-        )
-        .order_by(schema.Segmentation.revision.desc())
-        .limit(1)
-    )
-
-
-def _last_revision(session: Session, study_id: str) -> int:
-    newest = select(func.max(schema.Segmentation.revision)).where(
-        schema.Segmentation.study_id == study_id
-    )
-    return session.scalar(newest) or 0
 
 
 def _check_grid(study: schema.Study, seg: BodySegmentation, shape: tuple[int, ...]) -> None:

@@ -222,7 +222,12 @@ def _read_dicom(
     from hccsurv_core.io.rtstruct import is_structure_set
     from hccsurv_core.io.seg_planes import is_segmentation
 
-    ds = read_dataset(path, pixels=True)
+    try:
+        ds = read_dataset(path, pixels=True)
+    except UnreadableFileError as error:
+        raise UnreadableFileError(
+            "is neither NIfTI nor a DICOM file that can be read", remedy=_KINDS
+        ) from error
     if is_structure_set(ds):
         _read_structures(ds, image, answer, progress)
     elif is_segmentation(ds):

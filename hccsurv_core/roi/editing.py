@@ -1,4 +1,4 @@
-"""Manual correction: a drawn polygon adds pixels to a structure, or takes them away.
+"""Manual correction: what is drawn adds pixels to a structure, or takes them away.
 
 The structures stay consistent whatever is drawn: muscle and psoas hold only
 pixels of muscle attenuation, each psoas is part of the muscle, no pixel is
@@ -36,7 +36,6 @@ EXCLUSIVE = {
 _PSOAS = ("psoas_left", "psoas_right")
 #: A pixel of the first is one of the second too.
 PART_OF = {"psoas_left": "muscle", "psoas_right": "muscle"}
-ACTIONS = ("add", "remove")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,48 +83,6 @@ def polygon_mask(rows: ArrayLike, columns: ArrayLike, shape: tuple[int, int]) ->
     return mask
 
 
-def edit_structure(
-    segmentation: BodySegmentation,
-    volume: Volume,
-    structure: str,
-    region: NDArray[np.bool_],
-    *,
-    action: str,
-    slice_index: int | None = None,
-) -> EditOutcome:
-    """Add a drawn region to a structure on one slice, or remove it.
-
-    Args:
-        segmentation: what is corrected; it is left as it is.
-        volume: the canonical volume it belongs to, HU.
-        structure: one of :data:`~hccsurv_core.roi.results.STRUCTURES`.
-        region: boolean (rows, columns), the drawn pixels.
-        action: "add" or "remove".
-        slice_index: volume slice to correct; None = the measured one.
-
-    Raises:
-        SegmentationError: unknown structure or action, a slice without outlines, or a
-            region in which nothing would change.
-    """
-    index = segmentation.slice_index if slice_index is None else slice_index
-    _check(segmentation, structure, region, action, index)
-    k = index - segmentation.first_slice
-    masks = {name: mask.copy() for name, mask in segmentation.masks.items()}
-    before = masks[structure][k].copy()
-    n_outside = 0
-    if action == "add":
-        allowed = region & _within_hu(volume.voxels[index], structure)
-        n_outside = int(np.count_nonzero(region & ~allowed))
-        _add(masks, structure, allowed, k)
-    else:
-        _remove(masks, structure, region, k)
-    n_changed = int(np.count_nonzero(before != masks[structure][k]))
-    if n_changed == 0:
-        raise SegmentationError(_nothing_changed(structure, action), remedy="draw it elsewhere")
-    edited = replace(segmentation, masks=masks, method="edited")
-    return EditOutcome(edited, n_changed, n_outside)
-
-
 def apply_stroke(
     segmentation: BodySegmentation,
     volume: Volume,
@@ -143,7 +100,7 @@ def apply_stroke(
         add, remove: volume slice to boolean (rows, columns); what is removed is removed first.
 
     Returns:
-        The outcome; unlike :func:`edit_structure` it may change nothing.
+        The outcome; it may have changed nothing.
 
     Raises:
         SegmentationError: unknown structure, or a slice without outlines.
@@ -152,7 +109,7 @@ def apply_stroke(
     n_outside = 0
     for action, slices in (("remove", remove), ("add", add)):
         for index, region in slices.items():
-            _check(segmentation, structure, region, action, index)
+            _check(segmentation, structure, region, index)
             k = index - segmentation.first_slice
             if action == "remove":
                 _remove(masks, structure, region, k)
@@ -187,23 +144,12 @@ def _remove(masks: dict[str, NDArray[np.bool_]], structure: str, pixels: NDArray
                 masks[psoas][k] &= ~pixels
 
 
-def _nothing_changed(structure: str, action: str) -> str:
-    words = structure.replace("_", " ")
-    if action == "remove":
-        return f"no pixel of {words} lies in the drawn region"
-    low, high = STRUCTURE_HU[structure]
-    return f"no new pixel of {low:g} to {high:g} HU for {words} lies in the drawn region"
-
-
 def _check(
     segmentation: BodySegmentation,
     structure: str,
     region: NDArray[np.bool_],
-    action: str,
     index: int,
 ) -> None:
-    if action not in ACTIONS:
-        raise SegmentationError(f"the action must be add or remove, got {action!r}")
     if structure not in segmentation.masks or structure not in STRUCTURE_HU:
         known = ", ".join(segmentation.masks)
         raise SegmentationError(f"no structure is called {structure!r}; there are: {known}")

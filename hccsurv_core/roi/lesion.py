@@ -197,11 +197,12 @@ def _fits(block: Block, region: Region, request: Request) -> bool:
 def _check_clicked_tissue(seed_hu: float, limits_hu: tuple[float, float]) -> None:
     if seed_hu < _TISSUE_HU[0]:
         raise SegmentationError(
-            f"the click lies in fat or gas ({seed_hu:.0f} HU)", remedy=_ELSEWHERE
+            f"the click lies in fat or gas (below {_TISSUE_HU[0]:.0f} HU)", remedy=_ELSEWHERE
         )
     if seed_hu > _TISSUE_HU[1]:
         raise SegmentationError(
-            f"the click lies in bone, metal or a vessel full of contrast ({seed_hu:.0f} HU)",
+            "the click lies in bone, metal or a vessel full of contrast "
+            f"(above {_TISSUE_HU[1]:.0f} HU)",
             remedy=_ELSEWHERE,
         )
     if not limits_hu[0] <= seed_hu <= limits_hu[1]:

@@ -136,7 +136,8 @@ def test_a_file_that_is_nothing_is_one_message(open_page, add_study) -> None:
     at = drop(open_page(routes.SCAN, study.id), study, [("notes.dcm", b"hello " * 200)])
     assert not at.exception
     (error,) = [e.value for e in at.error]
-    assert "notes.dcm" in error and "not a DICOM file" in error
+    assert "notes.dcm" in error and "neither NIfTI nor a DICOM file" in error
+    assert "Give the mask as NIfTI, DICOM SEG or RTSTRUCT" in error
     assert [b for b in at.button if b.key == "roi_take_over"] == []
 
 

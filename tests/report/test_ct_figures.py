@@ -12,7 +12,6 @@ from hccsurv_core.report.figures.ct_screen import (
     body_box,
     displayed_masks,
     plot_axial,
-    plot_strip,
 )
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS, STRUCTURE_TITLES, with_opacity
 from hccsurv_core.roi.results import STRUCTURES, BodySegmentation, L3Location, Vertebra
@@ -67,21 +66,6 @@ def test_muscle_is_drawn_without_the_psoas_that_is_drawn(segmentation):
     assert not (both["muscle"] & both["psoas_left"]).any()
     assert alone["muscle"].sum() == both["muscle"].sum() + both["psoas_left"].sum()
     assert segmentation.masks["muscle"].sum() == 2 * alone["muscle"].sum()
-
-
-@pytest.mark.parametrize("plane", ["sagittal", "coronal"])
-def test_strips_show_the_level_and_the_vertebra_names(volume, location, plane):
-    figure = plot_strip(volume, plane, WINDOW, location=location, slice_index=1)
-    texts = [annotation.text for annotation in figure.layout.annotations]
-    assert "L3 · slice 4" in texts
-    assert "L4" in texts and "<b>L3</b>" in texts
-    assert sorted(shape.y0 for shape in figure.layout.shapes) == [1, 3]
-
-
-def test_strips_work_without_a_level_and_for_a_single_slice(volume):
-    single = Volume(volume.voxels[:1], volume.affine)
-    (image,) = plot_strip(single, "sagittal", WINDOW).layout.images
-    assert (image.sizex, image.sizey) == (60, 1)
 
 
 def test_a_box_crops_what_travels_to_the_browser_and_keeps_its_place(volume):

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.imaging.outlines import mask_outlines
-from hccsurv_core.imaging.slices import PlanePicture, axial_slice, coronal_slice, sagittal_slice
-from hccsurv_core.imaging.windows import IntensityWindow, apply_window
+from hccsurv_core.imaging.slices import PlanePicture, axial_slice
+from hccsurv_core.imaging.windows import IntensityWindow
 from hccsurv_core.report.figures.palette import (
-    LEVEL_COLOR,
     STRUCTURE_COLORS,
     STRUCTURE_TITLES,
     with_opacity,
 )
-from hccsurv_core.roi.results import BodySegmentation, L3Location
+from hccsurv_core.roi.results import BodySegmentation
 from hccsurv_core.volume import Volume
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 #: Sagittal and coronal strips need no more pixels than this along an axis.
-STRIP_PIXELS = 320
 SCALE_BAR_MM = 50.0
 #: At half resolution, what is thinner than twice this is a table or a lead, not the body.
 THIN_PIXELS = 3
@@ -114,36 +112,6 @@ def _add_picture(
             hovertemplate="%{z} HU<br>column %{x}, row %{y}<extra></extra>",
         )
     )
-    figure.update_yaxes(scaleanchor="x", scaleratio=picture.aspect)
-
-
-def _add_strip_picture(
-    figure: Figure, picture: PlanePicture, window: IntensityWindow, step: int
-) -> None:
-    """A small gray PNG: a third of the bytes of numbers, and scrolling stays quick."""
-    import base64
-    import io
-
-    import plotly.graph_objects as go
-    from PIL import Image
-
-    gray = apply_window(picture.pixels[::step, ::step], window)
-    buffer = io.BytesIO()
-    Image.fromarray(gray[::-1]).save(buffer, format="png", compress_level=1)
-    n_rows, n_columns = picture.pixels.shape
-    figure.add_layout_image(
-        source="data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
-        xref="x",
-        yref="y",
-        x=-0.5,
-        y=n_rows - 0.5,
-        sizex=n_columns,
-        sizey=n_rows,
-        sizing="stretch",
-        layer="below",
-    )
-    # Without a trace there are no axes to hang the picture on.
-    figure.add_trace(go.Scatter(x=[0], y=[0], mode="markers", marker_opacity=0, hoverinfo="skip"))
     figure.update_yaxes(scaleanchor="x", scaleratio=picture.aspect)
 
 
@@ -265,91 +233,3 @@ def _add_scale_bar(figure: Figure, pixel_mm: float, box: tuple[float, float, flo
         yshift=11,
         font={"color": "#C9D1DA", "size": 12},
     )
-
-
-def plot_strip(
-    volume: Volume,
-    plane: str,
-    window: IntensityWindow,
-    *,
-    location: L3Location | None = None,
-    slice_index: int | None = None,
-    height: int = 300,
-    box: tuple[float, float, float, float] | None = None,
-) -> Figure:
-    """Draw the sagittal or coronal plane through the spine with the level and the vertebrae.
-
-    The plane follows the spine where ``location`` knows its course, so that a curved
-    spine stays in the picture; otherwise it is the middle plane.
-
-    Args:
-        volume: canonical CT volume, HU.
-        plane: "sagittal" or "coronal".
-        window: gray-level window.
-        location: the L3 level; its line and the vertebra labels are drawn.
-        slice_index: the axial slice on view, drawn as a thin line.
-        height: height of the figure, pixels.
-        box: rows and columns that hold the body (see :func:`body_box`).
-    """
-    course = _spine_course(volume, plane, location)
-    cut = sagittal_slice if plane == "sagittal" else coronal_slice
-    picture = cut(volume, course)
-    step = max(1, int(np.ceil(max(picture.pixels.shape) / STRIP_PIXELS)))
-    figure = _figure(height)
-    _add_strip_picture(figure, picture, window, step)
-    n_slices, n_across = picture.pixels.shape
-    whole = (-0.5, n_across - 0.5, -0.5, n_across - 0.5)
-    start, end = (box or whole)[:2] if plane == "sagittal" else (box or whole)[2:]
-    figure.update_xaxes(range=[start, end])
-    figure.update_yaxes(range=[-0.5, n_slices - 0.5])
-    if slice_index is not None:
-        figure.add_hline(y=slice_index, line={"color": "#C9D1DA", "width": 1, "dash": "dot"})
-    if location is not None:
-        _add_level(figure, plane, location)
-    ends = ("A", "P") if plane == "sagittal" else ("R", "L")
-    _corner_labels(figure, [(ends[0], 0.012, 0.985), (ends[1], 0.988, 0.985)])
-    return figure
-
-
-def _spine_course(volume: Volume, plane: str, location: L3Location | None) -> NDArray[np.float64]:
-    """Column (sagittal) or row (coronal) of the spine per slice; NaN where it is not known."""
-    n_slices, n_rows, n_columns = volume.shape
-    middle = (n_columns if plane == "sagittal" else n_rows) / 2
-    course = np.full(n_slices, np.nan)
-    if location is not None and location.vertebrae:
-        ordered = sorted(location.vertebrae, key=lambda v: v.center_index)
-        centers = [v.center_index for v in ordered]
-        across = [v.center_column if plane == "sagittal" else v.center_row for v in ordered]
-        return np.interp(np.arange(n_slices), centers, across)
-    if location is not None and location.canal is not None and plane == "sagittal":
-        return np.asarray(location.canal, dtype=np.float64)[:, 1]
-    course[:] = middle
-    return course
-
-
-def _add_level(figure: Figure, plane: str, location: L3Location) -> None:
-    figure.add_hline(y=location.slice_index, line={"color": LEVEL_COLOR, "width": 2})
-    figure.add_annotation(
-        x=0.99,
-        xref="x domain",
-        y=location.slice_index,
-        text=f"L3 · slice {location.slice_index + 1}",
-        showarrow=False,
-        xanchor="right",
-        yanchor="bottom",
-        font={"color": "#FFFFFF", "size": 12},
-        bgcolor=with_opacity(LEVEL_COLOR, 0.85),
-        borderpad=2,
-    )
-    for vertebra in location.vertebrae:
-        across = vertebra.center_column if plane == "coronal" else vertebra.center_row
-        text: dict[str, Any] = {"color": "#FFFFFF", "size": 12}
-        figure.add_annotation(
-            x=across,
-            y=vertebra.center_index,
-            text=f"<b>{vertebra.name}</b>" if vertebra.name == "L3" else vertebra.name,
-            showarrow=False,
-            font=text,
-            bgcolor="rgba(0,0,0,0.55)",
-            borderpad=1,
-        )

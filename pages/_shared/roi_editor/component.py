@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets" / "roi_editor"
 #: One script, in this order; each file uses what stands before it.
-SCRIPTS = ("masks.js", "raster.js", "view.js", "sync.js", "panel.js", "main.js")
+SCRIPTS = (
+    "masks.js", "raster.js", "view.js", "sync.js", "panel.js",
+    "state.js", "pictures.js", "tools.js", "main.js",
+)  # fmt: skip
 KEY = "roi_editor"
 #: Frames a second of a clip that does not say.
 USUAL_FPS = 12.0
