@@ -41,7 +41,11 @@ def open_editor(page, study):
 
 
 def saved(page):
-    """Wait until the server has everything."""
+    """Wait until the server has everything; the words on the screen come a frame later."""
+    page.locator("canvas.main").evaluate(
+        "async c => { const rest = () => new Promise(done => setTimeout(done, 40)); await rest();"
+        " while (!c.editor.ready || c.editor.sync.pending) await rest(); await rest() }"
+    )
     page.locator(".status[data-state=good]", has_text="Saved").wait_for(timeout=WAIT_MS)
 
 
@@ -339,6 +343,7 @@ def test_fingers_draw_and_pinch(browser, server, data):
     for apart in (50, 60, 70, 80):
         touch("touchMove", apart)
     touch("touchEnd", 80)
+    tab.wait_for_timeout(300)
     assert tab.locator("canvas.main").evaluate(zoom) == pytest.approx(2 * before, rel=0.1)
     saved(tab)
     np.testing.assert_array_equal(stored(store, study)[z], found)  # the pinch drew nothing
