@@ -197,7 +197,8 @@ class EditorPictures extends EditorState {
   buildStrips() {
     const box = this.panel.strips
     box.replaceChildren()
-    box.hidden = this.meta.kind === 'clip' || this.geometry.nz < 4
+    // A few slices stretched to a picture would show nothing.
+    box.hidden = this.meta.kind === 'clip' || this.geometry.nz * this.geometry.sz < SHORTEST_MM
     this.stripCanvases = ['sagittal', 'coronal'].map(plane => {
       const canvas = element('canvas', { class: 'strip', 'data-plane': plane, title: `${plane}: click to go to a slice` })
       const go = e => {

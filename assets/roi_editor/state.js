@@ -3,7 +3,7 @@
 // The voxels of the study that was shown last: a page that is drawn anew need not ask for them again.
 const held = { study: null, voxels: null, loaded: null }
 const CHUNK = 16
-const STRIP_MM = 170
+const STRIP_MM = 170, SHORTEST_MM = 80
 const REGION_COLORS = ['#D55E00', '#0072B2', '#F0E442', '#009E73', '#CC79A7', '#56B4E9', '#E69F00']
 
 class EditorState {
