@@ -53,9 +53,12 @@ def model_block(view: StudyView) -> Predicted | None:
             return None
         _note_change(view, found)
         _head(view, found)
-        if found.simulated and not view.simulated:
-            _no_answer()
-        _doubts(found.case.warnings)
+        # A place of its own: what comes and goes here does not move what stands below, which would
+        # leave the last run's numbers on the screen beside the new ones until the run has ended.
+        with st.container():
+            if found.simulated and not view.simulated:
+                _no_answer()
+            _doubts(found.case.warnings)
         with st.container(key="wide_layout_model"):
             left, right = st.columns([1, 1.3], gap="large")
             with left:
@@ -160,8 +163,9 @@ def _risk(found: Predicted) -> None:
         f"{simulated_mark(found)}</small></div>"
     )
     change = session().cache.get(("recomputed", *found.key))
-    if change:
-        st.html(f'<div class="hcc-change" role="status">↻ {html(change)}</div>')
+    with st.container():
+        if change:
+            st.html(f'<div class="hcc-change" role="status">↻ {html(change)}</div>')
     st.html(
         parts.percentile_strip(
             case.risk_score,

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from waiting import settle
 
 #: Positions of "Used as" and "Shown as" in the table of columns.
 ROLE_CELL, LABEL_CELL = 3, 7
@@ -35,12 +36,6 @@ def open_import(page) -> None:
 def drop(page, file: Path) -> None:
     page.locator("input[type=file]").first.set_input_files(str(file))
     page.locator(".st-key-card_summary .hcc-headline").wait_for()
-
-
-def settle(page) -> None:
-    """Wait until the page has answered."""
-    page.wait_for_timeout(400)
-    page.locator("[data-test-script-state=notRunning]").wait_for()
 
 
 def edit_cell(page, row: int, column: int, text: str) -> None:

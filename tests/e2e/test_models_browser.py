@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import settle
 
 #: A training in a browser test takes a while on a loaded machine.
 _LONG_MS = 900_000
@@ -42,12 +43,6 @@ def table(tmp_path) -> Path:
     path = tmp_path / "hospital.csv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
-
-
-def settle(page) -> None:
-    """Wait until the page has answered."""
-    page.wait_for_timeout(400)
-    page.locator("[data-test-script-state=notRunning]").wait_for()
 
 
 def choose_table(page, table: Path) -> None:

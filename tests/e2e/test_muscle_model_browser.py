@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from waiting import settle
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 pytestmark = pytest.mark.skipif(
@@ -20,11 +21,13 @@ def open_demo(page, key: str) -> None:
     page.locator(f".st-key-open_demo_{key} button").first.click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=WAIT_MS)
     page.get_by_role("link", name="Muscle").click()
-    page.get_by_test_id("model_risk").wait_for(timeout=WAIT_MS)
+    page.get_by_test_id("model_risk").first.wait_for(timeout=WAIT_MS)
+    settle(page, WAIT_MS)
 
 
 def percentile(page) -> int:
     """The risk's percentile that the block shows."""
+    settle(page, WAIT_MS)
     return int(re.search(r"Percentile (\d+)", page.get_by_test_id("model_risk").inner_text())[1])
 
 

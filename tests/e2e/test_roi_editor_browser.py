@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from waiting import settle
 
 from hccsurv_core.cohort.store import PatientStore
 from hccsurv_core.roi.editing import polygon_mask
@@ -36,7 +37,13 @@ def data(tmp_path):
 
 def open_editor(page, study):
     page.goto(page.url.split("?")[0].rstrip("/") + f"/scan?study={study.id}")
-    page.locator("canvas.main").wait_for(timeout=WAIT_MS)
+    editor_there(page)
+
+
+def editor_there(page):
+    """Wait until the editor is drawn, alone, and holds what the server has."""
+    page.locator("canvas.main").first.wait_for(timeout=WAIT_MS)
+    settle(page, WAIT_MS)
     saved(page)
 
 
@@ -170,8 +177,7 @@ def test_draw_erase_undo_scroll_reload(page, data):
     # A reload brings slice and masks back.
     page.wait_for_timeout(900)
     page.reload()
-    page.locator("canvas.main").wait_for(timeout=WAIT_MS)
-    saved(page)
+    editor_there(page)
     page.locator(".on.slice", has_text=f"slice {z + 3} of 24").wait_for()
     np.testing.assert_array_equal(shown(page, z), after)
     assert "Regions, revision" in json.dumps([e.detail for e in store.history(study.patient_id)])
@@ -288,8 +294,7 @@ def test_a_page_that_closed_offline_sends_its_work_the_next_time(page, data):
     page.locator(".status[data-state=bad]").wait_for()
     page.unroute("**/api/roi/**/command")
     page.reload()
-    page.locator("canvas.main").wait_for(timeout=WAIT_MS)
-    saved(page)
+    editor_there(page)
     np.testing.assert_array_equal(stored(store, study)[z], disc(*place, 8))
 
 
@@ -300,8 +305,7 @@ def test_two_tabs_on_one_study_keep_both_ones_work(page, data):
     z = where(page)
     other = page.context.new_page()
     other.goto(page.url)
-    other.locator("canvas.main").wait_for(timeout=WAIT_MS)
-    saved(other)
+    editor_there(other)
     places = []
     for tab, u in ((page, 30), (other, 60), (page, 90)):
         tab.bring_to_front()
@@ -319,8 +323,7 @@ def test_fingers_draw_and_pinch(browser, server, data):
     context.set_default_timeout(60_000)
     tab = context.new_page()
     tab.goto(f"{server}/scan?study={study.id}")
-    tab.locator("canvas.main").wait_for(timeout=WAIT_MS)
-    saved(tab)
+    editor_there(tab)
     add_region(tab)
     z = where(tab)
     tool(tab, "brush")
@@ -354,8 +357,7 @@ def test_the_outline_at_l3_changes_every_number(page):
     page.locator(".st-key-open_demo_streaky_muscle button").first.click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=WAIT_MS)
     page.get_by_role("link", name="Scan & ROIs").click()
-    page.locator("canvas.main").wait_for(timeout=WAIT_MS)
-    saved(page)
+    editor_there(page)
     numbers = page.locator(".numbers")
     before = numbers.inner_text()
     assert "from the automatic outline" in before

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import settle
 
 from hccsurv_core.cohort.store import PatientStore
 from hccsurv_core.patient import PatientFacts
@@ -67,6 +68,7 @@ def open_muscle(page, study_id):
     block = page.locator(".st-key-model_block")
     told = block.get_by_test_id("model_risk").or_(block.get_by_text("No prediction"))
     told.or_(block.get_by_text("No model answers")).first.wait_for(timeout=WAIT_MS)
+    settle(page, WAIT_MS)
     return glance
 
 
