@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hccsurv_core.features.clinical_scores.albi import albi_value
+
 #: Prefix of the features made here.
 CLINICAL = "clinical."
 _TRANSPLANTED = "transplantation"
@@ -49,11 +51,6 @@ def _minus_log(value: float) -> float:
     return -_log(value)
 
 
-def _albi(bilirubin_umol_l: float, albumin_g_l: float) -> float:
-    """Johnson et al. 2015: 0.66 · log10 bilirubin (µmol/l) − 0.085 · albumin (g/l)."""
-    return 0.66 * _log(bilirubin_umol_l) / math.log(10) - 0.085 * albumin_g_l
-
-
 CLINICAL_FEATURES: tuple[ClinicalFeature, ...] = (
     ClinicalFeature(
         CLINICAL + "age", ("age_years",), "Age",
@@ -82,7 +79,7 @@ CLINICAL_FEATURES: tuple[ClinicalFeature, ...] = (
     ClinicalFeature(
         CLINICAL + "albi", ("bilirubin_umol_l", "albumin_g_l"), "ALBI score",
         "one published number for two values (Johnson 2015, doi:10.1200/JCO.2014.57.9151)",
-        _albi, of_old_liver=True,
+        albi_value, of_old_liver=True,
     ),
     ClinicalFeature(
         CLINICAL + "log_inr", ("inr",), "INR",
