@@ -7,6 +7,7 @@ their middle line, their height, and the distance between them.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ _CLOSE_OTHERS_MM = 4.0
 #: The border of the envelope is left out: what lies across it is another tissue.
 _BORDER_MM = {"lateral": 1.0, "rectus": 1.0}
 _BORDER_OTHERS_MM = 2.0
+#: One psoas has at least this share of the pixels of both.
+_PSOAS_SHARE = 0.1
 #: A part smaller than this tells nothing of its texture.
 SMALLEST_CM2 = 1.0
 
@@ -82,15 +85,33 @@ class MuscleFrame:
             "rectus": rectus,
         }
 
-    def sides(
-        self, muscle: NDArray[np.bool_], psoas: NDArray[np.bool_]
-    ) -> dict[str, tuple[int, int]]:
-        """Pixels to the patient's right and left of the middle."""
-        cut = max(round(self.middle), 0)
+    def sides(self, parts: Mapping[str, NDArray[np.bool_]]) -> dict[str, tuple[int, int]]:
+        """Pixels to the patient's right and left, of psoas and lateral wall.
+
+        The psoas are told apart by the gap between them: their common middle moves toward the
+        larger one. Erector, quadratus and rectus are left out: how the patient lies moves them.
+        """
         return {
             name: (int(mask[:, :cut].sum()), int(mask[:, cut:].sum()))
-            for name, mask in (("psoas", psoas), ("wall", muscle & ~psoas))
+            for name, mask, cut in (
+                ("psoas", parts["psoas"], gap_between_psoas(parts["psoas"])),
+                ("lateral", parts["lateral"], max(round(self.middle), 0)),
+            )
         }
+
+
+def gap_between_psoas(psoas: NDArray[np.bool_]) -> int:
+    """The column in the middle of the gap between two psoas.
+
+    It is the widest gap with a tenth of the pixels or more on both sides: an outline may have a
+    stray pixel far off.
+    """
+    heights = psoas.sum(axis=0)
+    columns = np.flatnonzero(heights)
+    left = np.cumsum(heights[columns])[:-1] / heights.sum()
+    widths = np.where((left >= _PSOAS_SHARE) & (left <= 1 - _PSOAS_SHARE), np.diff(columns), 0)
+    at = int(np.argmax(widths))
+    return int(columns[at] + columns[at + 1] + 1) // 2
 
 
 def has_both_psoas(psoas: NDArray[np.bool_]) -> bool:

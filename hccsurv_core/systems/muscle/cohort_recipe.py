@@ -1,14 +1,15 @@
 """How system 1 learns from a cohort's features: which of them, in which roles, by which recipes.
 
 Three kinds of features stand side by side. The 1343 radiomics go through the paper's autoencoder
-to 100 codes. Eleven measures of size, density and texture and nine values of the record pass it by:
+to 100 codes. Nine measures of size, density and texture and nine values of the record pass it by:
 each has a meaning, and they are few enough for the events of some hundred patients. A ridge Cox
 model of all three is the linear part; deep Cox networks stand beside it and learn what it misses.
 Cross-validation decides whether they do, and the description says how it came out.
 
 The prior of the linear part is set before any outcome is seen: clinical values are coded so that
-higher is worse and are drawn to one common weight; the measures may move freely; each code as far
-as it varies between patients. Its scales were chosen on simulated cohorts of the seeds 1 and 201;
+higher is worse and are drawn to one common weight; so are the four views of the streaks' coarseness,
+either way; the other measures may move freely; each code as far as it varies between patients. Its
+scales were chosen on simulated cohorts of the seeds 1, 11, 12 and 201;
 ``benchmarks/muscle_oracle.py`` reports how models of other seeds do.
 """
 
@@ -27,17 +28,25 @@ MEASURES: dict[str, str] = {
     "muscle.size_index": "how much muscle, streaks of fat included, for the patient's height",
     "muscle.asymmetry": "how uneven left and right are",
     "muscle.lean_hu_above_fat": "how dense lean muscle is, without the scanner's offset",
-    "muscle.fat_root_faint": "how much fat lies within the muscle, traces included",
-    "muscle.fat_root_clear": "how much of it is plainly fat",
-    "muscle.coherence_faint": "how coarse the streaks are: how alike neighbors are in faint fat",
-    "muscle.crossings_faint": "how many streaks there are for the fat there is",
-    "muscle.steps_faint": "how abruptly fat and muscle change, front to back",
-    "muscle.steps_clear": "the same for plain fat",
-    "muscle.steps_across_clear": "the same from side to side",
-    "muscle.squares_faint": "the same by variance",
+    "muscle.back_hu_below_psoas": "how much less dense the back is, from fat too fine to see",
+    "muscle.fat_root": "how much fat lies within the muscle, traces included",
+    "muscle.coherence": "how coarse the streaks are: how alike neighbors are in faint fat",
+    "muscle.coherence_wall": "the same in the lateral wall, where streaks are thinnest",
+    "muscle.log_streaks_per_cm2": "how many streaks there are: coarse ones are few",
+    "muscle.log_streak_length_mm": "how long the back's streaks are: coarse ones are long",
+}
+#: Four views of one thing, the coarseness of the streaks, with the way each goes with it. Whether
+#: coarse is better or worse is left to the patients.
+COARSENESS: dict[str, float] = {
+    "muscle.coherence": 1.0,
+    "muscle.coherence_wall": 1.0,
+    "muscle.log_streaks_per_cm2": -1.0,
+    "muscle.log_streak_length_mm": 1.0,
 }
 #: How far a measure's coefficient may move, a code's, and a clinical value's from the common one.
 _MEASURE_SCALE, _CODE_SCALE, _CLINICAL_SCALE = 0.7, 0.3, 0.3
+#: How far coarseness may move, and each view of it from the common one.
+_COARSENESS_SPREAD, _VIEW_SCALE = 1.0, 0.15
 #: How far the clinical values' common weight may move.
 _CLINICAL_SPREAD = 0.6
 #: Ridge penalties that are tried, per event.
@@ -47,10 +56,13 @@ PENALTIES = (0.1, 0.2)
 def prior() -> Prior:
     """What is known of the linear part's coefficients beforehand."""
     return Prior(
-        groups=(PriorGroup(dict.fromkeys(CLINICAL_NAMES, 1.0), _CLINICAL_SPREAD),),
+        groups=(
+            PriorGroup(dict.fromkeys(CLINICAL_NAMES, 1.0), _CLINICAL_SPREAD),
+            PriorGroup(COARSENESS, _COARSENESS_SPREAD),
+        ),
         own_scale=_CLINICAL_SCALE,
         free_scale=_CODE_SCALE,
-        own_scales=dict.fromkeys(MEASURES, _MEASURE_SCALE),
+        own_scales={n: _VIEW_SCALE if n in COARSENESS else _MEASURE_SCALE for n in MEASURES},
     )
 
 

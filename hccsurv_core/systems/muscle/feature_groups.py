@@ -51,7 +51,8 @@ _NAMED = {
     "muscle.size_index": (SIZE, "Muscle size for height"),
     "muscle.asymmetry": (SIZE, "Left-right difference of muscle"),
     "muscle.lean_hu_above_fat": (DENSITY, "Density of lean muscle"),
-    "muscle.fat_root_faint": (DENSITY, "Fat within muscle"),
+    "muscle.fat_root": (DENSITY, "Fat within muscle"),
+    "muscle.back_hu_below_psoas": (DENSITY, "Density lost in the back's muscle"),
 }
 #: Sums over voxels, and what is divided by one: they grow or shrink with the number of voxels.
 _FOLLOW_SIZE = {
@@ -72,7 +73,7 @@ _ATTENUATION = {
 }  # fmt: skip
 _CLASSES = ("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 _MUSCLE = "muscle."
-_SIZE_WORDS, _DENSITY_WORDS = ("area", "asymmetry", "cm2", "size"), ("hu", "enhanced")
+_SIZE_WORDS, _DENSITY_WORDS = ("asymmetry", "envelope", "size"), ("hu", "enhanced")
 
 
 def group_of(name: str) -> str:

@@ -19,11 +19,10 @@ from hccsurv_core.systems.muscle.prediction import MuscleModel
 
 #: Measures of texture that have no name elsewhere.
 _LABELS = {
-    "muscle.coherence_faint": "coarseness of the fat streaks",
-    "muscle.crossings_faint": "number of fat streaks for the fat there is",
-    "muscle.steps_faint": "abruptness of the fat streaks",
-    "muscle.steps_clear": "abruptness of the plain fat streaks",
-    "muscle.fat_root_clear": "plain fat within muscle",
+    "muscle.coherence": "coarseness of the fat streaks",
+    "muscle.coherence_wall": "coarseness of the fat streaks in the lateral wall",
+    "muscle.log_streaks_per_cm2": "number of fat streaks",
+    "muscle.log_streak_length_mm": "length of the fat streaks in the back",
 }
 #: Features whose direction is turned in the model, with the name of what they are made of.
 _TURNED = {"clinical.low_platelets": "platelets"}

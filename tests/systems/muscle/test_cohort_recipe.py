@@ -47,7 +47,7 @@ def table(n: int = 150, radiomics: tuple[str, ...] = (), seed: int = 0) -> Featu
     at = {name: i for i, name in enumerate(names)}
     x[:, at["sma_cm2"]] = 140 + 20 * x[:, at["sma_cm2"]]
     hazard = np.exp(
-        0.8 * x[:, at["muscle.fat_root_faint"]] - 0.8 * x[:, at["muscle.lean_hu_above_fat"]]
+        0.8 * x[:, at["muscle.fat_root"]] - 0.8 * x[:, at["muscle.lean_hu_above_fat"]]
         + 0.5 * x[:, at["clinical.log_afp"]] + 0.5 * x[:, at["clinical.albi"]]
     )  # fmt: skip
     time, end = rng.exponential(20 / hazard), rng.uniform(5, 60, n)
@@ -60,7 +60,7 @@ def test_all_1343_radiomics_and_nothing_of_the_definitions_reach_the_model() -> 
     assert is_cohort_table(names) and not is_cohort_table(RADIOMICS)
     taken = model_features(names)
     assert taken == (*RADIOMICS, *MEASURES, *CLINICAL_NAMES)
-    assert len(taken) == 1343 + 11 + 9
+    assert len(taken) == 1343 + 9 + 9
 
 
 def test_radiomics_are_encoded_to_100_and_the_measures_pass_by() -> None:
@@ -82,7 +82,7 @@ def test_a_model_learns_predicts_and_comes_back_from_its_bundle(tmp_path: Path) 
     assert trained.model.feature_names == (*MEASURES, *CLINICAL_NAMES)
     new = table(400, seed=1)
     risk = trained.model.predict_table(new).risk_score
-    wanted = new.columns(["muscle.fat_root_faint", "clinical.log_afp"]).values
+    wanted = new.columns(["muscle.fat_root", "clinical.log_afp"]).values
     assert np.corrcoef(risk, wanted[:, 0])[0, 1] > 0.4 < np.corrcoef(risk, wanted.sum(1))[0, 1]
     bundle = trained.write(tmp_path / "bundle")
     again = MuscleModel.from_bundle(read_bundle(bundle.folder))

@@ -12,7 +12,7 @@ from hccsurv_core.systems.muscle.case import Contribution
 from hccsurv_core.systems.muscle.leading_values import LeadingValue, leading_values
 
 NAMES = (
-    "sma_cm2", "smi", "ma_hu", "muscle.coherence_faint", "muscle.squares_faint",
+    "sma_cm2", "smi", "ma_hu", "muscle.coherence", "muscle.unnamed",
     "clinical.low_platelets", "clinical.microvascular_invasion", "male",
 )  # fmt: skip
 
@@ -62,8 +62,8 @@ def test_small_effects_are_not_worth_a_word() -> None:
 
 
 def test_texture_has_words_that_can_be_seen_on_the_scan() -> None:
-    weights = {"muscle.coherence_faint": 0.01, "muscle.squares_faint": 0.5}
-    found = lead(weights, "texture", 3.0, muscle__coherence_faint=939.5, muscle__squares_faint=900)
+    weights = {"muscle.coherence": 0.01, "muscle.unnamed": 0.5}
+    found = lead(weights, "texture", 3.0, muscle__coherence=939.5, muscle__unnamed=900)
     assert found.words == "coarseness of the fat streaks higher than in 94 of 100 training patients"
 
 

@@ -35,14 +35,12 @@ def draw(n: int, seed: int) -> tuple[FeatureTable, pd.DataFrame]:
         "muscle.size_index": (truth["log_muscle"] + 0.3 * truth["log_psoas"], 0.68),
         "muscle.asymmetry": (truth["asymmetry"].abs(), 0.3),
         "muscle.lean_hu_above_fat": (truth["lean_hu"], 0.88),
-        "muscle.fat_root_faint": (np.sqrt(fat), 0.82),
-        "muscle.fat_root_clear": (np.sqrt(fat), 0.80),
-        "muscle.coherence_faint": (scale - 1.2 * fat, 0.78),
-        "muscle.crossings_faint": (-scale, 0.6),
-        "muscle.steps_faint": (-scale, 0.5),
-        "muscle.steps_clear": (-scale, 0.4),
-        "muscle.steps_across_clear": (-scale, 0.1),
-        "muscle.squares_faint": (-scale, 0.5),
+        "muscle.back_hu_below_psoas": (fat, 0.90),
+        "muscle.fat_root": (np.sqrt(fat), 0.82),
+        "muscle.coherence": (scale - 1.2 * fat, 0.78),
+        "muscle.coherence_wall": (scale - 1.6 * fat, 0.58),
+        "muscle.log_streaks_per_cm2": (fat - scale, 0.62),
+        "muscle.log_streak_length_mm": (scale + 5 * fat, 0.75),
     }
     measures = {}
     for name in MEASURES:
@@ -91,7 +89,7 @@ def test_without_the_texture_the_share_is_not_reached(trained: TrainedMuscle) ->
     """The bound above can fail: texture is most of what muscle says here."""
     test, truth = draw(N_TEST, seed=1041)
     values = test.values.copy()
-    texture = [i for i, name in enumerate(test.names) if name in MEASURES and "_hu_" not in name]
+    texture = [i for i, name in enumerate(test.names) if name in MEASURES and "lean_hu" not in name]
     values[:, texture] = np.nan
     blind = FeatureTable(test.patient_ids, test.names, values, test.outcome)
     outcome = test.require_outcome()
