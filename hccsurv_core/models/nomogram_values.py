@@ -88,10 +88,8 @@ def number_text(value: float) -> str:
         factor = round(value / 10.0**power, 3)
         mantissa = "" if factor == 1 else f"{factor:g}×"
         text = f"{mantissa}10{str(power).translate(_SUPERSCRIPT)}"
-    elif size >= 1000 and value == round(value):
-        text = f"{value:,.0f}"
     else:
-        text = f"{value:.6g}"
+        text = f"{value:,.6g}"
     return text.replace("-", "−")
 
 

@@ -136,7 +136,7 @@ def total_axis(nomogram: Nomogram, scales: Scales) -> NomogramAxis:
     high = nomogram.highest_total
     ticks = even_ticks(0.0, high, scales.of_total, scales.characters, hover=hover)
     seen = tuple(nomogram.total_at(q) for q in nomogram.training.linear_predictor)
-    bands = _bands(seen, (min((*seen, 0.0)), max((*seen, high))), scales.of_total)
+    bands = _bands(seen, (0.0, high), scales.of_total)
     return NomogramAxis(0.0, scales.of_total(0.0), scales.of_total(high), ticks.labels,
                         ticks.minor, bands)  # fmt: skip
 

@@ -124,7 +124,7 @@ def place_levels(
     labels = [
         AxisLabel(
             text, center / characters, tick / characters, above,
-            leader=abs(center - tick) > max(_STILL_OVER, _STILL_OVER_SHARE * text_width(text)),
+            leader=bool(abs(center - tick) > max(_STILL_OVER, _STILL_OVER_SHARE * text_width(text))),
         )
         for (center, text, above), tick in zip(placed, x, strict=True)
     ]  # fmt: skip

@@ -123,7 +123,7 @@ class NomogramWidths:
 
 
 #: A figure as wide as the page, and one that stands beside another.
-WIDE = NomogramWidths(axis=76, title=24, value=15)
+WIDE = NomogramWidths(axis=70, title=22, value=13)
 NARROW = NomogramWidths(axis=44, title=17, value=11)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Inches: of the figure (A4 with margins), a line of labels, characters of titles and of ticks.
 WIDTH = 7.1
-_LINE, _TITLE_CHARACTER, _CHARACTER = 0.128, 0.066, 0.0605
+_LINE, _TITLE_CHARACTER, _CHARACTER = 0.128, 0.066, 0.0618
 _BESIDE, _EDGE, _HEAD = 0.2, 0.06, 0.3
 _CAPTION_LINE, _CAPTION_FONT = 0.125, 6.5
 _TICK_FONT, _TITLE_FONT, _NOTE_FONT = 7.0, 8.0, 6.5
@@ -93,7 +93,7 @@ def _left(chart: NomogramChart) -> float:
 def _right(chart: NomogramChart) -> float:
     if not chart.patient:
         return _BESIDE
-    return chart.widths.value * _TITLE_CHARACTER + _BESIDE + 0.52
+    return chart.widths.value * _TITLE_CHARACTER + _BESIDE + 0.5
 
 
 def _draw(
