@@ -98,9 +98,10 @@ def _survival_off(horizon: Horizon, off: float, lowest: float, highest: float) -
     """Largest change of survival when the log hazard moves by ``off`` from within the ends."""
     if off == 0:
         return 0.0
-    # From the lower to the higher of the two: either may be the exact one.
+    # From the lower to the higher of the two, either of which may be the exact one: neither sum
+    # falls below 0 points.
     farthest = math.log(off / math.expm1(off)) - math.log(horizon.cumulative_hazard)
-    start = min(max(farthest, lowest - off), highest)
+    start = min(max(farthest, lowest), highest)
     return horizon.survival(start) - horizon.survival(start + off)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 #: Between two labels.
-GAP = 1.1
+GAP = 0.9
 #: A label may reach beyond the axis region by so much.
 OVERHANG = 2.5
 #: What using both sides, and one more line of text, cost against moving a label by a character.
