@@ -16,6 +16,7 @@ from hccsurv_core.report.figures.heat_map import (
     draw_heat_map_for_print,
     draw_heat_map_on_screen,
 )
+from hccsurv_core.report.figures.nomogram_parts import NomogramChart
 from hccsurv_core.report.figures.panels import Panels
 from hccsurv_core.report.figures.scatter_charts import (
     Cloud,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 #: What a figure can be. Each has a ``title``, a ``caption`` and ``to_frame()``.
-AnyFigure = Chart | Panels | Forest | HeatMap | Cloud
+AnyFigure = Chart | Panels | Forest | HeatMap | Cloud | NomogramChart
 
 
 def draw_figure_on_screen(figure: AnyFigure, *, ink: str | None = None) -> Figure:
@@ -47,6 +48,10 @@ def draw_figure_on_screen(figure: AnyFigure, *, ink: str | None = None) -> Figur
         return draw_heat_map_on_screen(figure, ink=ink)
     if isinstance(figure, Cloud):
         return draw_cloud_on_screen(figure, ink=ink)
+    if isinstance(figure, NomogramChart):
+        from hccsurv_core.report.figures.nomogram_screen import draw_nomogram_on_screen
+
+        return draw_nomogram_on_screen(figure, ink=ink)
     from hccsurv_core.report.figures.chart_screen import draw_on_screen
 
     return draw_on_screen(figure, ink=ink)
@@ -68,6 +73,10 @@ def draw_figure_for_print(figure: AnyFigure, *, captions: Sequence[str] = ()) ->
         return draw_heat_map_for_print(figure, captions=captions)
     if isinstance(figure, Cloud):
         return draw_cloud_for_print(figure, captions=captions)
+    if isinstance(figure, NomogramChart):
+        from hccsurv_core.report.figures.nomogram_print import draw_nomograms_for_print
+
+        return draw_nomograms_for_print([figure], captions=captions)
     from hccsurv_core.report.figures.chart_print import draw_for_print
 
     return draw_for_print(figure, captions=captions)
