@@ -192,7 +192,8 @@ def _ratio(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = ours[draws].mean(axis=1) / rival[draws].mean(axis=1)
         value = float(ours.mean() / rival.mean())
-    if not np.isfinite(value):
-        return Estimate(value, level=level, method="the plain strategy loses nothing", n=ours.size)
+    # Where the plain strategy loses nothing, or nothing in many resamples, there is no interval.
+    if np.isfinite(ratios).mean() < 0.95:
+        return Estimate(value, level=level, method="no interval: too few patients", n=ours.size)
     low, high = percentile_bounds(ratios, level)
     return Estimate(value, low, high, level, describe("paired percentile", ratios, seed), ours.size)

@@ -31,6 +31,7 @@ from hccsurv_core.systems.treatment.agreement import (
     judged_patients,
 )
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, NONE, TreatmentTable
+from hccsurv_core.wording import count_of
 
 CAVEAT = (
     "These patients were not randomized. Weights make them alike in what was measured; what was not "
@@ -180,6 +181,13 @@ def validate_recommendations(
     not_compared: dict[str, str] = {}
     for arm in ARMS:
         rows = judged.tace == (arm == "tace")
+        agreed = int(judged.agreed[rows].sum())
+        if agreed in (0, int(rows.sum())):
+            not_compared[arm] = (
+                f"{agreed} of {count_of(int(rows.sum()), 'patient')} given {ARM_WORDS[arm]} were "
+                "treated as recommended"
+            )
+            continue
         try:
             within[arm] = _compare(judged.subset(rows), "unweighted", chosen, seed, silent)
         except StatisticsError as error:
