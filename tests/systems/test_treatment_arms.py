@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -215,15 +216,33 @@ def test_a_column_in_another_unit_changes_nothing(cohort, models):
     )
 
 
-def test_missing_values_are_the_arms_medians(cohort, models):
-    x = cohort.table.values[:1].copy()
-    gap = x.copy()
-    gap[0, 1] = np.nan
-    for arm in ARMS:
-        filled = x.copy()
-        filled[0, 1] = np.median(cohort.table.values[cohort.table.given(arm), 1])
-        model = models.models[arm]
-        np.testing.assert_allclose(model.survival(gap, [24.0]), model.survival(filled, [24.0]))
+def test_a_missing_value_is_the_same_in_both_arms():
+    drawn = draw(300, seed=14)
+    values = drawn.table.values.copy()
+    values[::9, 1] = np.nan
+    table = TreatmentTable(
+        FeatureTable(drawn.table.features.patient_ids, NAMES, values, drawn.table.outcome),
+        drawn.table.treatment,
+    )
+    models = fit_arms(table, seed=0)
+    middle = np.nanmedian(values[:, 1])
+    np.testing.assert_array_equal(models.n_missing, [0, len(values[::9]), 0, 0])
+    assert models.median[1] == middle
+    gap, filled = np.zeros((1, 4)), np.zeros((1, 4))
+    gap[0, 1], filled[0, 1] = np.nan, middle
+    assert models.contrast(gap).to_json() == models.contrast(filled).to_json()
+    # It is as if the training table had been filled so beforehand.
+    whole = np.where(np.isnan(values), middle, values)
+    again = fit_arms(
+        TreatmentTable(
+            FeatureTable(drawn.table.features.patient_ids, NAMES, whole, drawn.table.outcome),
+            drawn.table.treatment,
+        ),
+        seed=0,
+    )
+    assert again.contrast(filled).to_json() == models.contrast(filled).to_json()
+    for band in models.curves(gap, [12.0]).values():
+        assert np.isfinite(band.value).all()
 
 
 def test_curves_enclose_themselves_and_fall(cohort, models):
@@ -405,11 +424,13 @@ def test_covariates_that_do_not_fit_are_refused(cohort, models):
 
 def test_arms_that_do_not_go_together_are_refused(cohort, models):
     with pytest.raises(InputError, match="arms: models of hepatectomy and tace are needed"):
-        ArmModels({"tace": models.models["tace"]}, models.settings)
+        replace(models, models={"tace": models.models["tace"]})
     fewer = fit_arms(cohort.table, ArmSettings(n_draws=10))
     mixed = {"tace": models.models["tace"], "hepatectomy": fewer.models["hepatectomy"]}
     with pytest.raises(InputError, match="or have other numbers of draws"):
-        ArmModels(mixed, models.settings)
+        replace(models, models=mixed)
+    with pytest.raises(InputError, match="a median of each covariate is needed"):
+        replace(models, median=np.array([1.0, np.nan, 0.0, 0.0]))
 
 
 @pytest.mark.parametrize(
@@ -442,3 +463,4 @@ def test_restricted_means_are_those_of_the_contrast(cohort, models):
     x = cohort.table.values[:7]
     found = restricted_means(models.models["tace"], x, 36.0)
     np.testing.assert_allclose(found, models.contrast(x).arms["tace"].months.value)
+    np.testing.assert_allclose(found, models.restricted_means(x)["tace"])

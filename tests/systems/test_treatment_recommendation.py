@@ -77,7 +77,9 @@ def fitted() -> Recommender:
 
 def with_arms(fitted: Recommender, surgery: Plain, tace: Plain, **limits) -> Recommender:
     """The same overlap and ranges with arms that are known."""
-    arms = ArmModels({"hepatectomy": surgery, "tace": tace}, ArmSettings())
+    arms = ArmModels(
+        {"hepatectomy": surgery, "tace": tace}, np.zeros(4), np.zeros(4), ArmSettings()
+    )
     return replace(fitted, arms=arms, settings=RecommendationSettings(**limits))
 
 
@@ -225,6 +227,7 @@ def test_the_same_question_has_the_same_answer_and_one_value_moves_it(fitted):
 def test_plain_values_hold_the_contract(fitted):
     plain = json.loads(json.dumps(recommend(fitted, MIDDLE | FACTS).to_json()))
     assert plain["recommendation"] in ("hepatectomy", "tace", "none")
+    assert "not randomized" in plain["caveat"]
     assert plain["reasons"] and {"kind", "text", "source"} == set(plain["reasons"][0])
     for arm in ("hepatectomy", "tace"):
         survival = plain["arms"][arm]["survival"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,12 @@ from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.treatment.arm_model import ArmModel
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings, settings_from_json
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
-from hccsurv_core.systems.treatment.contrast import Banded, TreatmentContrast, contrast_arms
+from hccsurv_core.systems.treatment.contrast import (
+    Banded,
+    TreatmentContrast,
+    contrast_arms,
+    restricted_means,
+)
 from hccsurv_core.systems.treatment.cox_bootstrap import fit_bootstrap
 from hccsurv_core.systems.treatment.cox_posterior import KIND, CoxPosterior
 from hccsurv_core.systems.treatment.cox_posterior_fit import fit_posterior
@@ -38,6 +43,9 @@ class ArmModels:
 
     Args:
         models: by treatment, with the same covariates and the same number of draws.
+        median: (p,) of the training patients of both arms: what a missing value is taken for. One
+            patient has one value, whichever treatment is looked at.
+        n_missing: (p,) training patients without a value.
         settings: of the fit.
         seed: of the fit.
         spread: what is assumed of unmeasured causes; None for nothing.
@@ -47,6 +55,8 @@ class ArmModels:
     """
 
     models: Mapping[str, ArmModel]
+    median: np.ndarray
+    n_missing: np.ndarray
     settings: ArmSettings
     seed: int = 0
     spread: UnexplainedSpread | None = None
@@ -58,6 +68,8 @@ class ArmModels:
                 source="arms",
             )
         first, second = (self.models[arm] for arm in ARMS)
+        if self.median.shape != (len(first.names),) or not np.isfinite(self.median).all():
+            raise InputError("a median of each covariate is needed", source="arms")
         if first.names != second.names or first.n_draws != second.n_draws:
             raise InputError(
                 "the arms' models take other covariates, or have other numbers of draws",
@@ -69,17 +81,36 @@ class ArmModels:
         """(p,) covariates in the order that values are taken."""
         return self.models[ARMS[0]].names
 
+    def filled(self, values: ArrayLike) -> np.ndarray:
+        """(n, p) covariates with the missing ones filled.
+
+        Raises:
+            InputError: another number of covariates, or they are no numbers.
+        """
+        matrix = checked_values(values, len(self.names))
+        return np.where(np.isnan(matrix), self.median, matrix)
+
+    def restricted_means(self, values: ArrayLike) -> dict[str, np.ndarray]:
+        """By treatment, (n,) months lived of those that are counted; best values alone.
+
+        Raises:
+            InputError: another number of covariates, or they are no numbers.
+        """
+        matrix = self.filled(values)
+        tau = self.settings.rmst_months
+        return {arm: restricted_means(model, matrix, tau) for arm, model in self.models.items()}
+
     def contrast(self, values: ArrayLike, *, level: float = 0.95) -> TreatmentContrast:
         """Both treatments for n patients.
 
         Args:
-            values: (n, p) covariates, NaN where missing (filled with the arm's median).
+            values: (n, p) covariates, NaN where missing.
             level: of the intervals.
 
         Raises:
             InputError: another number of covariates, or the level is none.
         """
-        matrix = checked_values(values, len(self.names))
+        matrix = self.filled(values)
         return contrast_arms(
             self.models, matrix, self.settings.horizons_months, self.settings.rmst_months,
             level=checked_level(level), spread=self.spread,
@@ -96,7 +127,7 @@ class ArmModels:
         Raises:
             InputError: another number of covariates, or the level is none.
         """
-        matrix = checked_values(values, len(self.names))
+        matrix = self.filled(values)
         tails = ((1 - checked_level(level)) / 2, (1 + level) / 2)
         found = {}
         for arm, model in self.models.items():
@@ -106,11 +137,12 @@ class ArmModels:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Arrays for a bundle; names are ``arm.part``."""
-        return {
+        parts = {
             f"{arm}.{name}": value
             for arm, model in self.models.items()
             for name, value in model.tensors().items()
         }
+        return parts | {"both.median": self.median, "both.n_missing": self.n_missing}
 
     def describe(self) -> dict[str, Any]:
         """Plain values for a bundle."""
@@ -145,6 +177,8 @@ class ArmModels:
             spread = description.get("unexplained_spread")
             return cls(
                 models,
+                tensors["both.median"],
+                tensors["both.n_missing"],
                 settings_from_json(description["settings"]),
                 int(description["seed"]),
                 None if spread is None else UnexplainedSpread(**spread),
@@ -182,9 +216,11 @@ def fit_arms(
             told; the message names the arm.
     """
     chosen = settings or ArmSettings()
+    median, n_missing = _medians(table)
+    whole = _filled(table, median)
     models = {}
     for number, arm in enumerate(ARMS):
-        part = table.subset(_members(table, arm, chosen))
+        part = whole.subset(_members(whole, arm, chosen))
         report = part_of(progress, number / len(ARMS), (number + 1) / len(ARMS))
         report(0.0, f"fitting {ARM_WORDS[arm]}: {count_of(len(part), 'patient')}")
         fit = fit_arm or _ridge_cox(chosen, executor)
@@ -192,7 +228,7 @@ def fit_arms(
         chance = int(np.random.default_rng((seed, number)).integers(2**31))
         models[arm] = fit(part, arm, chance, report)
     progress(1.0, "fitted")
-    return ArmModels(models, chosen, seed)
+    return ArmModels(models, median, n_missing, chosen, seed)
 
 
 def checked_values(values: ArrayLike, p: int) -> np.ndarray:
@@ -228,6 +264,20 @@ def row_of(record: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:
             raise InputError(f"{value!r} is not a number", source=name, remedy="give a number")
         row[i] = float(value)
     return row
+
+
+def _medians(table: TreatmentTable) -> tuple[np.ndarray, np.ndarray]:
+    """(p,) medians over both arms, 0 where nobody has a value; (p,) numbers of missing values."""
+    missing = np.isnan(table.values)
+    known = ~missing.all(axis=0)
+    median = np.zeros(len(table.names))
+    median[known] = np.nanmedian(table.values[:, known], axis=0)
+    return median, missing.sum(axis=0)
+
+
+def _filled(table: TreatmentTable, median: np.ndarray) -> TreatmentTable:
+    values = np.where(np.isnan(table.values), median, table.values)
+    return TreatmentTable(replace(table.features, values=values), table.treatment)
 
 
 def _members(table: TreatmentTable, arm: str, settings: ArmSettings) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.arms import row_of
-from hccsurv_core.systems.treatment.contrast import TreatmentContrast, restricted_means
+from hccsurv_core.systems.treatment.contrast import TreatmentContrast
 from hccsurv_core.systems.treatment.guidelines import GuidelineView, guideline_view
 from hccsurv_core.systems.treatment.overlap import Overlap
 from hccsurv_core.systems.treatment.ranges import OutOfRange
@@ -88,9 +88,8 @@ def _decisive(models: Recommender, values: np.ndarray, favored: str) -> tuple[st
     tried = np.repeat(values[None], 2 * columns.size, axis=0)
     for k, column in enumerate(columns):
         tried[2 * k : 2 * k + 2, column] = models.low_high[:, column]
-    tau = models.arms.settings.rmst_months
-    first, second = (restricted_means(models.arms.models[arm], tried, tau) for arm in ARMS)
-    turned = (first >= second) != (favored == ARMS[0])
+    months = models.arms.restricted_means(tried)
+    turned = (months[ARMS[0]] >= months[ARMS[1]]) != (favored == ARMS[0])
     return tuple(
         models.names[column] for k, column in enumerate(columns) if turned[2 * k : 2 * k + 2].any()
     )

@@ -22,6 +22,10 @@ from hccsurv_core.systems.treatment.recommendation_words import (
 from hccsurv_core.systems.treatment.recommender import Recommender
 
 Choice = Literal["hepatectomy", "tace", "none"]
+CAVEAT = (
+    "Learned from patients who were not randomized: what was not measured can stand behind a "
+    "difference. A suggestion to a tumor board, not a decision."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +38,14 @@ class Recommendation:
             models expect all the same.
         cautions: what else must be known before acting.
         findings: all that it rests on.
+        caveat: what goes with every answer.
     """
 
     recommendation: Choice
     reasons: tuple[Reason, ...]
     cautions: tuple[Reason, ...]
     findings: Findings
+    caveat: str = CAVEAT
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -48,6 +54,7 @@ class Recommendation:
             "recommendation": self.recommendation,
             "reasons": [reason.to_json() for reason in self.reasons],
             "cautions": [reason.to_json() for reason in self.cautions],
+            "caveat": self.caveat,
             "favored": found.favored,
             "probability": found.probability,
             **found.contrast.to_json(),

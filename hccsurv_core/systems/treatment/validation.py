@@ -177,6 +177,16 @@ def validate_recommendations(
         balance[scheme] = covariate_balance(judged.values, judged.agreed, w, names=judged.names)
         report = part_of(progress, 0.3 * number, 0.3 * (number + 1))
         comparisons[scheme] = _compare(judged, scheme, chosen, seed, report)
+    within, not_compared = _within_arms(judged, chosen, seed)
+    progress(1.0, "validated")
+    n_none = sum(str(r) == NONE for r in recommendation)
+    return Validation(comparisons, within, not_compared, balance, weights, n_none, chosen)
+
+
+def _within_arms(
+    judged: Judged, settings: ValidationSettings, seed: int
+) -> tuple[dict[str, Comparison], dict[str, str]]:
+    """Comparisons among those given the same treatment, and why some are not there."""
     within: dict[str, Comparison] = {}
     not_compared: dict[str, str] = {}
     for arm in ARMS:
@@ -189,13 +199,11 @@ def validate_recommendations(
             )
             continue
         try:
-            within[arm] = _compare(judged.subset(rows), "unweighted", chosen, seed, silent)
+            within[arm] = _compare(judged.subset(rows), "unweighted", settings, seed, silent)
         except StatisticsError as error:
             # One small group is no reason to withhold the rest.
             not_compared[arm] = f"among those given {ARM_WORDS[arm]}: {error.what}"
-    progress(1.0, "validated")
-    n_none = sum(str(r) == NONE for r in recommendation)
-    return Validation(comparisons, within, not_compared, balance, weights, n_none, chosen)
+    return within, not_compared
 
 
 def _compare(
