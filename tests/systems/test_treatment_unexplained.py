@@ -76,6 +76,23 @@ def test_what_is_left_of_the_truth_is_the_spread():
     assert found.log_hazard_sd["hepatectomy"] == pytest.approx(0.6, rel=0.05)
     assert found.log_hazard_sd["tace"] == pytest.approx(0.3, rel=0.05)
     assert json.loads(json.dumps(found.to_json()))["why"] == "simulated, seeds 1-5"
+    known = {"hepatectomy": 0.4, "tace": 0.9}
+    less = unexplained_spread(
+        truth, {"hepatectomy": score, "tace": score}, "", score_error=known
+    ).log_hazard_sd
+    assert less["hepatectomy"] == pytest.approx(np.sqrt(0.36 - 0.16), rel=0.06)
+    assert less["tace"] == 0.0
+
+
+def test_the_error_of_a_score_is_that_of_its_coefficients():
+    drawn = draw(500, seed=4)
+    model = fit_arms(drawn.table, ArmSettings(precisions=(1e-4,)), seed=0).models["tace"]
+    x = drawn.table.values
+    z = model.standardizer.apply(x)
+    covariance = np.cov(model.coef_draws, rowvar=False)
+    centered = z - z.mean(axis=0)
+    expected = np.sqrt(np.einsum("ni,ij,nj->n", centered, covariance, centered).mean())
+    assert model.score_error(x) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_spread_that_cannot_be_is_refused():

@@ -93,6 +93,16 @@ class CoxPosterior:
         """(n, p) covariates, NaN where missing → (n,) log hazard against the mean patient."""
         return self.standardizer.apply(values) @ self.coef
 
+    def score_error(self, values: ArrayLike) -> float:
+        """How far the draws' risk scores of these patients lie about their mean.
+
+        Root mean square over patients, of scores against the patients' average: what moves all
+        of them alike is the baseline's.
+        """
+        score = self.coef_draws @ self.standardizer.apply(values).T
+        own = score - score.mean(axis=1, keepdims=True)
+        return float(np.sqrt(own.var(axis=0).mean()))
+
     def survival(self, values: ArrayLike, eval_times: ArrayLike) -> np.ndarray:
         """(n, t) survival probability at ``eval_times``, months."""
         hazard = self.baseline.at(np.atleast_1d(np.asarray(eval_times, dtype=float)))

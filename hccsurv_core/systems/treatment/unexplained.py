@@ -81,7 +81,11 @@ class UnexplainedSpread:
 
 
 def unexplained_spread(
-    true_log_hazard: Mapping[str, ArrayLike], risk_score: Mapping[str, ArrayLike], why: str
+    true_log_hazard: Mapping[str, ArrayLike],
+    risk_score: Mapping[str, ArrayLike],
+    why: str,
+    *,
+    score_error: Mapping[str, float] | None = None,
 ) -> UnexplainedSpread:
     """From patients whose truth is known: what is left of it beside the model's risk score.
 
@@ -89,6 +93,9 @@ def unexplained_spread(
         true_log_hazard: by arm, (n,) of simulated patients that the model has not seen.
         risk_score: by arm, (n,) of the same patients by that model.
         why: what these patients were.
+        score_error: by arm, how far the score itself may be off
+            (:meth:`~hccsurv_core.systems.treatment.cox_posterior.CoxPosterior.score_error`):
+            intervals of the average hold that already, so it must not count twice.
 
     Raises:
         InputError: an arm is missing, or lengths differ.
@@ -106,7 +113,8 @@ def unexplained_spread(
             )
         design = np.column_stack((np.ones(score.size), score))
         left = truth - design @ np.linalg.lstsq(design, truth, rcond=None)[0]
-        found[arm] = float(left.std())
+        error = 0.0 if score_error is None else float(score_error[arm])
+        found[arm] = float(np.sqrt(max(left.var() - error**2, 0.0)))
     return UnexplainedSpread(found, why)
 
 
