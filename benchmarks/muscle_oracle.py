@@ -12,7 +12,7 @@ two cores); with ``--folder`` cohorts and features are kept and a second run tak
 
 What was looked at while the model was made: training patients of seed 1, and as many of seed 201
 to see what a measure tells of its cause. Seeds 11 and 12 were judged first (BENCHMARKS.md); their
-patients have been looked at since, so the seeds here are fresh ones.
+patients have been looked at since, and chose today's measures, so the seeds here are fresh ones.
 """
 
 from __future__ import annotations
