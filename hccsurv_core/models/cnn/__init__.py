@@ -1,0 +1,1 @@
+"""Convolutional networks that read lesion crops: ResNet50, ResNet18, DenseNet121."""
