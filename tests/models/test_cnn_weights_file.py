@@ -86,7 +86,7 @@ def test_weights_of_another_network_are_refused_by_name(peers, tmp_path):
     with pytest.raises(InputError, match=r"resnet18.pth: is not of a ResNet50: .* layer1.0.conv1"):
         load_pretrained(network, "resnet50", read_weights(path))
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
-    with pytest.raises(InputError, match="not of a DenseNet121: lacks features.conv0.weight"):
+    with pytest.raises(InputError, match=r"not of a DenseNet121: lacks features.conv0.weight"):
         load_pretrained(build_network("densenet121", 3), "densenet121", read_weights(path))
 
 
@@ -142,5 +142,5 @@ def test_a_truncated_file_and_a_missing_one_are_refused(peers, tmp_path):
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(UnreadableFileError, match=r"cut.pth: is damaged"):
         read_weights(path)
-    with pytest.raises(InputError, match="cannot be read .* or train without pretrained weights"):
+    with pytest.raises(InputError, match=r"cannot be read .* or train without pretrained weights"):
         read_weights(tmp_path / "none.pth")
