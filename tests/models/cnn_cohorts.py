@@ -26,7 +26,7 @@ def tiny_samples(n: int = 12, slices: int = 1, seed: int = 0) -> CnnSamples:
 
 
 def tiny_network(name: str, n_channels: int, *, dropout: float = 0.0, seed: int = 0):
-    """A network of some hundred weights with the parts of a ResNet that a training looks at.
+    """A network of some thousand weights with the parts of a ResNet18 that a training looks at.
 
     Training is the same for any network; a real one takes seconds a test.
     """
@@ -42,11 +42,11 @@ def tiny_network(name: str, n_channels: int, *, dropout: float = 0.0, seed: int 
             "relu": nn.ReLU(),
             "layer1": nn.Identity(),
             "layer2": nn.Identity(),
-            "layer3": nn.Conv2d(4, 8, 3, stride=2, padding=1),
+            "layer3": nn.Conv2d(4, 256, 3, stride=2, padding=1),
             "layer4": nn.ReLU(),
             "pool": nn.AdaptiveAvgPool2d(1),
             "flat": nn.Flatten(),
-            "fc": nn.Sequential(nn.Dropout(dropout), nn.Linear(8, 1)),
+            "fc": nn.Sequential(nn.Dropout(dropout), nn.Linear(256, 1)),
         }.items():
             network.add_module(part, module)
     return network.eval()
