@@ -1,7 +1,7 @@
 """The two arms' models on simulated cohorts: coverage, regret and C-index against the truth.
 
 `python -m benchmarks.treatment_arms [--seeds 1 2 3 4 5] [--blocks 4] [--reliability 1.0 0.7]
-[--uncertainty posterior bootstrap] [--json F]`
+[--uncertainty posterior bootstrap] [--penalty cross-validated] [--json F]`
 
 Each cohort of 208 + 78 patients is trained on, as in the paper, and 1000 others of the same seed are
 asked about. Covariates are clinical columns and the true image causes, read with the given reliability
@@ -168,13 +168,16 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=4)
     parser.add_argument("--reliability", type=float, nargs="+", default=[1.0, 0.7])
     parser.add_argument("--uncertainty", nargs="+", default=["posterior"])
+    parser.add_argument("--penalty", default="averaged")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     told = []
     for reliability in arguments.reliability:
         for uncertainty in arguments.uncertainty:
-            settings = ArmSettings(uncertainty=uncertainty, n_draws=arguments.draws)
+            settings = ArmSettings(
+                penalty=arguments.penalty, uncertainty=uncertainty, n_draws=arguments.draws
+            )
             rows = []
             for seed in arguments.seeds:
                 cohort = draw(seed, max(4, arguments.blocks) * BLOCK, reliability)

@@ -1,8 +1,8 @@
 """Fit one arm with the bootstrap as its uncertainty: patients resampled, everything fitted again.
 
-Each replicate has its own scales, its own penalty, its own coefficients and baseline. Percentiles of
-it are too narrow where a penalty is large (see :class:`ArmSettings`); it stays because it assumes
-nothing of the coefficients' distribution, and shows how far the data alone move the answer.
+Each replicate has its own scales, its own penalty, its own coefficients and baseline. That matters: with
+the penalty held fixed, percentiles are far too narrow (see :class:`ArmSettings`). It assumes nothing
+of the coefficients' distribution, and shows how far the data alone move the answer.
 """
 
 from __future__ import annotations

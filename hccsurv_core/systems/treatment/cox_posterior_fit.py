@@ -1,8 +1,8 @@
 """Fit one arm: the posterior of a ridge Cox model, baseline and penalty included.
 
-With few deaths a penalty pulls every prediction to the average, and a bootstrap repeats that pull in
-each replicate: its intervals lie about the wrong place. Taken as what it is, a normal prior of the
-coefficients, the same penalty gives intervals that allow for it:
+With few deaths a penalty pulls every prediction to the average, and a bootstrap with that penalty
+repeats the pull in each replicate: its intervals lie about the wrong place. Taken as what it is, a
+normal prior of the coefficients, the same penalty gives intervals that allow for it:
 
 * for each candidate precision the partial likelihood times the prior is maximized and
   approximated by a normal distribution (Laplace);
