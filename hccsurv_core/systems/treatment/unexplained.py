@@ -1,4 +1,4 @@
-"""What no covariate shows: how far one patient may lie from patients like him.
+"""What no covariate shows: how far one patient may lie from others like this one.
 
 An interval of survival says how well the average of patients with the same covariates is known. One
 patient's own chance differs from that average by whatever was not measured. How much cannot be
