@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,10 @@ from hccsurv_core.models.cnn.architectures import architecture
 from hccsurv_core.models.cnn.classifier import CnnClassifier
 from hccsurv_core.models.gradcam import TOWARD, HeatMap, HeatShares, heat_maps, heat_shares
 from hccsurv_core.models.gradcam_faithfulness import Faithfulness, check_faithfulness
-from hccsurv_core.progress import Progress, silent
+from hccsurv_core.progress import Progress, part_of, silent
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,19 @@ class LesionExplanation:
     maps: tuple[HeatMap, ...]
     shares: tuple[HeatShares, ...]
     faithfulness: tuple[Faithfulness, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said beside all maps."""
+        found = list(self.crops.notes)
+        if "mask" in self.crops.channels:
+            found.append(
+                "the network is given the outline of the lesion: that it looks inside it is no "
+                "proof that it found it"
+            )
+        if self.crops.liver is None:
+            found.append("the liver is not outlined, so it counts as outside")
+        return tuple(found)
 
     def on_scan(
         self, layer: str, slice_number: int = 0, phase: str = "arterial"
@@ -87,6 +104,31 @@ def explain_lesion(
     Raises:
         InputError: other crops than the network takes, an unknown layer, method or direction.
     """
+    stages = _checked_stages(classifier, crops, layers)
+    progress(0.0, "heat maps are made")
+    maps = heat_maps(classifier.network, crops.images, stages, method=method, toward=toward)
+    shares = tuple(heat_shares(m.heat, crops.lesion, crops.liver) for m in maps)
+    tissue_channels = [k for k, name in enumerate(crops.channels) if name in CT_CHANNELS]
+
+    def score(pictures: NDArray[np.float32]) -> NDArray[np.floating]:
+        return TOWARD[toward] * classifier.log_odds(pictures[:, None])
+
+    checks = []
+    for number, made in enumerate(maps if n_random else ()):
+        told = part_of(progress, number / len(maps), (number + 1) / len(maps))
+        checks.append(
+            check_faithfulness(
+                score, crops.images[0], made.heat[0], tissue=crops.tissue[0],
+                channels=tissue_channels, n_random=n_random, seed=seed, progress=told,
+            )
+        )  # fmt: skip
+    return LesionExplanation(crops, maps, shares, tuple(checks))
+
+
+def _checked_stages(
+    classifier: CnnClassifier, crops: LesionCrops, layers: Sequence[str] | None
+) -> dict[str, nn.Module]:
+    """The modules that maps are made of, if these crops are what the network takes."""
     if crops.channels != classifier.crop.channels:
         raise InputError(
             f"the network takes {', '.join(classifier.crop.channels)}, "
@@ -103,33 +145,4 @@ def explain_lesion(
             f"{architecture(classifier.architecture).words} has no stage {unknown[0]!r}",
             source="layers", remedy=f"choose of {', '.join(stages)}",
         )  # fmt: skip
-    progress(0.0, "heat maps are made")
-    maps = heat_maps(
-        classifier.network, crops.images, {name: stages[name] for name in names},
-        method=method, toward=toward,
-    )  # fmt: skip
-    shares = tuple(heat_shares(m.heat, crops.lesion, crops.liver) for m in maps)
-    tissue_channels = [k for k, name in enumerate(crops.channels) if name in CT_CHANNELS]
-
-    def score(pictures: NDArray[np.float32]) -> NDArray[np.floating]:
-        return TOWARD[toward] * classifier.log_odds(pictures[:, None])
-
-    checks = []
-    for number, made in enumerate(maps if n_random else ()):
-
-        def told(done: float, words: str, number: int = number) -> None:
-            progress((number + done) / len(maps), words)
-
-        checks.append(
-            check_faithfulness(
-                score,
-                crops.images[0],
-                made.heat[0],
-                tissue=crops.tissue[0],
-                channels=tissue_channels,
-                n_random=n_random,
-                seed=seed,
-                progress=told,
-            )
-        )
-    return LesionExplanation(crops, maps, shares, tuple(checks))
+    return {name: stages[name] for name in names}

@@ -166,7 +166,8 @@ def fit_selection(
     """Run the chain on training patients.
 
     Args:
-        table: features and outcome; missing values are filled with the median.
+        table: features and outcome; missing values are filled with the median, and more than five
+            standard deviations from the mean count as five in every step.
         settings: default :class:`SelectionSettings`.
         progress: told as it goes; may cancel.
 

@@ -108,9 +108,9 @@ def steps(
     ]  # fmt: skip
     if lasso is not None:
         rule = f"LASSO Cox model, {PENALTY_RULES[settings.penalty]}, {lasso.n_folds} folds"
-        words = "cross-validation found no combination of features better than none"
-        if selected.size:
-            words = f"{selected.size} features have a coefficient"
+        words = f"{selected.size} features have a coefficient"
+        if not selected.size:
+            words = "cross-validation found no combination of features better than none"
         if lasso.chosen == lasso.penalties.size - 1:
             words += "; the weakest penalty was taken, so a weaker one may be better"
         found.append(SelectionStep("lasso", rule, promising, selected.size, None, words))

@@ -54,9 +54,14 @@ def crops(chosen: CropSettings = SMALL, portal: LesionPhase | None = None) -> Le
     return crop_lesion(phase(), portal or phase(lesion_hu=60.0), chosen)
 
 
-def test_a_lesion_covers_as_many_millimeters_in_the_crop_as_in_the_scan():
+@pytest.mark.parametrize("pixel_mm", [(1.2, 1.2), (0.7, 0.7), (0.9, 1.7)])
+def test_a_lesion_covers_as_many_millimeters_in_the_crop_as_in_the_scan(pixel_mm):
+    shape = (13, round(108 / pixel_mm[0]), round(120 / pixel_mm[1]))
     for radius in (8.0, 15.0, 22.0):
-        found = crop_lesion(phase(radius_mm=radius), phase(radius_mm=radius), SMALL)
+        made = phase(radius_mm=radius, spacing_mm=(5.0, *pixel_mm), shape=shape)
+        found = crop_lesion(made, made, SMALL)
+        rows, columns = (found.lesion[0].any(axis).sum() * 1.5 for axis in (1, 0))
+        assert (rows, columns) == pytest.approx((2 * radius, 2 * radius), abs=2.5)
         area_mm2 = found.lesion[0].sum() * found.mm_per_pixel**2
         assert found.mm_per_pixel == 1.5
         assert area_mm2 == pytest.approx(np.pi * radius**2, rel=0.08)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -68,7 +69,7 @@ def test_every_patient_has_a_score_for_either_arm_and_higher_is_worse(fitted):
         assert np.corrcoef(found, brightness(new))[0, 1] < -0.5, arm
     assert fitted.selections["tace"].n == 40
     assert fitted.selections["hepatectomy"].n == 80
-    told = fitted.describe()
+    told = json.loads(json.dumps(fitted.describe(), allow_nan=False))
     assert told["labels"]["n_unknown"] == int((~fitted.labels.known).sum()) > 0
     assert told["cnn"]["patients"]["unknown, not trained on"] == told["labels"]["n_unknown"]
     assert set(told["selections"]) == {"hepatectomy", "tace"}

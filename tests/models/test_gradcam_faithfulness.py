@@ -218,6 +218,18 @@ def test_without_random_areas_there_is_no_check(classifier):
     assert [m.layer for m in found.maps] == ["layer3", "layer4"]
 
 
+def test_a_network_that_is_told_the_outline_is_said_to_be(classifier):
+    crops = lesion_crops()
+    plain = explain_lesion(classifier, crops, n_random=0)
+    assert plain.notes == ()
+    told = replace(plain, crops=replace(crops, channels=("arterial", "mask"), liver=None))
+    assert told.notes == (
+        "the network is given the outline of the lesion: that it looks inside it is no proof that "
+        "it found it",
+        "the liver is not outlined, so it counts as outside",
+    )
+
+
 def test_an_explanation_can_be_cancelled(classifier):
     def cancel(done, words):
         raise CancelledError("cancelled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -280,7 +281,8 @@ def test_noise_looks_good_on_its_own_patients_and_not_outside():
 def test_a_signature_comes_back_from_its_parts():
     table = cohort()
     result = fit_selection(table, FEW)
-    chosen, again = signature_from_parts(result.to_json(), result.signature.tensors())
+    data = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    chosen, again = signature_from_parts(data, result.signature.tensors())
     assert chosen == FEW
     assert again.names == result.signature.names
     np.testing.assert_array_equal(again.score(table), result.signature.score(table))

@@ -124,7 +124,8 @@ def seeded(*seeds: int) -> Iterator[None]:
     import numpy as np
     import torch
 
-    with torch.random.fork_rng():
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
         yield
 

@@ -117,15 +117,7 @@ def fit_cnn(
     )  # fmt: skip
     run = TrainingRun(samples, train, validation, crop, settings, pretrained, seed, device)
     run.restore(kept.get(_KEY))
-    while not run.finished:
-        epoch = run.epoch
-        run.run_epoch(progress)
-        kept.note(
-            "cnn epoch", epoch=run.epoch, train_loss=run.train_loss[-1],
-            validation_loss=run.validation_loss[-1] if validation.size else None,
-        )  # fmt: skip
-        if run.finished or (epoch + 1) % settings.keep_every == 0:
-            kept.put(_KEY, run.tensors())
+    _train(run, kept, progress)
     progress(1.0, f"trained for {run.epoch} epochs")
     alive, known = samples.alive, samples.known
     return FittedCnn(
@@ -146,6 +138,18 @@ def fit_cnn(
         else {"file": pretrained.file_name, "sha256": pretrained.sha256},
         seed=seed,
     )
+
+
+def _train(run: TrainingRun, kept: Checkpoint, progress: Progress) -> None:
+    """Epoch after epoch to the end, kept as the settings say."""
+    while not run.finished:
+        run.run_epoch(progress)
+        judged = run.validation_loss[-1] if run.validation.size else None
+        kept.note(
+            "cnn epoch", epoch=run.epoch, train_loss=run.train_loss[-1], validation_loss=judged
+        )
+        if run.finished or run.epoch % run.settings.keep_every == 0:
+            kept.put(_KEY, run.tensors())
 
 
 def _check_crops(samples: CnnSamples, crop: CropSettings) -> None:
