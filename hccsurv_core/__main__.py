@@ -21,6 +21,7 @@ from hccsurv_core.commands import (
     simulate,
     survival,
     train,
+    treatment,
 )
 from hccsurv_core.errors import HccsurvError
 
@@ -33,6 +34,7 @@ VERBS = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "treatment": treatment,
 }
 BAD_INPUT = 2
 #: As shells say that a program was ended by Ctrl-C (SIGINT).

@@ -81,6 +81,7 @@ def _number(
 
 
 _PUGH = "Pugh et al. 1973, doi:10.1002/bjs.1800600817"
+_ECOG = "Oken et al. 1982, Am J Clin Oncol 5:649-655"
 _BCLC = "Reig et al. 2022, doi:10.1016/j.jhep.2021.11.018"
 
 CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
@@ -89,14 +90,19 @@ CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
     _number("inr", "inr", "liver", "INR", "1.1", "international normalized ratio"),
     _number("platelets_10e9_l", "platelets", "liver", "Platelets", "160 10⁹/L or 160000 /µL"),
     ClinicalValue("ascites", "Ascites", "liver", levels={"none": "None", "mild": "Mild", "moderate": "Moderate"}, about="before the operation"),
+    ClinicalValue("encephalopathy", "Encephalopathy", "liver", levels={"none": "None", "grade_1_2": "Grade 1 or 2", "grade_3_4": "Grade 3 or 4"}, about="hepatic"),
     _number("child_pugh_score", "child_pugh", "liver", "Child-Pugh score", "5", "5 to 15 points", _PUGH),
     ClinicalValue("cirrhosis", "Cirrhosis", "liver", about="in the specimen or biopsy"),
     ClinicalValue("hbsag", "HBsAg", "liver", about="hepatitis B surface antigen"),
     _number("afp_ng_ml", "afp", "tumor", "AFP", "56 ng/mL or 46 IU/mL", "alpha-fetoprotein"),
     _number("tumor_diameter_mm", "tumor_size", "tumor", "Largest diameter", "43 mm or 4.3 cm", "of the largest tumor"),
     _number("tumor_number", "tumor_count", "tumor", "Number of tumors", "1"),
+    ClinicalValue("tumor_location", "Location", "tumor", levels={"peripheral": "Peripheral", "central": "Central"}, about="of the largest tumor; central is by the hilum"),
     ClinicalValue("macrovascular_invasion", "Macrovascular invasion", "tumor", about="tumor in a large vessel on imaging"),
     ClinicalValue("microvascular_invasion", "Microvascular invasion", "tumor", about="tumor in small vessels in the specimen"),
+    ClinicalValue("portal_invasion", "Portal vein", "tumor", levels={"none": "Free", "branch": "Tumor in a branch", "main": "Tumor in the trunk"}, about="on imaging"),
+    ClinicalValue("extrahepatic_spread", "Extrahepatic spread", "tumor", about="lymph nodes or distant"),
+    ClinicalValue("ecog", "ECOG status", "tumor", levels={c: c for c in "01234"}, about="performance status", source=_ECOG),
     ClinicalValue("bclc_stage", "BCLC stage", "tumor", levels={c: c for c in "0ABCD"}, about="Barcelona stage", source=_BCLC),
     ClinicalValue("treatment", "Operation", "tumor", levels={"hepatectomy": "Hepatectomy", "transplantation": "Transplantation"}, about="planned or done"),
 )  # fmt: skip

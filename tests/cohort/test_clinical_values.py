@@ -16,21 +16,48 @@ from hccsurv_core.cohort.clinical_values import (
 )
 from hccsurv_core.errors import InputError
 from hccsurv_core.simulate.muscle.cohort import COLUMNS
+from hccsurv_core.simulate.treatment.schema import COLUMNS as TREATMENT_COLUMNS
 
 NUMBERS = [v.name for v in CLINICAL_VALUES if v.kind == "number"]
 
 
-def test_names_and_levels_are_those_of_the_cohort_table() -> None:
+#: Values that only the treatment cohort has, and those that no simulated cohort has.
+OF_TREATMENT = {"encephalopathy", "tumor_location"}
+OF_NONE = {"portal_invasion", "extrahepatic_spread"}
+
+
+def test_names_and_levels_are_those_of_the_cohort_tables() -> None:
     """A model trained on the cohort finds its inputs in a patient."""
     kinds = {"number": "number", "yes_no": "boolean", "choice": "category"}
     for value in CLINICAL_VALUES:
-        column = COLUMNS[value.name]
+        if value.name in OF_NONE | {"ecog"}:
+            continue
+        column = (TREATMENT_COLUMNS if value.name in OF_TREATMENT else COLUMNS)[value.name]
         assert column.kind == kinds[value.kind], value.name
         assert tuple(value.levels or ()) == tuple(column.levels or ())
     facts = {"age_years", "sex", "height_m", "weight_kg"}
     outcome = {"time_months", "event", "recurrence_time_months", "recurrence_event"}
     known = {v.name for v in CLINICAL_VALUES} | facts | outcome
-    assert known | {"patient_id", "split", "center"} == set(COLUMNS)
+    elsewhere = OF_TREATMENT | OF_NONE | {"ecog"}
+    assert (known | {"patient_id", "split", "center"}) - elsewhere == set(COLUMNS)
+
+
+def test_a_treatment_cohort_s_columns_are_read_under_the_names_of_the_form() -> None:
+    """Its own names are aliases of the form's; what is left is not asked in the form."""
+    from hccsurv_core.systems.treatment.record import ALIASES
+
+    of_form = {v.name for v in CLINICAL_VALUES} | {"age_years", "sex", "height_m", "weight_kg"}
+    given = {ALIASES.get(name, name) for name in TREATMENT_COLUMNS}
+    not_asked = {
+        "patient_id",
+        "time_months",
+        "event",
+        "center",
+        "split",
+        "alt_u_l",
+        "liver_segment",
+    }
+    assert given - not_asked <= of_form
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from waiting import settle
 
 DEFINITIONS = ("SMI", "PMA", "PMI", "PD", "MA")
 
@@ -28,6 +29,7 @@ def open_scan_page(page) -> None:
     """Go to the scan page and wait for its level row."""
     page.get_by_role("link", name="Scan & ROIs").click()
     page.locator(".st-key-level_row").wait_for()
+    settle(page)
 
 
 def level_slice(page) -> int:

@@ -97,11 +97,11 @@ def finish_job() -> Callable[[AppTest], AppTest]:
     """Wait for long work to end, then let the page take it up."""
 
     def finish(at: AppTest) -> AppTest:
-        job = at.session_state["hccsurv"].job
-        if job is not None:
+        while (job := at.session_state["hccsurv"].job) is not None:
             job.join(120)
+            assert not job.active, f"{job.title} has not ended: {job.message}"
             at.run()
-        assert not at.exception, at.exception
+            assert not at.exception, at.exception
         return at
 
     return finish

@@ -35,7 +35,10 @@ def dropped(open_page, finish_job):
         at = open_page(routes.COHORT_IMPORT)
         at.file_uploader[0].set_value([(name, data or patients_csv().encode(), "text/csv")])
         at.run()
-        return finish_job(at)
+        finish_job(at)
+        draft = draft_on(at)
+        assert draft.built or draft.error, page_text(at)
+        return at
 
     return drop
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +35,17 @@ class OutOfRange:
     high: float
     beyond: bool
 
-    def sentence(self, label: str) -> str:
-        """In words, with the covariate's own label."""
+    def sentence(self, label: str, text: Callable[[float], str] = "{:g}".format) -> str:
+        """In words, with the covariate's own label.
+
+        Args:
+            text: a value as a person reads it.
+        """
         whom = " or ".join(ARM_WORDS[arm] for arm in self.arms)
-        return f"{label} of {self.value:g}: patients given {whom} had {self.low:g} to {self.high:g}"
+        return (
+            f"{label} of {text(self.value)}: patients given {whom} had {text(self.low)} to "
+            f"{text(self.high)}"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, other_arm
 from hccsurv_core.systems.treatment.findings import Findings
+from hccsurv_core.systems.treatment.ranges import OutOfRange
 from hccsurv_core.systems.treatment.recommender import Recommender
 
 ReasonKind = Literal[
@@ -54,7 +55,7 @@ def stops(models: Recommender, found: Findings) -> tuple[Reason, ...]:
         reasons.append(_closed(found))
     reasons += _missing(models, found)
     reasons += [
-        Reason("range", f"{value.sentence(models.label(value.name))}; the comparison would guess.")
+        Reason("range", f"{_beyond(models, value)}; the comparison would guess.")
         for value in found.out_of_range
         if value.beyond
     ]
@@ -103,7 +104,7 @@ def cautions(
         listed = ", ".join(_within(rule.what) for rule in found.rules.unknown)
         reasons.append(Reason("missing", f"Not known, and taken as absent: {listed}."))
     reasons += [
-        Reason("range", f"{value.sentence(models.label(value.name))}; a little beyond that.")
+        Reason("range", f"{_beyond(models, value)}; a little beyond that.")
         for value in found.out_of_range
         if not value.beyond
     ]
@@ -129,6 +130,12 @@ def capital(text: str) -> str:
 def percent(share: float) -> str:
     """A share of 1 in whole percent."""
     return f"{100 * share:.0f} %"
+
+
+def _beyond(models: Recommender, value: OutOfRange) -> str:
+    return value.sentence(
+        models.label(value.name), lambda number: models.value_text(value.name, number)
+    )
 
 
 def _closed(found: Findings) -> Reason:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hccsurv_core.errors import BundleError, InputError
+from hccsurv_core.models.nomogram_curves import TRANSFORMS
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_table import TreatmentTable
@@ -37,6 +38,7 @@ class Recommender:
         low_high: (2, p) training quantiles of the arms' covariates, for what is missing.
         settings: limits.
         labels: covariate → what sentences call it; others go by their name.
+        scales: covariate → (transform, unit) of what a person reads; others are read as they are.
     """
 
     arms: ArmModels
@@ -45,6 +47,7 @@ class Recommender:
     low_high: np.ndarray
     settings: RecommendationSettings = field(default_factory=RecommendationSettings)
     labels: Mapping[str, str] = field(default_factory=dict)
+    scales: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lacking = [name for name in self.overlap.names if name not in self.arms.names]
@@ -68,6 +71,11 @@ class Recommender:
         """What a covariate is called in a sentence."""
         return self.labels.get(name, name)
 
+    def value_text(self, name: str, value: float) -> str:
+        """A covariate's value as a person reads it, with its unit."""
+        transform, unit = self.scales.get(name, ("identity", ""))
+        return f"{TRANSFORMS[transform].inverse(value):.3g} {unit}".rstrip()
+
     def tensors(self) -> dict[str, np.ndarray]:
         """Arrays for a bundle; names are ``part.name``."""
         parts = {part: getattr(self, part).tensors() for part in _PARTS}
@@ -82,6 +90,7 @@ class Recommender:
             "ranges": {"names": list(self.ranges.names)},
             "recommendation": self.settings.to_json(),
             "labels": dict(self.labels),
+            "scales": {name: list(scale) for name, scale in self.scales.items()},
         }
 
     @classmethod
@@ -109,6 +118,7 @@ class Recommender:
                 part["missing"]["low_high"],
                 recommendation_settings_from_json(description["recommendation"]),
                 dict(description["labels"]),
+                {name: (scale[0], scale[1]) for name, scale in description["scales"].items()},
             )
         except KeyError as error:
             raise BundleError(
@@ -125,6 +135,7 @@ def fit_recommender(
     propensity: Sequence[str] | None = None,
     limits: RecommendationSettings | None = None,
     labels: Mapping[str, str] | None = None,
+    scales: Mapping[str, tuple[str, str]] | None = None,
     fit_arm: FitArm | None = None,
     executor: Executor | None = None,
     progress: Progress = silent,
@@ -137,6 +148,7 @@ def fit_recommender(
         propensity: covariates that the choice of treatment may have depended on; None for all.
         limits: of a recommendation.
         labels: covariate → what sentences call it.
+        scales: covariate → (transform, unit) of what a person reads.
         progress: may cancel.
 
     Raises:
@@ -154,5 +166,5 @@ def fit_recommender(
     low_high[:, known] = np.nanquantile(table.values[:, known], _LOW_HIGH, axis=0)
     return Recommender(
         arms, overlap, training_ranges(table), low_high, limits or RecommendationSettings(),
-        dict(labels or {}),
+        dict(labels or {}), dict(scales or {}),
     )  # fmt: skip

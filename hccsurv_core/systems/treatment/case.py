@@ -1,0 +1,175 @@
+"""One patient: a row of a cohort folder, a folder of one's own, or values alone.
+
+A folder of one's own::
+
+    case.json                                   what is known, by the names of a cohort table
+    arterial/, portal_venous/                   DICOM files of either phase
+    arterial_lesion.nii.gz, arterial_liver.nii.gz, portal_venous_…    outlines on its grid
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
+from hccsurv_core.cohort.folder_schema import PATIENT_ID, SCHEMA_FILE
+from hccsurv_core.errors import InputError, TableError
+from hccsurv_core.patient import PatientFacts, check_patient_facts
+from hccsurv_core.systems.treatment.cnn_case import LESION, LIVER, ROLES
+from hccsurv_core.systems.treatment.record import ALIASES, Profile, profile_of
+
+RECORD_FILE = "case.json"
+_FACTS = ("sex", "age_years", "height_m", "weight_kg")
+#: Other words for a level.
+_SPELLINGS = {"ascites": {"slight": "mild", "severe": "moderate"}}
+#: What was done is no cause to do it.
+_NOT_ASKED = ("treatment",)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One patient.
+
+    Args:
+        name: for reports.
+        profile: record and scores.
+        images: sign → value; None where there are no images.
+        warnings: of the measurement.
+    """
+
+    name: str
+    profile: Profile
+    images: Mapping[str, float] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def read_case(place: Path, patient: str | None = None, *, images: bool = True) -> Case:
+    """Read a patient.
+
+    Args:
+        place: a cohort folder, a folder with ``case.json``, or a JSON file.
+        patient: of a cohort folder; None where it holds one only.
+        images: whether to measure them where they are there.
+
+    Raises:
+        InputError: there is no such patient, a value is not possible, or images that are there
+            cannot be measured.
+    """
+    if (place / SCHEMA_FILE).is_file():
+        return _cohort_case(place, patient, images)
+    if patient is not None:
+        raise InputError(
+            "--patient is of a cohort folder", source=str(place), remedy="leave it out"
+        )
+    if place.is_file():
+        return Case(place.stem, profile_of(read_record(place)))
+    record = place / RECORD_FILE
+    if not record.is_file():
+        raise InputError(
+            f"holds neither {RECORD_FILE} nor {SCHEMA_FILE}" if place.is_dir() else "is not there",
+            source=str(place),
+            remedy='write what is known into case.json: {"age_years": 61, "albumin_g_l": 38, …}',
+        )
+    profile = profile_of(read_record(record))
+    files = {role: place / role for role in ROLES} | {
+        f"{role}_{part}": place / f"{role}_{part}.nii.gz"
+        for role in ROLES
+        for part in (LESION, LIVER)
+    }
+    if not images or not any(files[role].is_dir() for role in ROLES):
+        return Case(place.resolve().name, profile)
+    return Case(place.resolve().name, profile, *_measured(files))
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What is known of a patient, checked; null is not known.
+
+    Raises:
+        InputError: it is no JSON object, a name is not known, or a value is not possible.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "cannot be read as JSON", source=path.name, remedy="check the file"
+        ) from error
+    if not isinstance(found, dict):
+        raise InputError(
+            "holds no JSON object", source=path.name, remedy='write {"age_years": 61, …}'
+        )
+    try:
+        return checked_record(found)
+    except InputError as error:
+        told = error.what if error.source is None else f"{error.source}: {error.what}"
+        raise InputError(told, source=path.name, remedy=error.remedy) from error
+
+
+def checked_record(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts and clinical values by name, each checked.
+
+    Raises:
+        InputError: a name is not known, or a value is not possible.
+    """
+    named = {ALIASES.get(k, k): v for k, v in given.items() if v is not None}
+    facts = {name: named.pop(name) for name in _FACTS if name in named}
+    for name, value in facts.items():
+        if name != "sex" and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise InputError(f"{value!r} is not a number", source=name, remedy="give a number")
+    check_patient_facts(PatientFacts(**facts))
+    clinical = {
+        name: _as_kept(name, value) for name, value in named.items() if name not in _NOT_ASKED
+    }
+    return {**facts, **check_clinical_values(clinical)}
+
+
+def _as_kept(name: str, value: Any) -> Any:
+    """A value as the store keeps it: tables write yes as 1 and a grade as a number."""
+    if name not in BY_NAME:
+        return value
+    kind = BY_NAME[name].kind
+    if kind == "yes_no" and value in (0, 1):
+        return bool(value)
+    if kind == "choice":
+        text = f"{value:g}" if isinstance(value, int | float) else str(value)
+        return _SPELLINGS.get(name, {}).get(text, text)
+    return value
+
+
+def _cohort_case(folder: Path, patient: str | None, images: bool) -> Case:
+    from hccsurv_core.cohort.folder import read_cohort
+    from hccsurv_core.systems.treatment.cohort import SYSTEM
+    from hccsurv_core.systems.treatment.signs import has_images, sign_tasks
+
+    cohort = read_cohort(folder)
+    if cohort.info.system != SYSTEM:
+        raise TableError(
+            f"is a cohort of system {cohort.info.system}", source=str(folder),
+            remedy="give a treatment cohort",
+        )  # fmt: skip
+    ids = cohort.patient_ids
+    if patient is None and len(ids) == 1:
+        patient = ids[0]
+    if patient not in ids:
+        raise InputError(
+            f"there is no patient {patient!r}" if patient else f"holds {len(ids)} patients",
+            source=str(folder), remedy=f"give --patient, for example {ids[0]}",
+        )  # fmt: skip
+    at = ids.index(patient)
+    endpoint = cohort.info.endpoint
+    passed = [PATIENT_ID, endpoint.time, endpoint.event, *_NOT_ASKED]
+    row = cohort.table.drop(columns=[c for c in passed if c in cohort.table]).iloc[at].to_dict()
+    profile = profile_of(row)
+    if not images or not has_images(cohort):
+        return Case(str(patient), profile)
+    return Case(str(patient), profile, *_measured(sign_tasks(cohort)[at].files))
+
+
+def _measured(files: Mapping[str, Path]) -> tuple[dict[str, float], tuple[str, ...]]:
+    from hccsurv_core.systems.treatment.signs import read_signs, sign_values
+
+    signs = read_signs(files)
+    return sign_values(signs), tuple(signs.warnings)

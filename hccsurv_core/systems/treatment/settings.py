@@ -1,0 +1,97 @@
+"""What can be chosen about a training of system 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from hccsurv_core.errors import InputError
+from hccsurv_core.systems.treatment.arm_settings import ArmSettings
+from hccsurv_core.systems.treatment.arm_settings import settings_from_json as arms_from_json
+from hccsurv_core.systems.treatment.arm_table import ARMS
+from hccsurv_core.systems.treatment.covariates import clinical_covariates
+from hccsurv_core.systems.treatment.recommendation_settings import (
+    RecommendationSettings,
+    recommendation_settings_from_json,
+)
+from hccsurv_core.systems.treatment.unexplained import UnexplainedSpread
+
+_SOURCE = "training settings"
+
+
+@dataclass(frozen=True)
+class TreatmentSettings:
+    """Settings of :func:`~hccsurv_core.systems.treatment.training.train_treatment`.
+
+    Args:
+        covariates: clinical ones by name; None takes all that are known of enough patients.
+        min_known: so large a share of the training patients of each arm must have a value.
+        images: whether lesion signs are measured where a cohort has the images.
+        arms: of the survival models.
+        limits: of a recommendation.
+        spread: standard deviation of the log hazard between patients with the same covariates, by
+            arm, for the wider interval of a single patient; None says nothing of it.
+        spread_why: where that number is from.
+        n_folds, n_rounds: of the cross-validation.
+    """
+
+    covariates: tuple[str, ...] | None = None
+    min_known: float = 0.5
+    images: bool = True
+    arms: ArmSettings = field(default_factory=ArmSettings)
+    limits: RecommendationSettings = field(default_factory=RecommendationSettings)
+    spread: Mapping[str, float] | None = None
+    spread_why: str = "declared in the settings"
+    n_folds: int = 5
+    n_rounds: int = 4
+
+    def __post_init__(self) -> None:
+        if self.covariates is not None:
+            object.__setattr__(self, "covariates", tuple(self.covariates))
+            clinical_covariates(self.covariates)  # refuses names that are not known
+            if not self.covariates:
+                raise InputError("at least one covariate is needed", source=_SOURCE)
+        if not 0 < self.min_known <= 1:
+            raise InputError("min_known is a share above 0", source=_SOURCE)
+        if self.n_folds < 2 or self.n_rounds < 1:
+            raise InputError("at least 2 folds and 1 round are needed", source=_SOURCE)
+        if self.spread is not None and set(self.spread) != set(ARMS):
+            raise InputError(
+                f"spread is needed of {' and '.join(ARMS)}", source=_SOURCE,
+                remedy='write {"hepatectomy": 0.5, "tace": 0.5}',
+            )  # fmt: skip
+
+    @property
+    def unexplained(self) -> UnexplainedSpread | None:
+        """The declared spread, checked."""
+        return None if self.spread is None else UnexplainedSpread(self.spread, self.spread_why)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        plain = asdict(self)
+        return plain | {"arms": self.arms.to_json(), "limits": self.limits.to_json()}
+
+
+def settings_from_json(found: Mapping[str, Any]) -> TreatmentSettings:
+    """Back from a bundle, a file or a page.
+
+    Raises:
+        InputError: a name is unknown or a value cannot be used.
+    """
+    known = {f.name for f in fields(TreatmentSettings)}
+    unknown = [name for name in found if name not in known]
+    if unknown:
+        raise InputError(
+            f"no setting is called {unknown[0]!r}", source=_SOURCE,
+            remedy=f"choose among {', '.join(sorted(known))}",
+        )  # fmt: skip
+    plain = dict(found)
+    if "arms" in plain:
+        plain["arms"] = arms_from_json(plain["arms"])
+    if "limits" in plain:
+        plain["limits"] = recommendation_settings_from_json(plain["limits"])
+    try:
+        return TreatmentSettings(**plain)
+    except TypeError as error:
+        raise InputError(f"a setting cannot be used ({error})", source=_SOURCE) from error

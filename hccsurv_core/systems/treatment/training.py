@@ -1,0 +1,225 @@
+"""Train system 2: two arms, what was given to whom, and how good all that is on patients not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hccsurv_core.errors import StatisticsError
+from hccsurv_core.models.nomogram import Nomogram
+from hccsurv_core.models.nomogram_json import nomogram_to_json
+from hccsurv_core.models.store import Bundle, write_bundle
+from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
+from hccsurv_core.systems.treatment.cohort import SYSTEM, TreatmentCohort
+from hccsurv_core.systems.treatment.covariates import (
+    CLINICAL_COVARIATES,
+    Covariate,
+    clinical_covariates,
+    covariate_matrix,
+)
+from hccsurv_core.systems.treatment.cross_validation import ArmJudgment, judge_by_folds
+from hccsurv_core.systems.treatment.description import describe_training, write_card
+from hccsurv_core.systems.treatment.nomograms import nomograms_of
+from hccsurv_core.systems.treatment.recommender import Recommender, fit_recommender
+from hccsurv_core.systems.treatment.settings import TreatmentSettings
+
+#: The two versions of a model: with what images show, and without.
+CLINICAL, COMBINED = "clinical", "combined"
+#: Fewer simulated patients in split "train" than this: the whole cohort is learned from.
+FEWEST_IN_SPLIT = 100
+TRAIN = "train"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedTreatment:
+    """What came out.
+
+    Args:
+        recommenders: "clinical", and "combined" where images were measured.
+        nomograms: by version and arm.
+        judgments: by version and arm: how they rank patients not seen.
+        description, card: of the bundle.
+    """
+
+    recommenders: Mapping[str, Recommender]
+    nomograms: Mapping[str, Mapping[str, Nomogram]]
+    judgments: Mapping[str, Mapping[str, ArmJudgment]]
+    description: Mapping[str, Any]
+    card: str
+
+    def write(self, folder: Path) -> Bundle:
+        """Write the bundle.
+
+        Raises:
+            BundleError: the folder holds something else or cannot be written.
+        """
+        tensors = {
+            f"{version}.{name}": array
+            for version, recommender in self.recommenders.items()
+            for name, array in recommender.tensors().items()
+        }
+        return write_bundle(
+            folder, system=SYSTEM, description=self.description, tensors=tensors, card=self.card
+        )
+
+
+@dataclass(frozen=True)
+class TrainingPart:
+    """Who is learned from: the patients, and that in words."""
+
+    cohort: TreatmentCohort
+    words: str
+
+
+def training_part(cohort: TreatmentCohort) -> TrainingPart:
+    """Split "train" where there is one, else everybody.
+
+    A simulated cohort cut short has a split "train" too small to learn from; it is then taken as a
+    cohort of its own. Real patients whom somebody held out are never learned from.
+    """
+    n = int(cohort.where("split", TRAIN).sum())
+    if n >= FEWEST_IN_SPLIT or (n and not cohort.simulated):
+        return TrainingPart(cohort.split(TRAIN), f"the {n} patients of split “train”")
+    if n:
+        why = f"split “train” has {n} patients, fewer than {FEWEST_IN_SPLIT}"
+        return TrainingPart(cohort, f"all {len(cohort)} patients: {why}")
+    return TrainingPart(cohort, f"all {len(cohort)} patients: there is no split “train”")
+
+
+def choose_covariates(
+    cohort: TreatmentCohort, settings: TreatmentSettings
+) -> tuple[tuple[Covariate, ...], dict[str, str]]:
+    """The clinical covariates to be used, and by name why others are not.
+
+    Looks at how many patients have a value and whether it varies, never at the outcome.
+
+    Raises:
+        StatisticsError: none can be used, or one that was asked for cannot.
+    """
+    asked = settings.covariates
+    candidates = CLINICAL_COVARIATES if asked is None else clinical_covariates(asked)
+    values = covariate_matrix(cohort.profiles, candidates)
+    given = {arm: np.array([t == arm for t in cohort.treatment]) for arm in ARMS}
+    chosen, left_out = [], {}
+    for k, covariate in enumerate(candidates):
+        why = _why_not(values[:, k], given, settings.min_known)
+        if why:
+            left_out[covariate.name] = why
+        else:
+            chosen.append(covariate)
+    if asked is not None and left_out:
+        name, why = next(iter(left_out.items()))
+        raise StatisticsError(
+            f"{name} cannot be used: {why}", source=cohort.source, remedy="leave it out"
+        )
+    if not chosen:
+        raise StatisticsError(
+            "no clinical value is known of enough patients", source=cohort.source,
+            remedy=f"add columns such as {', '.join(c.name for c in candidates[:3])}",
+        )  # fmt: skip
+    return tuple(chosen), left_out
+
+
+def _why_not(values: np.ndarray, given: Mapping[str, np.ndarray], min_known: float) -> str:
+    for arm, rows in given.items():
+        known = np.isfinite(values[rows])
+        if not known.any():
+            return f"not known of anybody given {ARM_WORDS[arm]}"
+        if known.mean() < min_known:
+            return f"known of {100 * known.mean():.0f} % of those given {ARM_WORDS[arm]}"
+        if np.ptp(values[rows][known]) == 0:
+            return f"the same in everybody given {ARM_WORDS[arm]}"
+    return ""
+
+
+def train_treatment(
+    cohort: TreatmentCohort,
+    settings: TreatmentSettings | None = None,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> TrainedTreatment:
+    """Train on a cohort's training patients.
+
+    Args:
+        cohort: with what was measured on images, where there are any.
+        settings: default :class:`TreatmentSettings`.
+        seed: fixes everything that is drawn.
+        progress: may cancel by raising.
+
+    Raises:
+        StatisticsError: an arm has too few deaths or too short a follow-up, or no covariate can be
+            used; the message says which.
+        CancelledError: ``progress`` cancelled.
+    """
+    settings = settings or TreatmentSettings()
+    part = training_part(cohort)
+    covariates, left_out = choose_covariates(part.cohort, settings)
+    tables = _tables(part.cohort, covariates, settings)
+    recommenders, judgments = {}, {}
+    for number, (version, table) in enumerate(tables.items()):
+        step = 1.0 / len(tables)
+        fitting = part_of(progress, number * step, (number + 0.3) * step)
+        judging = part_of(progress, (number + 0.3) * step, (number + 1) * step)
+        recommenders[version] = _fit(table, covariates, part.cohort, settings, seed, fitting)
+        judgments[version] = judge_by_folds(
+            table, settings.arms, settings.n_folds, settings.n_rounds, seed, progress=judging
+        )
+    nomograms = {
+        version: nomograms_of(
+            found.arms, covariates,
+            {arm: tables[version].subset(tables[version].given(arm)).values for arm in ARMS},
+            cohort=part.cohort.source, simulated=part.cohort.simulated,
+        )
+        for version, found in recommenders.items()
+    }  # fmt: skip
+    description = describe_training(
+        part.cohort, part.words, covariates, left_out, tables, recommenders, judgments, settings,
+        seed,
+    ) | {
+        "nomograms": {
+            version: {arm: nomogram_to_json(n) for arm, n in found.items()}
+            for version, found in nomograms.items()
+        }
+    }  # fmt: skip
+    progress(1.0, "done")
+    return TrainedTreatment(
+        recommenders, nomograms, judgments, description, write_card(description)
+    )
+
+
+def _tables(
+    cohort: TreatmentCohort, covariates: Sequence[Covariate], settings: TreatmentSettings
+) -> dict[str, TreatmentTable]:
+    """What each version learns from."""
+    tables = {CLINICAL: replace(cohort, images=None).table(covariates)}
+    if settings.images and cohort.images is not None:
+        tables[COMBINED] = cohort.table(covariates)
+    return tables
+
+
+def _fit(
+    table: TreatmentTable,
+    covariates: Sequence[Covariate],
+    cohort: TreatmentCohort,
+    settings: TreatmentSettings,
+    seed: int,
+    progress: Progress,
+) -> Recommender:
+    images = cohort.images
+    labels = {c.name: c.label for c in covariates}
+    scales = {c.name: (c.transform, c.unit) for c in covariates}
+    if images is not None:
+        labels |= dict(images.labels)
+        scales |= {name: ("identity", unit) for name, unit in images.units.items()}
+    found = fit_recommender(
+        table, settings.arms, seed,
+        propensity=[c.name for c in covariates if c.chosen_by],
+        limits=settings.limits, labels=labels, scales=scales, progress=progress,
+    )  # fmt: skip
+    return replace(found, arms=replace(found.arms, spread=settings.unexplained))
