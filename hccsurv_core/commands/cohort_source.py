@@ -85,12 +85,12 @@ def read_cohort_table(
     settings = BatchSettings(workers=arguments.workers, scheduler=arguments.scheduler)
     folder = Path(arguments.cohort)
     cohort = read_muscle_cohort(folder)
-    kept = Path(arguments.work) if arguments.work else _kept_folder(folder)
+    kept = Path(arguments.work) if arguments.work else kept_folder(folder)
     done = extract_batch(
         case_tasks(cohort, preset), extract_case, kept / (preset or "measures"),
         settings=settings, progress=progress,
     )  # fmt: skip
-    _tell_failures(done.failures, len(cohort), folder)
+    tell_failures(done.failures, len(cohort), folder)
     whole = cohort_features(cohort, done.patient_ids, done.names, done.values)
     # A model's card names the study; the path of a machine is nobody's business.
     whole = replace(
@@ -110,14 +110,20 @@ def preset_of(feature_names: Sequence[str]) -> str | None:
     return cohort.PRESET if any(is_radiomic(name) for name in feature_names) else None
 
 
-def _kept_folder(folder: Path) -> Path:
+def kept_folder(folder: Path) -> Path:
+    """Where what was measured on a cohort folder is kept, in the data folder."""
     from hccsurv_core.cohort.settings import data_folder
 
     digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
     return data_folder() / _KEPT / digest
 
 
-def _tell_failures(failures: Sequence[Failure], n: int, folder: Path) -> None:
+def tell_failures(failures: Sequence[Failure], n: int, folder: Path) -> None:
+    """Say on standard error who gave no features.
+
+    Raises:
+        InputError: too many.
+    """
     for failure in failures[:_TOLD]:
         print(f"note: {failure.patient_id}: {failure.message}", file=sys.stderr)
     if len(failures) > _TOLD:

@@ -20,6 +20,8 @@ from hccsurv_core.errors import InputError
 from hccsurv_core.progress import Progress, part_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from hccsurv_core.features.feature_table import FeatureTable
@@ -43,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", metavar="NAME", help="only patients whose column split says NAME"
     )
+    parser.add_argument(
+        "--unseen", action="store_true",
+        help="only patients that the model has not learned from, by their names",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the bootstrap")
     parser.add_argument(
         "--report", metavar="DIR",
@@ -64,6 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
     from hccsurv_core.systems.muscle.prediction import MuscleModel
 
     bundle = read_bundle(Path(arguments.bundle))
+    if bundle.system == "treatment":
+        from hccsurv_core.commands import evaluate_treatment
+
+        evaluate_treatment.run(arguments, bundle)
+        return
     model = MuscleModel.from_bundle(bundle)
     progress = progress_by_percent()
     given, cohort = resolve_table(
@@ -71,6 +82,8 @@ def run(arguments: argparse.Namespace) -> None:
         progress=part_of(progress, 0.0, 0.5),
     )  # fmt: skip
     table = chosen_split(given, arguments.split)
+    if arguments.unseen:
+        table = table.subset(unseen_rows(bundle, table.patient_ids, table.source))
     prediction = model.predict_table(table)
     found = assess_survival_model(
         table.require_outcome(),
@@ -99,6 +112,29 @@ def run(arguments: argparse.Namespace) -> None:
         "versions": model.description["versions"],
     }
     write_answer(answer, arguments.json, _report(found, table))
+
+
+def unseen_rows(bundle: Bundle, patient_ids: Sequence[str], source: str) -> np.ndarray:
+    """(n,) mask of the patients whose names are not those of training patients.
+
+    Raises:
+        TableError: the bundle does not keep them, or nobody is left.
+    """
+    import numpy as np
+
+    from hccsurv_core.errors import TableError
+    from hccsurv_core.systems.muscle.leakage import patient_digests
+
+    known = set(bundle.description["training"].get("patient_digests", ()))
+    if not known:
+        raise TableError(
+            "the training patients had no names, so nobody can be told from them", source=source,
+            remedy="leave --unseen out, or name a split",
+        )  # fmt: skip
+    rows = np.array([d not in known for d in patient_digests(patient_ids)], dtype=bool)
+    if not rows.any():
+        raise TableError("the model has learned from every patient", source=source)
+    return rows
 
 
 def chosen_split(table: FeatureTable, split: str | None) -> FeatureTable:

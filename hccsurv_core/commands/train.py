@@ -24,21 +24,24 @@ from hccsurv_core.progress import Progress, part_of
 
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
-    from hccsurv_core.systems.muscle.settings import MuscleSettings
     from hccsurv_core.systems.muscle.training import TrainedMuscle
 
-SYSTEMS = ("muscle",)
+SYSTEMS = ("muscle", "treatment")
 #: Systems whose training is not there yet.
-_LATER = ("treatment", "ceus", "immunotherapy")
+_LATER = ("ceus", "immunotherapy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("system", metavar="SYSTEM", help=", ".join(SYSTEMS))
-    parser.add_argument("cohort", metavar="COHORT", nargs="?", help="a cohort folder")
+    parser.add_argument(
+        "cohort", metavar="COHORT", nargs="?",
+        help="a cohort folder; of system treatment also a table: treatment (hepatectomy or tace), "
+        "time_months, event and clinical values",
+    )  # fmt: skip
     parser.add_argument(
         "--features-table", metavar="T.csv",
-        help="instead of a cohort: numeric columns, time_months, event (1 = happened); optional "
+        help="of system muscle, instead of a cohort: numeric columns, time_months, event (1 = happened); optional "
         "patient_id, split (those of split 'train' are learned from), center",
     )  # fmt: skip
     parser.add_argument(
@@ -54,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--settings", metavar="FILE.json",
-        help="settings that differ from the usual ones: a JSON object of names of MuscleSettings",
+        help="settings that differ from the usual ones: a JSON object of names of MuscleSettings or "
+        "TreatmentSettings",
     )  # fmt: skip
     parser.add_argument(
         "--simulated", action="store_true",
@@ -82,17 +86,28 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: the input cannot be trained on, or the bundle cannot be written.
     """
+    refuse_other_systems(arguments.system)
+    if arguments.system == "treatment":
+        from hccsurv_core.commands import train_treatment
+
+        train_treatment.run(arguments)
+        return
+    _train_muscle(arguments)
+
+
+def _train_muscle(arguments: argparse.Namespace) -> None:
     from hccsurv_core.systems.muscle import cohort as cohorts
+    from hccsurv_core.systems.muscle.settings import settings_from_json
     from hccsurv_core.systems.muscle.training import train_muscle
 
     start = time.perf_counter()
-    refuse_other_systems(arguments.system)
-    settings = _settings(arguments.settings)
+    given = read_settings(arguments.settings)
+    settings = None if given is None else settings_from_json(given)
     progress = progress_by_percent()
-    given, cohort = resolve_table(
+    table, cohort = resolve_table(
         arguments, with_outcome=True, preset=cohorts.PRESET, progress=part_of(progress, 0.0, 0.4)
     )
-    learned, words = _learned_from(given, cohort)
+    learned, words = _learned_from(table, cohort)
     table = _held_out(learned, arguments)
     trained = train_muscle(
         table,
@@ -135,14 +150,12 @@ def refuse_other_systems(system: str) -> None:
     raise InputError(f"{system} {what}", source="SYSTEM", remedy=f"use {', '.join(SYSTEMS)}")
 
 
-def _settings(path: str | None) -> MuscleSettings | None:
+def read_settings(path: str | None) -> dict[str, Any] | None:
     """The settings in a file, or None for the usual ones.
 
     Raises:
-        InputError: it is no JSON object, or of no settings.
+        InputError: it is no JSON object.
     """
-    from hccsurv_core.systems.muscle.settings import settings_from_json
-
     if path is None:
         return None
     try:
@@ -150,8 +163,8 @@ def _settings(path: str | None) -> MuscleSettings | None:
     except (OSError, ValueError) as error:
         raise InputError("cannot be read as JSON", source=path, remedy="check the file") from error
     if not isinstance(found, dict):
-        raise InputError("holds no JSON object", source=path, remedy='write {"n_members": 10}')
-    return settings_from_json(found)
+        raise InputError("holds no JSON object", source=path, remedy='write {"n_folds": 10}')
+    return found
 
 
 def _held_out(table: FeatureTable, arguments: argparse.Namespace) -> FeatureTable:

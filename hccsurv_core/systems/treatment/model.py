@@ -19,6 +19,7 @@ from hccsurv_core.systems.treatment.arms import row_of
 from hccsurv_core.systems.treatment.cohort import SYSTEM
 from hccsurv_core.systems.treatment.contrast import Banded
 from hccsurv_core.systems.treatment.covariates import (
+    CLINICAL_COVARIATES,
     Covariate,
     clinical_covariates,
     covariate_values,
@@ -144,6 +145,17 @@ class TreatmentModel:
         """Those that there are."""
         return tuple(self.recommenders)
 
+    @property
+    def unknown_to_it(self) -> str:
+        """What the choice often rests on and no training patient was known of, in a sentence."""
+        names = [c.label for c in CLINICAL_COVARIATES if c.name in self.description["left_out"]]
+        if not names:
+            return ""
+        return (
+            f"The models know nothing of {', '.join(names)}: if the choice rested on these, the "
+            "difference between the treatments may be theirs."
+        )
+
     def choose_version(self, image_values: Mapping[str, float] | None) -> tuple[str, str]:
         """The version that a patient is answered by, and a sentence where images are not used.
 
@@ -197,5 +209,5 @@ class TreatmentModel:
                 arm: bool(models.arms.models[arm].risk_score(filled)[0] > cutoffs[arm])
                 for arm in ARMS
             },
-            tuple(text for text in (note, *profile.disagreements) if text),
+            tuple(t for t in (note, self.unknown_to_it, *profile.disagreements) if t),
         )

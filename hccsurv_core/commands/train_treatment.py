@@ -1,0 +1,103 @@
+"""The verb ``train`` for system 2."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hccsurv_core.commands.cohort_source import failures_json
+from hccsurv_core.commands.shared import write_answer
+from hccsurv_core.commands.train import progress_by_percent, read_settings
+from hccsurv_core.commands.treatment_source import read_treatment_source
+from hccsurv_core.progress import part_of
+
+if TYPE_CHECKING:
+    from hccsurv_core.systems.treatment.cohort import TreatmentCohort
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, write the bundle, and say how good it is.
+
+    Raises:
+        InputError: the input cannot be trained on, or the bundle cannot be written.
+    """
+    from hccsurv_core.systems.treatment.settings import TreatmentSettings, settings_from_json
+    from hccsurv_core.systems.treatment.training import train_treatment
+
+    start = time.perf_counter()
+    given = read_settings(arguments.settings)
+    settings = TreatmentSettings() if given is None else settings_from_json(given)
+    progress = progress_by_percent()
+    cohort, failures = read_treatment_source(
+        arguments, images=settings.images, progress=part_of(progress, 0.0, 0.6)
+    )
+    cohort = _marked(_held_out(cohort, arguments), arguments)
+    trained = train_treatment(
+        cohort, settings, seed=arguments.seed, progress=part_of(progress, 0.6, 1.0)
+    )
+    bundle = trained.write(Path(arguments.out))
+    d = trained.description
+    answer = {
+        "system": arguments.system,
+        "bundle": str(bundle.folder),
+        "sha256": bundle.sha256,
+        "simulated": d["training"]["simulated"],
+        "learned_from": d["training"]["words"],
+        "n": d["training"]["n"],
+        "n_events": d["training"]["n_events"],
+        "n_features": d["training"]["n_features"],
+        "arms": d["training"]["arms"],
+        "left_out": d["left_out"],
+        "architecture": {k: v for k, v in d["architecture"].items() if k != "features"},
+        "cross_validation": d["cross_validation"],
+        "failures": failures_json(failures),
+        "versions": d["versions"],
+        "timings_s": {"total": round(time.perf_counter() - start, 3)},
+    }
+    write_answer(answer, arguments.json, _report(d, bundle.folder))
+
+
+def _held_out(cohort: TreatmentCohort, arguments: argparse.Namespace) -> TreatmentCohort:
+    """The cohort with those held out who are asked for."""
+    from hccsurv_core.systems.training_sources import (
+        hold_out_center,
+        hold_out_share,
+        joining_the_training,
+    )
+
+    table = cohort.table(()).features
+    if arguments.hold_out_center is not None:
+        held_out = hold_out_center(table, arguments.hold_out_center)
+    elif arguments.hold_out_share is not None:
+        held_out = hold_out_share(table, arguments.hold_out_share, seed=arguments.seed)
+    else:
+        return cohort
+    joined = joining_the_training(table, held_out)
+    if joined:
+        print(f"note: {joined}", file=sys.stderr)
+    return replace(cohort, labels=held_out.labels)
+
+
+def _marked(cohort: TreatmentCohort, arguments: argparse.Namespace) -> TreatmentCohort:
+    endpoint = " ".join((arguments.endpoint or cohort.endpoint).split())[:80]
+    return replace(cohort, endpoint=endpoint, simulated=cohort.simulated or arguments.simulated)
+
+
+def _report(d: Mapping[str, Any], folder: Path) -> str:
+    arms = d["training"]["arms"]
+    told = ", ".join(f"{a['n']} {arm} ({a['n_events']} deaths)" for arm, a in arms.items())
+    lines = [
+        f"Trained on {told}; {d['training']['n_features']} covariates; bundle in {folder}",
+        f"C-index by {d['cross_validation']['method']}:",
+    ]
+    for row in d["cross_validation"]["results"]:
+        c = row["c_index"]
+        lines.append(f"  {c['value']:.3f} ({c['ci_low']:.3f} to {c['ci_high']:.3f})  {row['name']}")
+    lines += [f"Not used: {name}, {why}" for name, why in d["left_out"].items()]
+    lines.append(str(d["note"]))
+    return "\n".join(lines)
