@@ -7,7 +7,16 @@ from typing import Any
 import streamlit as st
 
 from hccsurv_core.errors import HccsurvError, MissingDependencyError
-from pages._shared import components, formats, importing, job_strip, routes, uploads, views
+from pages._shared import (
+    components,
+    formats,
+    importing,
+    job_strip,
+    routes,
+    treatment_demo,
+    uploads,
+    views,
+)
 from pages._shared.formats import html
 from pages._shared.jobs import Job
 from pages._shared.navigation import require_frame
@@ -71,11 +80,21 @@ def demo_card() -> None:
     st.caption("Simulated scans with a known truth: see everything within a minute.")
     try:
         from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS
+        from hccsurv_core.simulate.treatment.demo import TREATMENT_DEMOS
     except ImportError as error:
         components.show_error(MissingDependencyError(f"the demo patients cannot be made: {error}"))
         return
+    muscle, treatment = st.tabs(["Muscle and survival", "Hepatectomy or TACE"])
+    with muscle:
+        demo_list(DEMO_PATIENTS, importing.open_demo)
+    with treatment:
+        demo_list(TREATMENT_DEMOS, treatment_demo.open_treatment_demo)
+
+
+def demo_list(demos: Any, opener: Any) -> None:
+    """A button and a story for each."""
     busy = state.job is not None and state.job.active
-    for demo in DEMO_PATIENTS:
+    for demo in demos:
         with st.container(key=f"demo_{demo.key}"):
             title, story = st.columns([2, 3], vertical_alignment="center", gap="small")
             if title.button(
@@ -85,17 +104,17 @@ def demo_card() -> None:
                 icon=":material/play_arrow:",
                 width="stretch",
             ):
-                open_demo(demo)
+                open_demo(demo, opener)
             story.html(f'<span class="hcc-quiet">{html(demo.story)}</span>')
 
 
-def open_demo(demo: Any) -> None:
+def open_demo(demo: Any, opener: Any) -> None:
     """Simulate, measure and open a demo patient."""
     actor, key = state.actor, demo.key
     job_strip.start_job(
         Job(
             f"Preparing “{demo.title}”",
-            lambda progress: importing.open_demo(key, actor=actor, progress=progress),
+            lambda progress: opener(key, actor=actor, progress=progress),
             kind="demo",
             page=routes.WORKLIST,
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -120,6 +120,30 @@ def _form(view: StudyView) -> None:
         _save(view, typed)
 
 
+def values_form(view: StudyView, names: Sequence[str], key: str) -> None:
+    """A form of some values, to be filled in where they are asked for; the others stay as they are.
+
+    Args:
+        view: whose.
+        names: of the values.
+        key: begins the keys of its widgets.
+    """
+    from hccsurv_core.cohort.clinical_values import BY_NAME
+
+    prefix = f"{key}_{form_prefix(view)}"
+    typed: dict[str, Value | None] = {}
+    with st.form(f"{prefix}_form", border=False, enter_to_submit=True):
+        for start in range(0, len(names), 4):
+            columns = st.columns(4, gap="small")
+            for column, name in zip(columns, names[start : start + 4], strict=False):
+                with column:
+                    known = view.clinical_values.get(name)
+                    typed[name] = _field(BY_NAME[name], known, f"{prefix}_{name}")
+        save = st.form_submit_button("Save values", type="primary", key=f"{prefix}_save")
+    if save:
+        _save(view, dict(view.clinical_values) | typed, asked=names)
+
+
 def form_prefix(view: StudyView) -> str:
     """Begins the keys of the form's widgets: new ones after each change, so that they show it."""
     revision = 0 if view.clinical is None else view.clinical.revision
@@ -176,11 +200,20 @@ def _read(name: str, typed: Value | None, known: Value | None) -> Value | None:
     return parse_clinical_value(name, str(typed or ""))
 
 
-def _save(view: StudyView, typed: dict[str, Value | None]) -> None:
-    """Store what was typed, or say what cannot be kept and store nothing."""
+def _save(
+    view: StudyView, typed: dict[str, Value | None], *, asked: Sequence[str] | None = None
+) -> None:
+    """Store what was typed, or say what cannot be kept and store nothing.
+
+    Args:
+        asked: names that were asked for, of which the others are kept as they are; None for all.
+    """
     values: dict[str, Value | None] = {}
     problems = []
     for name, given in typed.items():
+        if asked is not None and name not in asked:
+            values[name] = given
+            continue
         try:
             values[name] = _read(name, given, view.clinical_values.get(name))
         except InputError as error:
