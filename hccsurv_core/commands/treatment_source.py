@@ -60,23 +60,17 @@ def read_treatment_source(
 def _read_folder(
     arguments: argparse.Namespace, place: Path, images: bool, progress: Progress
 ) -> tuple[TreatmentCohort, tuple[Failure, ...]]:
-    from hccsurv_core.systems.treatment.cohort import read_treatment_folder
+    from hccsurv_core.systems.treatment.cohort import has_images, read_treatment_folder
 
     cohort, folder = read_treatment_folder(place)
     _tell_left_out(cohort)
     if not images:
         return cohort, ()
-    from hccsurv_core.systems.treatment.signs import (
-        extract_signs,
-        has_images,
-        image_values,
-        sign_tasks,
-    )
-
     if not has_images(folder):
         print("note: no images with lesion and liver outlined in both phases", file=sys.stderr)
         return cohort, ()
     from hccsurv_core.batch import BatchSettings, extract_batch
+    from hccsurv_core.systems.treatment.signs import extract_signs, image_values, sign_tasks
 
     kept = Path(arguments.work) if arguments.work else kept_folder(place)
     here = set(cohort.patient_ids)

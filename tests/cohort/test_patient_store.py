@@ -413,15 +413,25 @@ def test_worklist_shows_what_is_done(
     (row,) = store.list_patients()
     assert [s.id for s in row.studies] == [new.id, old.id]
     assert row.latest_study == new
-    assert row.done == {"level": "confirmed", "segmentation": "edited", "measures": True}
-    assert row.done_by_study[old.id] == {"level": None, "segmentation": None, "measures": False}
+    assert row.done == {
+        "level": "confirmed",
+        "segmentation": "edited",
+        "measures": True,
+        "regions": False,
+    }
+    assert row.done_by_study[old.id] == {
+        "level": None,
+        "segmentation": None,
+        "measures": False,
+        "regions": False,
+    }
     assert row.n_warnings == 2 + 1 + 1
 
 
 def test_patient_without_studies_is_listed(store: PatientStore, patient) -> None:
     (row,) = store.list_patients()
     assert (row.patient, row.studies, row.latest_study) == (patient, (), None)
-    assert row.done == {"level": None, "segmentation": None, "measures": False}
+    assert row.done == {"level": None, "segmentation": None, "measures": False, "regions": False}
 
 
 @pytest.mark.parametrize(

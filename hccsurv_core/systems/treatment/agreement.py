@@ -29,6 +29,8 @@ SCHEMES: dict[Scheme, str] = {
     "iptw": "inverse probability of treatment, stabilized and trimmed",
     "overlap": "overlap weights",
 }
+#: The least chance that is told apart from none.
+_NEARLY_0 = 1e-9
 #: Patients of the smaller treatment that each coefficient asks for, so that the propensity is
 #: fitted apart among those for whom either treatment was recommended.
 _PER_COEFFICIENT = 5
@@ -95,7 +97,8 @@ class Judged:
         varies = spread > 1e-12
         z = (values[:, varies] - values[:, varies].mean(axis=0)) / spread[varies]
         names = [name for name, v in zip(self.names, varies, strict=True) if v]
-        return fit_choice(z, self.tace[rows], names).score
+        # A chance is never quite 0 or 1, only rounded to it where few patients are far apart.
+        return np.clip(fit_choice(z, self.tace[rows], names).score, _NEARLY_0, 1 - _NEARLY_0)
 
     @property
     def chance_of_agreement(self) -> np.ndarray:

@@ -19,7 +19,7 @@ from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.cohort.folder_schema import PATIENT_ID, SCHEMA_FILE
 from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.patient import PatientFacts, check_patient_facts
-from hccsurv_core.systems.treatment.cnn_case import LESION, LIVER, ROLES
+from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES, SYSTEM, has_images
 from hccsurv_core.systems.treatment.record import ALIASES, Profile, profile_of
 
 RECORD_FILE = "case.json"
@@ -141,8 +141,6 @@ def _as_kept(name: str, value: Any) -> Any:
 
 def _cohort_case(folder: Path, patient: str | None, images: bool) -> Case:
     from hccsurv_core.cohort.folder import read_cohort
-    from hccsurv_core.systems.treatment.cohort import SYSTEM
-    from hccsurv_core.systems.treatment.signs import has_images, sign_tasks
 
     cohort = read_cohort(folder)
     if cohort.info.system != SYSTEM:
@@ -165,6 +163,8 @@ def _cohort_case(folder: Path, patient: str | None, images: bool) -> Case:
     profile = profile_of(row)
     if not images or not has_images(cohort):
         return Case(str(patient), profile)
+    from hccsurv_core.systems.treatment.signs import sign_tasks
+
     return Case(str(patient), profile, *_measured(sign_tasks(cohort)[at].files))
 
 

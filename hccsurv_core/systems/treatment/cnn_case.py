@@ -10,11 +10,8 @@ from hccsurv_core.errors import InputError
 from hccsurv_core.imaging.lesion_crops import CropSettings, LesionCrops, LesionPhase, crop_lesion
 from hccsurv_core.io.nifti import read_nifti
 from hccsurv_core.systems.muscle.case_images import read_series
+from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES
 from hccsurv_core.volume import Volume, check_same_geometry
-
-#: Role of each phase's series in a cohort folder, arterial first.
-ROLES = ("arterial", "portal_venous")
-LESION, LIVER = "lesion", "liver"
 
 
 def read_case_crops(

@@ -25,6 +25,9 @@ from hccsurv_core.systems.treatment.record import Profile, profile_of
 
 SYSTEM = "treatment"
 TREATMENT = "treatment"
+#: Role of each phase's series in a cohort folder, arterial first, and what is outlined in it.
+ROLES = ("arterial", "portal_venous")
+LESION, LIVER = "lesion", "liver"
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +222,14 @@ def read_treatment_folder(folder: Path) -> tuple[TreatmentCohort, Cohort]:
         folder=folder,
     )
     return found, cohort
+
+
+def has_images(cohort: Cohort) -> bool:
+    """Whether a cohort folder has both phases with the lesion and the liver outlined."""
+    info = cohort.info
+    return all(role in info.images for role in ROLES) and all(
+        f"{role}_{part}" in info.rois for role in ROLES for part in (LESION, LIVER)
+    )
 
 
 def _text(value: Any) -> str:

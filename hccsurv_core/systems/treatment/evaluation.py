@@ -27,6 +27,7 @@ from hccsurv_core.systems.treatment.covariates import covariate_values
 from hccsurv_core.systems.treatment.model import TreatmentModel
 from hccsurv_core.systems.treatment.recommendation import Recommendation, recommend
 from hccsurv_core.systems.treatment.recommender import Recommender
+from hccsurv_core.systems.treatment.record import Profile
 from hccsurv_core.systems.treatment.simulated_truth import (
     NearTruth,
     compare_with_truth,
@@ -278,14 +279,19 @@ def _rival_scores(
         values = cohort.table(model.covariates).columns(plain.names).values
         scores[_CLINICAL] = plain.models[arm].risk_score(plain.filled(values))
     for label, key in _RIVALS.items():
-        found = np.array([_number(p.scores[key].value) for p in cohort.profiles])
-        if key == "bclc" and not np.isfinite(found).any():
-            stages = [p.record.get("bclc_stage") for p in cohort.profiles]
-            found = np.array([np.nan if s is None else float(_STAGES.index(s)) for s in stages])
+        found = np.array([_rival_value(p, key) for p in cohort.profiles])
         known = np.isfinite(found)
         if known.any() and np.ptp(found[known]) > 0:
             scores[label] = found
     return scores
+
+
+def _rival_value(profile: Profile, key: str) -> float:
+    """A score, or a stage as its place; recorded where its parts are not known."""
+    if key != "bclc":
+        return _number(profile.scores[key].value)
+    stage = profile.facts.get("bclc_stage")
+    return np.nan if stage is None else float(_STAGES.index(stage))
 
 
 def _answers(

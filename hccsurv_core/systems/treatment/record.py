@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.features.clinical_scores.child_pugh import child_pugh_class
 from hccsurv_core.features.clinical_scores.registry import score_patient
 from hccsurv_core.features.clinical_scores.result import ClinicalScore
 from hccsurv_core.features.clinical_scores.values import ARGUMENTS
@@ -54,6 +55,8 @@ class Profile:
             found["child_pugh_score"] = pugh.value
         if pugh.code is not None:
             found["child_pugh_class"] = pugh.code
+        elif "child_pugh_class" not in found and "child_pugh_score" in found:
+            found["child_pugh_class"] = child_pugh_class(float(found["child_pugh_score"]))
         for key in ("bclc", "cnlc"):
             code = self.scores[key].code
             if code is not None:

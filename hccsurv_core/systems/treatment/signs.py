@@ -14,21 +14,12 @@ from hccsurv_core.features.lesion_signs import SIGNS, LesionSigns, measure_lesio
 from hccsurv_core.imaging.lesion_crops import LesionPhase
 from hccsurv_core.io.nifti import read_nifti
 from hccsurv_core.systems.muscle.case_images import read_series
-from hccsurv_core.systems.treatment.cnn_case import LESION, LIVER, ROLES
-from hccsurv_core.systems.treatment.cohort import ImageValues
+from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES, ImageValues
 from hccsurv_core.volume import Volume, check_same_geometry
 
 #: Prefix of the covariates.
 SIGN = "sign."
 SIGN_NAMES: tuple[str, ...] = tuple(SIGN + sign.name for sign in SIGNS)
-
-
-def has_images(cohort: Cohort) -> bool:
-    """Whether a cohort folder has both phases with the lesion and the liver outlined."""
-    info = cohort.info
-    return all(role in info.images for role in ROLES) and all(
-        f"{role}_{part}" in info.rois for role in ROLES for part in (LESION, LIVER)
-    )
 
 
 def sign_tasks(cohort: Cohort) -> tuple[PatientTask, ...]:
