@@ -92,17 +92,51 @@ def read_mask(
         InputError: the file is DICOM of another kind, or larger than allowed.
         DecoderFailedError: the reading process died, or ran out of time or memory.
     """
-    path = Path(path)
-    with tempfile.TemporaryDirectory(prefix=workspace_prefix()) as folder:
-        told = ask_reader("mask", path, Path(folder), limits or IntakeLimits(), progress)
+    with MaskFile(path, limits=limits, progress=progress) as file:
+        return file.on(image, label)
+
+
+class MaskFile:
+    """A mask that was parsed, and is yet to be laid onto an image's grid.
+
+    Parsing needs no image, so that both can be read at the same time. Arguments and errors are those
+    of :func:`read_mask`; close it when it is not needed any more.
+    """
+
+    def __init__(
+        self, path: Path, *, limits: IntakeLimits | None = None, progress: Progress = silent
+    ) -> None:
+        self.path = Path(path)
+        self._folder = tempfile.TemporaryDirectory(prefix=workspace_prefix())
         try:
-            if told["kind"] == "seg":
-                return _from_planes(told, Path(folder), image, label)
-            return lay_onto(_grid(LabelMap, told, Path(folder)), image)
+            self._told = ask_reader(
+                "mask", self.path, Path(self._folder.name), limits or IntakeLimits(), progress
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> MaskFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove what was parsed."""
+        self._folder.cleanup()
+
+    def on(self, image: Volume, label: int | None = None) -> LabelMap:
+        """The mask on the grid of ``image``; see :func:`read_mask`."""
+        folder = Path(self._folder.name)
+        try:
+            if self._told["kind"] == "seg":
+                return _from_planes(self._told, folder, image, label)
+            return lay_onto(_grid(LabelMap, self._told, folder), image)
         except InputError as error:
-            raise error.with_source(shown_name(path.name)) from error
+            raise error.with_source(shown_name(self.path.name)) from error
         except GARBAGE as error:
-            raise garbage(path) from error
+            raise garbage(self.path) from error
 
 
 def worker_command() -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.errors import InputError
+from hccsurv_core.io.grids import MaskFile
 from hccsurv_core.io.label_masks import masks_of
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of, silent
@@ -75,15 +78,21 @@ def read_scan_case(
     from hccsurv_core.io.intake import Upload
 
     known = read_record(record) if record else _record_beside(scan)
-    with Upload([scan], progress=part_of(progress, 0.0, 0.3)) as upload:
-        loaded = upload.load()
+    with ExitStack() as stack:
+        # Two processes parse them side by side; only the outline's grid waits for the scan's.
+        aside = stack.enter_context(ThreadPoolExecutor(1))
+        parsing = None if mask is None else aside.submit(MaskFile, mask)
+        if parsing is not None:
+            stack.callback(_close, parsing)
+        with Upload([scan], progress=part_of(progress, 0.0, 0.3)) as upload:
+            loaded = upload.load()
+        masks = None if parsing is None else _masks(parsing.result(), loaded.volume)
     of_header = {k: v for k, v in asdict(loaded.patient).items() if k in _FACTS and v is not None}
     known = {**of_header, **known}
     contrast = None if loaded.series.phase is None else loaded.series.phase != "noncontrast"
     reading = part_of(progress, 0.3, 1.0)
     cut: dict[str, Any]
-    if mask is not None:
-        masks = read_case_mask(mask, loaded.volume, progress=reading)
+    if masks is not None and mask is not None:
         cut = {"masks": masks, "slice_index": _level(masks, slice_index, mask.name)}
         warnings: tuple[str, ...] = ()
     else:
@@ -110,21 +119,22 @@ def _outlined(
     }, found.warnings
 
 
-def read_case_mask(
-    path: Path, volume: Volume, *, progress: Progress = silent
-) -> dict[str, NDArray[np.bool_]]:
+def _close(parsing: Future[MaskFile]) -> None:
+    if parsing.exception() is None:
+        parsing.result().close()
+
+
+def _masks(file: MaskFile, volume: Volume) -> dict[str, NDArray[np.bool_]]:
     """Muscle and psoas of an outline file, on the volume's grid.
 
     Args:
-        path: DICOM SEG with segments named as here, a NIfTI that this package wrote (its JSON
+        file: DICOM SEG with segments named as here, a NIfTI that this package wrote (its JSON
             beside it), or one with 1 for muscle without psoas and 2 for both psoas.
 
     Raises:
-        InputError: it cannot be read, lies on another grid, or does not say what is what.
+        InputError: it lies on another grid, or does not say what is what.
     """
-    from hccsurv_core.io.grids import read_mask
-
-    labels = read_mask(path, volume, progress=progress)
+    path, labels = file.path, file.on(volume)
     names = labels.names or _names_beside(path)
     if names:
         found = masks_of(LabelMap(labels.voxels, labels.affine, names))
