@@ -177,7 +177,7 @@ def patient_row(row: Any) -> None:
         with act, st.container(horizontal=True, horizontal_alignment="right", gap="xsmall"):
             if study is not None and st.button("Open", key=f"open_{row.patient.id}"):
                 state.study_id = study.id
-                st.switch_page(routes.MUSCLE if row.done.get("measures") else routes.SCAN)
+                st.switch_page(first_page(row))
             if st.button(
                 "Delete",
                 key=f"delete_{row.patient.id}",
@@ -185,6 +185,15 @@ def patient_row(row: Any) -> None:
                 help=f"Delete {row.patient.pseudonym}",
             ):
                 state.asked_to_delete = row.patient.id
+
+
+def first_page(row: Any) -> str:
+    """Where a patient is opened: at what there is to see of the last study."""
+    if row.done.get("measures"):
+        return routes.MUSCLE
+    # Lesions are outlined and no level was set: it is the choice of treatment that this is about.
+    outlined = row.done.get("regions") and row.done.get("level") is None
+    return routes.TREATMENT if outlined else routes.SCAN
 
 
 def done_chips(done: dict[str, Any]) -> list[str]:
@@ -203,6 +212,8 @@ def done_chips(done: dict[str, Any]) -> list[str]:
             title="measured" if measured else "not done",
         )
     )
+    if done.get("regions"):
+        parts.append(components.chip("Regions", kind="good", sign="●", title="lesions are drawn"))
     return parts
 
 

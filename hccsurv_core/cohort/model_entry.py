@@ -171,13 +171,14 @@ def headline_metrics(description: Mapping[str, Any]) -> tuple[HeadlineMetric, ..
         return (_c_index(corrected, f"{how}; without the luck of having been chosen"),)
     rows = (r for r in judged.get("results", ()) if isinstance(r, Mapping))
     return tuple(
-        _c_index(row["c_index"], how)
+        _c_index(row["c_index"], how, of=str(row["name"]) if "arm" in row else "")
         for row in rows
         if row.get("kind") == "model" and isinstance(row.get("c_index"), Mapping)
     )
 
 
-def _c_index(estimate: Mapping[str, Any], how: str) -> HeadlineMetric:
-    return HeadlineMetric(
-        "C-index", how, estimate.get("value"), estimate.get("ci_low"), estimate.get("ci_high")
-    )
+def _c_index(estimate: Mapping[str, Any], how: str, *, of: str = "") -> HeadlineMetric:
+    """The estimate with whom it ranks, where a model ranks several groups apart."""
+    low, high = estimate.get("ci_low"), estimate.get("ci_high")
+    name = f"C-index, {of}" if of else "C-index"
+    return HeadlineMetric(name, how, estimate.get("value"), low, high)

@@ -301,10 +301,12 @@ def _study_lines() -> Select[Any]:
             schema.Segmentation.state.label("segmentation_state"),
             schema.Segmentation.warnings.label("segmentation_warnings"),
             current_numbers.label("measured"),
+            schema.RegionHead.region_set_id.is_not(None).label("drawn"),
         )
         .join(schema.Patient, schema.Patient.id == schema.Study.patient_id)
         .outerjoin(schema.Level, schema.Level.id == newest_level)
         .outerjoin(schema.Segmentation, schema.Segmentation.id == schema.Study.segmentation_id)
+        .outerjoin(schema.RegionHead, schema.RegionHead.study_id == schema.Study.id)
     )
 
 
@@ -324,6 +326,7 @@ def _study_line(line: Any) -> _StudyLine:
         "level": line.level_state,
         "segmentation": line.segmentation_state,
         "measures": bool(line.measured),
+        "regions": bool(line.drawn),
     }
     n_warnings = (
         len(line.Study.warnings) + line.level_warnings + len(line.segmentation_warnings or ())
@@ -332,7 +335,7 @@ def _study_line(line: Any) -> _StudyLine:
 
 
 def _patient_row(patient: schema.Patient, lines: list[_StudyLine]) -> PatientRow:
-    nothing = {"level": None, "segmentation": None, "measures": False}
+    nothing = {"level": None, "segmentation": None, "measures": False, "regions": False}
     lines.sort(key=lambda line: (line[0].study_date or "", line[0].created_at), reverse=True)
     latest, done, n_warnings = lines[0] if lines else (None, nothing, 0)
     return PatientRow(

@@ -75,8 +75,9 @@ class PatientRow:
         patient: who.
         studies: newest first.
         latest_study: the newest, or None.
-        done: of the latest study: ``level`` and ``segmentation`` (their state or None) and
-            ``measures`` (True if numbers of the current outline and facts are stored).
+        done: of the latest study: ``level`` and ``segmentation`` (their state or None),
+            ``measures`` (True if numbers of the current outline and facts are stored) and
+            ``regions`` (True if a person drew any).
         n_warnings: of the latest study: of its scan, level and outline together.
         done_by_study: the same ``done`` for each study id.
         last_activity: when something was last changed (UTC).

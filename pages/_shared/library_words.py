@@ -74,6 +74,11 @@ def what(description: Mapping[str, Any]) -> str:
     if not isinstance(architecture, Mapping):
         return ""
     n_features = len(architecture.get("features", ()))
+    if description.get("system") == "treatment":
+        return (
+            f"Survival after hepatectomy and after TACE from {formats.plural(n_features, 'value')}, a "
+            "ridge Cox model each; and whether patients like that were treated both ways."
+        )
     codes = architecture.get("n_codes")
     step = {
         "autoencoder": f", compressed to {codes} by an autoencoder",
@@ -138,7 +143,10 @@ def not_for(entry: ModelEntry, description: Mapping[str, Any]) -> str:
         if len(centers) > 1
         else "Patients of other hospitals and scanners, until it was evaluated there"
     )
-    return f"{seen}; children; other cancers; choosing or withholding a treatment."
+    last = "choosing or withholding a treatment"
+    if entry.system == "treatment":
+        last = "other treatments than hepatectomy and TACE; deciding without a tumor board"
+    return f"{seen}; children; other cancers; {last}."
 
 
 def origin(entry: ModelEntry) -> str:

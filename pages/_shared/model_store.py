@@ -28,7 +28,12 @@ def learned_from_simulated(description: Mapping[str, Any]) -> bool | None:
 
 
 def foreign_features(description: Mapping[str, Any]) -> tuple[str, ...]:
-    """Features a model takes that are not measured on scans here, so that it answers on no page."""
+    """Features a model takes that are not measured on scans here, so that it answers on no page.
+
+    Only of system 1: other systems refuse a bundle that they cannot feed when they read it.
+    """
+    if description.get("system", "muscle") != "muscle":
+        return ()
     from hccsurv_core.systems.muscle.feature_groups import OTHER, group_of
 
     architecture = description.get("architecture")

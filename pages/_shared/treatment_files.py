@@ -44,7 +44,7 @@ def nomogram_downloads(
         answer: the one on view. tried: what was changed in it, in words; "" for nothing.
     """
     stem = f"{downloads.file_stem(view)}_nomograms"
-    with st.popover("Download", icon=":material/download:", key="nomogram_downloads"):
+    with st.popover("Download", icon=":material/download:", key="downloads_nomogram"):
         for file_format, label, mime in _NOMOGRAMS:
             st.download_button(
                 label, data=partial(nomogram_pages, view, found, answer, tried, file_format),

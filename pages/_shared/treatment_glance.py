@@ -22,14 +22,16 @@ def answer_card(
     """The answer by word and sign, its first reason, and the sentence that goes with every answer (HTML)."""
     answer = recommendation.recommendation
     word, sign = treatment_words.ANSWERS[answer]
-    reasons = recommendation.reasons
-    more = f" <small>and {len(reasons) - 1} more below</small>" if len(reasons) > 1 else ""
+    first = recommendation.reasons[0]
+    source = (
+        f'<span class="sub">{treatment_words.linked(first.source)}</span>' if first.source else ""
+    )
     return (
         f'<div class="hcc-answer {answer}" data-testid="{test_id}">'
         f'<span class="hcc-kicker">{html(kicker)}</span>'
         f'<div class="word"><i aria-hidden="true">{sign}</i>{word} '
         f"{treatment_words.simulated_mark(simulated)}</div>"
-        f"<p>{html(reasons[0].text)}{more}</p>"
+        f'<p><b class="about">{treatment_words.REASON_TITLES[first.kind]}</b>{html(first.text)}{source}</p>'
         f'<p class="caveat">{html(recommendation.caveat)}</p></div>'
     )
 
@@ -42,15 +44,8 @@ def chips_of(view: StudyView, found: Answered) -> list[str]:
     parts.append(components.chip(f"Model: {found.entry.name}", title=found.entry.trained_on))
     words = treatment_words.VERSIONS[found.answer.version]
     parts.append(components.chip(f"Answered from {words}", sign="●", kind="good"))
-    clinical = view.clinical
-    if clinical is None:
-        parts.append(components.chip("Clinical values: none entered", kind="look", sign="▲"))
-    else:
-        parts.append(
-            components.chip(
-                f"Values of {clinical.at:%Y-%m-%d}", title=f"last changed by {clinical.actor}"
-            )
-        )
+    if view.clinical is None:
+        parts.append(components.chip("No clinical values yet", kind="look", sign="▲"))
     return parts
 
 
@@ -75,16 +70,18 @@ def numbers_table(answer: TreatmentAnswer, *, simulated: bool, test_id: str) -> 
         more = ""
         if row.individual is not None:
             low, high = (100 * x for x in (row.individual.low, row.individual.high))
-            more = f'<span class="sub">single patient {low:+.0f} to {high:+.0f}</span>'
+            more = f'<span class="sub">one patient {low:+.0f} to {high:+.0f}</span>'
         rows.append(
             f"<tr><td>{treatment_words.row_title(row)}</td>{arms}"
             f'<td class="num">{treatment_words.difference_words(row, row.difference)}{more}</td></tr>'
         )
     rows.append(_risk_row(answer))
     return (
-        f'<div class="hcc-scroll"><table class="hcc-table tight" data-testid="{test_id}"><thead><tr>'
-        f'<th>{100 * contrast.level:.0f} % interval in brackets</th>{heads}<th class="num">'
-        f"Hepatectomy − TACE{mark}</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="hcc-scroll"><table class="hcc-table tight hcc-numbers" data-testid="{test_id}">'
+        f'<thead><tr><th></th>{heads}<th class="num">Difference{mark}</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div><p class='hcc-quiet' style='margin:0.2rem 0 0'>"
+        f"In brackets: {100 * contrast.level:.0f} % intervals. Difference: hepatectomy minus TACE, in "
+        "percentage points and months.</p>"
     )
 
 
@@ -95,7 +92,7 @@ def _risk_row(answer: TreatmentAnswer) -> str:
     cells = "".join(
         f'<td class="num">{"▲ higher" if answer.high_risk[arm] else "▼ lower"}</td>' for arm in ARMS
     )
-    return f"<tr><td>Risk against that arm's median patient</td>{cells}<td></td></tr>"
+    return f"<tr><td>Risk, to that arm's median</td>{cells}<td></td></tr>"
 
 
 def manifest_of(view: StudyView, found: Answered, result: str, **more: Any) -> Manifest:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages._shared import treatment_words
 from pages._shared.figures import show_figure
-from pages._shared.formats import html, plain, significant
+from pages._shared.formats import html, plain
 from pages._shared.treatment_glance import manifest_of
 from pages._shared.treatment_words import linked
 
@@ -26,14 +26,18 @@ _SCORES = ("albi", "child_pugh", "bclc", "cnlc", "fib4")
 def reasons_block(found: Answered) -> None:
     """Reasons and cautions as lists, each with its source."""
     recommendation = found.answer.recommendation
-    answer = recommendation.recommendation
-    title = "Why no recommendation" if answer == "none" else "Why"
-    st.html(f'<div class="hcc-block-title">{title}</div>')
-    st.html(reason_list(recommendation.reasons, "treatment_reasons"))
-    if recommendation.cautions or found.answer.notes:
+    # What is said of overlap stands beside its chart.
+    further = [r for r in recommendation.reasons[1:] if r.kind != "overlap"]
+    if further:
+        none = recommendation.recommendation == "none"
+        title = "What else, and what is expected all the same" if none else "Further reasons"
+        st.html(f'<div class="hcc-block-title">{title}</div>')
+        st.html(reason_list(further, "treatment_reasons"))
+    cautions = [r for r in recommendation.cautions if r.kind != "overlap"]
+    if cautions or found.answer.notes:
         st.html('<div class="hcc-block-title">What to mind</div>')
         notes = "".join(f"<li><p>{html(note)}</p></li>" for note in found.answer.notes)
-        st.html(reason_list(recommendation.cautions, "treatment_cautions", notes))
+        st.html(reason_list(cautions, "treatment_cautions", notes))
 
 
 def reason_list(reasons: Sequence[Reason], test_id: str, more: str = "") -> str:
@@ -59,9 +63,12 @@ def overlap_block(view: StudyView, found: Answered) -> None:
         if overlap.supported
         else ("▲", "Hardly any patient like this one was treated both ways")
     )
+    # Where it decided the answer, the sentence stands at the top already.
+    first = found.answer.recommendation.reasons[0]
+    more = "" if first.kind == "overlap" else f" {html(overlap.sentence)}"
     st.html(
         f'<p class="hcc-says"><i class="hcc-sign {"ok" if overlap.supported else "look"}" '
-        f'aria-hidden="true">{word[0]}</i> <b>{word[1]}.</b> {html(overlap.sentence)}</p>'
+        f'aria-hidden="true">{word[0]}</i> <b>{word[1]}.</b>{more}</p>'
     )
     show_figure(
         chart, manifest_of(view, found, "Overlap of the treatment arms"), "treatment_overlap",
@@ -101,11 +108,11 @@ def guidelines_table(found: Answered) -> str:
     rows = []
     for s in found.answer.recommendation.findings.guidelines.statements:
         places = "".join(
-            f"<td>{'★ first choice' if arm in s.first else '✓ possible' if arm in s.open_to else '✕ not named'}</td>"
+            f"<td class='name'>{'★ first choice' if arm in s.first else '✓ possible' if arm in s.open_to else '✕ not named'}</td>"
             for arm in ARMS
         )
         rows.append(
-            f"<tr><td><b>{html(s.guideline)}</b><span class='sub'>{SYSTEM_WORDS[s.system]} "
+            f"<tr><td class='name'><b>{html(s.guideline)}</b><span class='sub'>{SYSTEM_WORDS[s.system]} "
             f"{html(facts[s.system])}</span></td><td>{html(s.says)}"
             f'<span class="sub">{linked(s.source)}; {html(s.checked)}</span></td>{places}</tr>'
         )
@@ -131,14 +138,15 @@ def scores_row(found: Answered) -> None:
 
 
 def _score_label(score: ClinicalScore) -> str:
-    title = score.definition.title
+    # "ALBI", not "ALBI score": buttons are small.
+    title = score.definition.title.rsplit(" ", 1)[0]
     if score.value is None and score.code is None:
         return f"{title}: not known"
     word = score.word or ""
     if score.value is None or score.definition.key in ("bclc", "cnlc"):
         return f"{title}: {word}"
     unit = f" {score.unit}" if score.unit else ""
-    number = significant(score.value) if score.value >= 0 else f"−{significant(-score.value)}"
+    number = f"{score.value:.3g}".replace("-", "−")
     return f"{title}: {number}{unit}" + (f", {word}" if word else "")
 
 

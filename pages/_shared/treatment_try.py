@@ -14,6 +14,7 @@ from pages._shared.formats import html
 from pages._shared.treatment_answer import Answered
 from pages._shared.treatment_files import nomogram_downloads
 from pages._shared.treatment_glance import answer_card, numbers_table
+from pages._shared.treatment_reasons import reason_list
 
 if TYPE_CHECKING:
     from hccsurv_core.systems.treatment.model import TreatmentAnswer
@@ -137,6 +138,11 @@ def _outcome(
     )  # fmt: skip
     st.html(f'<p class="hcc-quiet" style="margin:0">{html(chart.caption)}</p>')
     st.html(numbers_table(answer, simulated=found.simulated, test_id="treatment_tried_numbers"))
+    if changes:
+        with st.expander("All reasons, and what to mind, with the values tried"):
+            recommendation = answer.recommendation
+            st.html(reason_list(recommendation.reasons, "treatment_tried_reasons"))
+            st.html(reason_list(recommendation.cautions, "treatment_tried_cautions"))
     _nomograms(view, found, answer, _tried_words(values, changes))
 
 
@@ -154,7 +160,7 @@ def _nomograms(view: StudyView, found: Answered, answer: TreatmentAnswer, tried:
         )
         nomogram_downloads(view, found, answer, tried)
     for number, chart in enumerate(charts):
-        with st.container(key=f"broad_nomogram_{number}"):
+        with st.container(key=f"nomogram_{number}"):
             st.plotly_chart(
                 draw_nomogram_on_screen(chart, ink=ink()), key=f"chart_nomogram_{number}",
                 config=_TOOLBAR, alt=chart.title,

@@ -52,24 +52,24 @@ def percent(value: float) -> str:
 
 
 def arm_words(row: AnswerRow, found: Interval) -> str:
-    """One arm's number with unit and interval (HTML)."""
+    """One arm's number with its interval; the unit stands before the line (HTML)."""
     if row.what == "months":
-        return _cell(f"{found.value:.1f}", "months", f"{found.low:.1f}–{found.high:.1f}")
-    return _cell(percent(found.value), "%", f"{percent(found.low)}–{percent(found.high)}")
+        return _cell(f"{found.value:.1f}", f"{found.low:.1f}–{found.high:.1f}")
+    return _cell(percent(found.value), f"{percent(found.low)}–{percent(found.high)}")
 
 
 def difference_words(row: AnswerRow, found: Interval) -> str:
-    """A difference with its sign, unit and interval (HTML)."""
-    unit, factor, digits = ("months", 1.0, 1) if row.what == "months" else ("points", 100.0, 0)
+    """A difference with its sign and interval, in the line's unit or in percentage points (HTML)."""
+    factor, digits = (1.0, 1) if row.what == "months" else (100.0, 0)
     value, low, high = (_signed(factor * x, digits) for x in (found.value, found.low, found.high))
-    return _cell(value, unit, f"{low} to {high}")
+    return _cell(value, f"{low} to {high}")
 
 
 def row_title(row: AnswerRow) -> str:
-    """What a line of the table is."""
+    """What a line of the table is, with its unit (HTML)."""
     if row.what == "months":
-        return f"Months lived of the next {row.months:g}"
-    return f"Alive at {row.months:g} months"
+        return f"Months lived, of {row.months:g}"
+    return f'Alive at {row.months:g} months <span class="unit">%</span>'
 
 
 def small_mark(simulated: bool) -> str:
@@ -149,11 +149,8 @@ def _link(source: str) -> str:
     return _DOI.sub(r"[doi:\1](https://doi.org/\1)", source)
 
 
-def _cell(value: str, unit: str, interval: str) -> str:
-    return (
-        f'<span class="big">{value}</span> <span class="unit">{unit}</span>'
-        f'<span class="sub">({interval})</span>'
-    )
+def _cell(value: str, interval: str) -> str:
+    return f'<span class="big">{value}</span> <span class="sub">({interval})</span>'
 
 
 def _signed(value: float, digits: int) -> str:

@@ -20,6 +20,7 @@ MODULES = (
     "hccsurv_core.report.figures.ct_screen",
     "hccsurv_core.systems.muscle.case",
     "hccsurv_core.systems.muscle.case_features",
+    "hccsurv_core.systems.treatment.model",
     "pydicom",
     "SimpleITK",
     "hccsurv_core.io.deidentify",

@@ -45,7 +45,8 @@ def arm_curves_chart(
     level = answer.recommendation.findings.contrast.level
     series = []
     if reference is not None:
-        series += [_curve(reference, arm, f"{ARM_TITLES[arm]}, as recorded", True) for arm in ARMS]
+        # The caption says what they are; twice as many entries would crowd the legend.
+        series += [_curve(reference, arm, "", True) for arm in ARMS]
     series += [_curve(answer, arm, _legend(arm, training_arms), False) for arm in ARMS]
     caption = (
         "Expected survival of patients with these values, had all of them been given that "
@@ -64,6 +65,7 @@ def arm_curves_chart(
         x_ticks=places,
         x_tick_labels=labels,
         percent=True,
+        height=1.12,
     )
 
 
@@ -103,6 +105,7 @@ def overlap_chart(model: OverlapModel, found: Overlap, *, simulated: bool) -> Ch
         x_range=(-1.0, 101.0),
         y_range=(0.0, top),
         guides=tuple(guides),
+        height=0.68,
     )
 
 
@@ -147,8 +150,9 @@ def _legend(arm: str, training_arms: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _curve(answer: TreatmentAnswer, arm: str, label: str, faint: bool) -> Series:
     band = answer.curves[arm]
+    name = label or f"{ARM_TITLES[arm]}, as recorded"
     hover = [
-        f"<b>{label}</b><br>{t:g} months: {100 * s:.0f} % ({100 * a:.0f}–{100 * b:.0f} %)"
+        f"<b>{name}</b><br>{t:g} months: {100 * s:.0f} % ({100 * a:.0f}–{100 * b:.0f} %)"
         for t, s, a, b in zip(answer.months, band.value, band.low, band.high, strict=True)
     ]
     return Series(

@@ -8,10 +8,10 @@ from typing import Any
 
 from hccsurv_core.cohort.drawn_regions import StoredRegions
 from hccsurv_core.cohort.records import StudyRecord
-from hccsurv_core.imaging.lesion_crop_settings import PHASES
 from hccsurv_core.imaging.lesion_crops import LesionPhase
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.roi.regions import Region
+from hccsurv_core.systems.treatment.cnn_case import ROLES
 from hccsurv_core.volume import Volume
 
 #: Beginnings of a region's name, in lower case, that say what it is.
@@ -76,8 +76,8 @@ def find_outlines(
         studies: of one patient, newest first.
         load_regions: study → what was drawn in it.
     """
-    outlined: dict[str, list[OutlinedPhase]] = {phase: [] for phase in PHASES}
-    lacking_of: dict[str, list[str]] = {phase: [] for phase in PHASES}
+    outlined: dict[str, list[OutlinedPhase]] = {phase: [] for phase in ROLES}
+    lacking_of: dict[str, list[str]] = {phase: [] for phase in ROLES}
     for study in studies:
         if study.phase not in outlined:
             continue
@@ -88,7 +88,7 @@ def find_outlines(
             outlined[study.phase].append(found)
     lacking = tuple(
         lacking_of[phase][0] if lacking_of[phase] else f"no scan of the {_words(phase)} phase"
-        for phase in PHASES
+        for phase in ROLES
         if not outlined[phase]
     )
     if lacking:
@@ -109,7 +109,7 @@ def lesion_phases(
         load_volume: study → its volume.
     """
     found = []
-    for phase in PHASES:
+    for phase in ROLES:
         part = scan.phases[phase]
         volume = load_volume(part.study.id)
         shape = part.study.shape
@@ -138,12 +138,12 @@ def _same_day(
     outlined: Mapping[str, Sequence[OutlinedPhase]],
 ) -> dict[str, OutlinedPhase] | None:
     """The newest day of both phases; None where they have no day in common."""
-    first, *others = (outlined[phase] for phase in PHASES)
+    first, *others = (outlined[phase] for phase in ROLES)
     for candidate in first:
         day = candidate.study.study_date
         matched = [next((p for p in found if p.study.study_date == day), None) for found in others]
         if all(p is not None for p in matched):
-            return dict(zip(PHASES, (candidate, *(p for p in matched if p)), strict=True))
+            return dict(zip(ROLES, (candidate, *(p for p in matched if p)), strict=True))
     return None
 
 
