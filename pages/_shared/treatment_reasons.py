@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages._shared import treatment_words
 from pages._shared.figures import show_figure
-from pages._shared.formats import html, plain
+from pages._shared.formats import html, plain, sentence
 from pages._shared.treatment_glance import manifest_of
 from pages._shared.treatment_words import linked
 
@@ -154,7 +154,7 @@ def _score_words(score: ClinicalScore, recorded: str | None) -> str:
     definition = score.definition
     lines = [f"**{plain(definition.title)}**: {plain(definition.about)}", ""]
     if score.reason is not None:
-        lines += [f"{plain(score.reason.capitalize())}.", ""]
+        lines += [plain(sentence(score.reason)), ""]
         if recorded is not None and score.code is None:
             lines += [f"Stage {plain(str(recorded))} as recorded is taken.", ""]
     lines += ["| Value | This patient | Counts |", "|---|---|---|"]
