@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.commands.cohort_source import failures_json
 from hccsurv_core.commands.evaluate import unseen_rows
 from hccsurv_core.commands.shared import write_answer
 from hccsurv_core.commands.train import progress_by_percent
-from hccsurv_core.commands.treatment_source import read_treatment_source
-from hccsurv_core.progress import part_of
+from hccsurv_core.commands.treatment_source import read_source_crops, read_treatment_source
+from hccsurv_core.progress import Progress, part_of
 
 if TYPE_CHECKING:
     from hccsurv_core.models.store import Bundle
     from hccsurv_core.systems.treatment.cohort import TreatmentCohort
+    from hccsurv_core.systems.treatment.deep_images import DeepImages
     from hccsurv_core.systems.treatment.evaluation import TreatmentEvaluation
     from hccsurv_core.systems.treatment.model import TreatmentModel
 
@@ -33,11 +35,13 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
     progress = progress_by_percent()
     images = model.versions != (CLINICAL,)
     whole, failures = read_treatment_source(
-        arguments, images=images, progress=part_of(progress, 0.0, 0.5)
+        arguments, images=images, progress=part_of(progress, 0.0, 0.4)
     )
     cohort = whole.split(arguments.split)
     if arguments.unseen:
         cohort = cohort.subset(unseen_rows(bundle, cohort.patient_ids, cohort.source))
+    if model.deep is not None and cohort.folder is not None:
+        cohort = _with_network(model.deep, cohort, part_of(progress, 0.4, 0.5))
     found = evaluate_treatment(
         model, cohort, seed=arguments.seed, progress=part_of(progress, 0.5, 1.0)
     )
@@ -55,6 +59,18 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
         "versions": model.description["versions"],
     }
     write_answer(answer, arguments.json, report(found))
+
+
+def _with_network(deep: DeepImages, cohort: TreatmentCohort, progress: Progress) -> TreatmentCohort:
+    """The cohort with the network's scores."""
+    import numpy as np
+
+    from hccsurv_core.systems.treatment.deep_images import deep_values, joined
+
+    crops = read_source_crops(cohort, deep.classifier.crop, progress)
+    scores = deep.values(np.stack(list(crops.values())))
+    found = deep_values(dict(zip(crops, scores, strict=True)))
+    return replace(cohort, images=joined(cohort.images, found))
 
 
 def _warnings(model: TreatmentModel, cohort: TreatmentCohort) -> list[str]:

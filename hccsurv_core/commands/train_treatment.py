@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hccsurv_core.commands.cohort_source import failures_json
 from hccsurv_core.commands.shared import write_answer
 from hccsurv_core.commands.train import progress_by_percent, read_settings
-from hccsurv_core.commands.treatment_source import read_treatment_source
+from hccsurv_core.commands.treatment_source import read_source_crops, read_treatment_source
 from hccsurv_core.progress import part_of
 
 if TYPE_CHECKING:
@@ -26,20 +26,35 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: the input cannot be trained on, or the bundle cannot be written.
     """
+    from hccsurv_core.device import choose_device
+    from hccsurv_core.models.checkpoint import Checkpoint, fingerprint
     from hccsurv_core.systems.treatment.settings import TreatmentSettings, settings_from_json
-    from hccsurv_core.systems.treatment.training import train_treatment
+    from hccsurv_core.systems.treatment.training import train_treatment, training_part
 
     start = time.perf_counter()
     given = read_settings(arguments.settings)
     settings = TreatmentSettings() if given is None else settings_from_json(given)
     progress = progress_by_percent()
+    measured = 0.6 if settings.cnn is None else 0.2
     cohort, failures = read_treatment_source(
-        arguments, images=settings.images, progress=part_of(progress, 0.0, 0.6)
+        arguments, images=settings.images, progress=part_of(progress, 0.0, measured)
     )
     cohort = _marked(_held_out(cohort, arguments), arguments)
+    crops = None
+    if settings.cnn is not None:
+        learned = training_part(cohort).cohort
+        crops = read_source_crops(learned, settings.cnn.crop, part_of(progress, measured, 0.3))
+        measured = 0.3
+    print_of_data = fingerprint(
+        settings.to_json(), arguments.seed, list(cohort.patient_ids), cohort.outcome.time_months,
+        cohort.outcome.event, *([] if crops is None else list(crops.values())),
+    )  # fmt: skip
+    folder = Path(arguments.checkpoint) if arguments.checkpoint else None
     trained = train_treatment(
-        cohort, settings, seed=arguments.seed, progress=part_of(progress, 0.6, 1.0)
-    )
+        cohort, settings, seed=arguments.seed, crops=crops,
+        device=choose_device(arguments.device) if settings.cnn else "cpu",
+        checkpoint=Checkpoint(folder, print_of_data), progress=part_of(progress, measured, 1.0),
+    )  # fmt: skip
     bundle = trained.write(Path(arguments.out))
     d = trained.description
     answer = {

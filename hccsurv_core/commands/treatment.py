@@ -46,17 +46,18 @@ def run(arguments: argparse.Namespace) -> None:
     model = TreatmentModel.read(Path(arguments.bundle))
     images = not arguments.clinical_only and model.versions != (CLINICAL,)
     case = read_case(Path(arguments.case), arguments.patient, images=images)
-    found = model.answer(case.profile, case.images)
+    values, warnings = (None, ()) if case.phases is None else model.measure(case.phases)
+    found = model.answer(case.profile, values)
     answer = {
         "model": _what_it_is(model),
         "patient_id": case.name,
         **found.to_json(),
         "scores": {key: score.to_json() for key, score in case.profile.scores.items()},
-        "signs": None if case.images is None else _finite(case.images),
-        "warnings": list(case.warnings),
+        "signs": None if values is None else _finite(values),
+        "warnings": list(warnings),
         "timings_s": {"total": round(time.perf_counter() - start, 3)},
     }
-    write_answer(answer, arguments.json, _report(case, found, model))
+    write_answer(answer, arguments.json, _report(case, found, model, warnings))
 
 
 def _what_it_is(model: TreatmentModel) -> dict[str, Any]:
@@ -75,7 +76,9 @@ def _finite(values: Any) -> dict[str, float | None]:
     return {name: float(v) if v == v else None for name, v in values.items()}
 
 
-def _report(case: Case, found: TreatmentAnswer, model: TreatmentModel) -> str:
+def _report(
+    case: Case, found: TreatmentAnswer, model: TreatmentModel, warnings: tuple[str, ...]
+) -> str:
     from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, NONE
     from hccsurv_core.systems.treatment.recommendation_words import capital
 
@@ -95,7 +98,7 @@ def _report(case: Case, found: TreatmentAnswer, model: TreatmentModel) -> str:
         lines.append(f"  alive after {ARM_WORDS[arm]}: {cells}")
     lines += [f"  because: {capital(str(reason))}" for reason in recommendation.reasons]
     lines += [f"  mind: {capital(str(reason))}" for reason in recommendation.cautions]
-    lines += [f"  note: {text}" for text in (*found.notes, *case.warnings)]
+    lines += [f"  note: {text}" for text in (*found.notes, *warnings)]
     lines.append(recommendation.caveat)
     if model.simulated:
         lines.append(

@@ -8,15 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hccsurv_core.commands.cohort_source import kept_folder, tell_failures
+from hccsurv_core.commands.cohort_source import MOST_FAILURES, kept_folder, tell_failures
 from hccsurv_core.errors import InputError
 from hccsurv_core.progress import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from hccsurv_core.batch import Failure
+    from hccsurv_core.imaging.lesion_crop_settings import CropSettings
     from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 
 _KEPT = "signs"
+#: As many patients without crops are told of.
+_TOLD = 10
 
 
 def read_treatment_source(
@@ -83,6 +88,35 @@ def _read_folder(
     tell_failures(done.failures, len(cohort), place)
     measured = image_values(tuple(done.patient_ids), tuple(done.names), done.values)
     return replace(cohort, images=measured), done.failures
+
+
+def read_source_crops(
+    cohort: TreatmentCohort, crop: CropSettings, progress: Progress
+) -> dict[str, np.ndarray]:
+    """Lesion crops of the patients of a cohort folder.
+
+    Raises:
+        InputError: the cohort has no images, or too many patients have no crops.
+    """
+    from hccsurv_core.cohort.folder import read_cohort
+    from hccsurv_core.systems.treatment.cohort import has_images
+    from hccsurv_core.systems.treatment.deep_images import read_crops
+
+    folder = None if cohort.folder is None else read_cohort(cohort.folder)
+    if folder is None or not has_images(folder):
+        raise InputError(
+            "networks need images with lesion and liver outlined in both phases",
+            source=cohort.source, remedy="give a cohort folder with them, or leave cnn out",
+        )  # fmt: skip
+    crops, failures = read_crops(folder, cohort.patient_ids, crop, progress)
+    for patient, why in list(failures.items())[:_TOLD]:
+        print(f"note: {patient}: {why}", file=sys.stderr)
+    if len(failures) > MOST_FAILURES * len(cohort):
+        raise InputError(
+            f"{len(failures)} of {len(cohort)} patients have no lesion crops",
+            source=cohort.source, remedy="repair or remove those patients",
+        )  # fmt: skip
+    return crops
 
 
 def _tell_left_out(cohort: TreatmentCohort) -> None:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.cohort.folder_schema import PATIENT_ID, SCHEMA_FILE
@@ -21,6 +21,9 @@ from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES, SYSTEM, has_images
 from hccsurv_core.systems.treatment.record import ALIASES, Profile, profile_of
+
+if TYPE_CHECKING:
+    from hccsurv_core.imaging.lesion_crops import LesionPhase
 
 RECORD_FILE = "case.json"
 _FACTS = ("sex", "age_years", "height_m", "weight_kg")
@@ -37,14 +40,12 @@ class Case:
     Args:
         name: for reports.
         profile: record and scores.
-        images: sign → value; None where there are no images.
-        warnings: of the measurement.
+        phases: arterial and portal venous with lesion and liver; None where there are no images.
     """
 
     name: str
     profile: Profile
-    images: Mapping[str, float] | None = None
-    warnings: tuple[str, ...] = ()
+    phases: tuple[LesionPhase, LesionPhase] | None = None
 
 
 def read_case(place: Path, patient: str | None = None, *, images: bool = True) -> Case:
@@ -53,11 +54,11 @@ def read_case(place: Path, patient: str | None = None, *, images: bool = True) -
     Args:
         place: a cohort folder, a folder with ``case.json``, or a JSON file.
         patient: of a cohort folder; None where it holds one only.
-        images: whether to measure them where they are there.
+        images: whether to read them where they are there.
 
     Raises:
         InputError: there is no such patient, a value is not possible, or images that are there
-            cannot be measured.
+            cannot be read.
     """
     if (place / SCHEMA_FILE).is_file():
         return _cohort_case(place, patient, images)
@@ -82,7 +83,7 @@ def read_case(place: Path, patient: str | None = None, *, images: bool = True) -
     }
     if not images or not any(files[role].is_dir() for role in ROLES):
         return Case(place.resolve().name, profile)
-    return Case(place.resolve().name, profile, *_measured(files))
+    return Case(place.resolve().name, profile, _phases(files))
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -165,11 +166,10 @@ def _cohort_case(folder: Path, patient: str | None, images: bool) -> Case:
         return Case(str(patient), profile)
     from hccsurv_core.systems.treatment.signs import sign_tasks
 
-    return Case(str(patient), profile, *_measured(sign_tasks(cohort)[at].files))
+    return Case(str(patient), profile, _phases(sign_tasks(cohort)[at].files))
 
 
-def _measured(files: Mapping[str, Path]) -> tuple[dict[str, float], tuple[str, ...]]:
-    from hccsurv_core.systems.treatment.signs import read_signs, sign_values
+def _phases(files: Mapping[str, Path]) -> tuple[LesionPhase, LesionPhase]:
+    from hccsurv_core.systems.treatment.signs import read_phases
 
-    signs = read_signs(files)
-    return sign_values(signs), tuple(signs.warnings)
+    return read_phases(files)

@@ -20,6 +20,8 @@ from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from hccsurv_core.stats.logrank import LogRankResult, log_rank_test
 from hccsurv_core.stats.survival_performance import SurvivalPerformance, assess_survival_model
+from hccsurv_core.systems.explorer.performance import CalibrationAt
+from hccsurv_core.systems.treatment.arm_calibration import calibrate_arm, calibration_json
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, NONE, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 from hccsurv_core.systems.treatment.contrast import TreatmentContrast
@@ -28,12 +30,12 @@ from hccsurv_core.systems.treatment.model import TreatmentModel
 from hccsurv_core.systems.treatment.recommendation import Recommendation, recommend
 from hccsurv_core.systems.treatment.recommender import Recommender
 from hccsurv_core.systems.treatment.record import Profile
+from hccsurv_core.systems.treatment.settings import CLINICAL, COMBINED
 from hccsurv_core.systems.treatment.simulated_truth import (
     NearTruth,
     compare_with_truth,
     read_truth,
 )
-from hccsurv_core.systems.treatment.training import CLINICAL, COMBINED
 from hccsurv_core.systems.treatment.validation import (
     Validation,
     ValidationSettings,
@@ -57,6 +59,7 @@ class ArmEvaluation:
             against each.
         curves: of those above and below the training cut-off; None for a group of nobody.
         log_rank: of the two; None where one is empty.
+        calibration: at each horizon that can be answered.
     """
 
     n: int
@@ -65,6 +68,7 @@ class ArmEvaluation:
     rivals: ConcordanceComparison
     curves: Mapping[str, KaplanMeier | None]
     log_rank: LogRankResult | None
+    calibration: tuple[CalibrationAt, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -90,6 +94,7 @@ class ArmEvaluation:
                 for name, curve in self.curves.items()
             },
             "log_rank": None if self.log_rank is None else self.log_rank.to_json(),
+            "calibration": [calibration_json(c) for c in self.calibration],
         }
 
 
@@ -266,6 +271,9 @@ def _evaluate_arm(
             "high risk": fit_kaplan_meier(outcome.subset(high)) if high.any() else None,
         },
         log_rank_test(outcome, high) if both else None,
+        calibrate_arm(
+            outcome, lambda times: found.survival(filled, times), performance.horizons_months
+        ),
     )  # fmt: skip
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,8 +29,14 @@ from hccsurv_core.systems.treatment.nomograms import nomogram_record
 from hccsurv_core.systems.treatment.recommendation import Recommendation, recommend
 from hccsurv_core.systems.treatment.recommender import Recommender
 from hccsurv_core.systems.treatment.record import Profile
-from hccsurv_core.systems.treatment.training import CLINICAL, COMBINED
+from hccsurv_core.systems.treatment.settings import CLINICAL, COMBINED, DEEP_PART
 from hccsurv_core.wording import count_of
+
+if TYPE_CHECKING:
+    from hccsurv_core.imaging.lesion_crops import LesionPhase
+    from hccsurv_core.systems.treatment.deep_images import DeepImages
+
+    Phases = tuple[LesionPhase, LesionPhase]
 
 #: Curves are told every so many months.
 STEP_MONTHS = 0.5
@@ -87,6 +94,7 @@ class TreatmentModel:
         covariates: the clinical ones.
         image_names: covariates that are measured on images; empty without.
         description: of the bundle; sha256: its name.
+        deep_tensors: of its network; empty without.
     """
 
     recommenders: Mapping[str, Recommender]
@@ -95,6 +103,7 @@ class TreatmentModel:
     image_names: tuple[str, ...]
     description: Mapping[str, Any]
     sha256: str
+    deep_tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> TreatmentModel:
@@ -128,6 +137,7 @@ class TreatmentModel:
                 tuple(c["name"] for c in d["image_covariates"]),
                 d,
                 bundle.sha256,
+                bundle.tensors_of(DEEP_PART) if d.get(DEEP_PART) else {},
             )
         except (KeyError, TypeError, InputError) as error:
             raise BundleError(
@@ -139,6 +149,44 @@ class TreatmentModel:
     def simulated(self) -> bool:
         """Whether its training patients were drawn by a computer."""
         return bool(self.description["training"]["simulated"])
+
+    @cached_property
+    def deep(self) -> DeepImages | None:
+        """The network and its signatures; None where it was trained without.
+
+        Raises:
+            BundleError: a part is missing.
+        """
+        if not self.deep_tensors:
+            return None
+        from hccsurv_core.systems.treatment.deep_images import DeepImages
+
+        return DeepImages.from_parts(self.description[DEEP_PART], self.deep_tensors)
+
+    def measure(self, phases: Phases) -> tuple[dict[str, float], tuple[str, ...]]:
+        """What this model takes of a patient's images, by name, and what to check about them.
+
+        Args:
+            phases: arterial and portal venous, with lesion and liver outlined.
+
+        Raises:
+            InputError: they cannot be measured.
+        """
+        from hccsurv_core.systems.treatment.signs import SIGN, measure_signs
+
+        values: dict[str, float] = {}
+        warnings: tuple[str, ...] = ()
+        if any(name.startswith(SIGN) for name in self.image_names):
+            values, warnings = measure_signs(phases)
+        if self.deep is not None:
+            from hccsurv_core.imaging.lesion_crops import crop_lesion
+            from hccsurv_core.systems.treatment.deep_images import DEEP_NAMES
+
+            crops = crop_lesion(*phases, self.deep.classifier.crop)
+            scores = self.deep.values(crops.images[None])[0]
+            values |= dict(zip(DEEP_NAMES, map(float, scores), strict=True))
+            warnings += tuple(crops.notes)
+        return values, warnings
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -11,12 +11,17 @@ from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_settings import settings_from_json as arms_from_json
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.covariates import clinical_covariates
+from hccsurv_core.systems.treatment.deep_settings import DeepSettings
 from hccsurv_core.systems.treatment.recommendation_settings import (
     RecommendationSettings,
     recommendation_settings_from_json,
 )
 from hccsurv_core.systems.treatment.unexplained import UnexplainedSpread
 
+#: The two versions of a model: without what images show, and with it.
+CLINICAL, COMBINED = "clinical", "combined"
+#: Where a bundle keeps the network.
+DEEP_PART = "cnn"
 _SOURCE = "training settings"
 
 
@@ -28,6 +33,7 @@ class TreatmentSettings:
         covariates: clinical ones by name; None takes all that are known of enough patients.
         min_known: so large a share of the training patients of each arm must have a value.
         images: whether lesion signs are measured where a cohort has the images.
+        cnn: networks to be trained on lesion crops beside them; None for none.
         arms: of the survival models.
         limits: of a recommendation.
         spread: standard deviation of the log hazard between patients with the same covariates, by
@@ -39,6 +45,7 @@ class TreatmentSettings:
     covariates: tuple[str, ...] | None = None
     min_known: float = 0.5
     images: bool = True
+    cnn: DeepSettings | None = None
     arms: ArmSettings = field(default_factory=ArmSettings)
     limits: RecommendationSettings = field(default_factory=RecommendationSettings)
     spread: Mapping[str, float] | None = None
@@ -70,7 +77,11 @@ class TreatmentSettings:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         plain = asdict(self)
-        return plain | {"arms": self.arms.to_json(), "limits": self.limits.to_json()}
+        return plain | {
+            "arms": self.arms.to_json(),
+            "limits": self.limits.to_json(),
+            "cnn": None if self.cnn is None else self.cnn.to_json(),
+        }
 
 
 def settings_from_json(found: Mapping[str, Any]) -> TreatmentSettings:
@@ -92,6 +103,8 @@ def settings_from_json(found: Mapping[str, Any]) -> TreatmentSettings:
     if "limits" in plain:
         plain["limits"] = recommendation_settings_from_json(plain["limits"])
     try:
+        if plain.get("cnn") is not None:
+            plain["cnn"] = DeepSettings(**plain["cnn"])
         return TreatmentSettings(**plain)
     except TypeError as error:
         raise InputError(f"a setting cannot be used ({error})", source=_SOURCE) from error

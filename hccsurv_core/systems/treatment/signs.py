@@ -46,27 +46,45 @@ def extract_signs(task: PatientTask) -> Mapping[str, float]:
     Raises:
         InputError: a file is missing or cannot be read, or an outline does not fit.
     """
-    return sign_values(read_signs(task.files))
+    return measure_signs(read_phases(task.files))[0]
 
 
-def read_signs(files: Mapping[str, Path]) -> LesionSigns:
-    """Measure the signs from files.
+def measure_signs(
+    phases: tuple[LesionPhase, LesionPhase],
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """The signs by covariate, and what to check about them.
+
+    Raises:
+        InputError: an outline does not fit.
+    """
+    found = measure_lesion_signs(*phases)
+    return sign_values(found), tuple(found.warnings)
+
+
+def sign_values(signs: LesionSigns) -> dict[str, float]:
+    """By covariate."""
+    return {SIGN + sign.name: float(signs.values[sign.name]) for sign in SIGNS}
+
+
+def read_phases(files: Mapping[str, Path]) -> tuple[LesionPhase, LesionPhase]:
+    """Both phases with their outlines.
 
     Args:
         files: a folder of DICOM files for each of ``arterial`` and ``portal_venous``, and a NIfTI
             for ``<phase>_lesion`` and ``<phase>_liver``.
 
     Raises:
-        InputError: a file is missing or cannot be read, or an outline does not fit.
+        InputError: a file is missing or cannot be read.
     """
-    return measure_lesion_signs(*(read_phase(files, role) for role in ROLES))
+    arterial, portal = (read_phase(files, role) for role in ROLES)
+    return arterial, portal
 
 
 def read_phase(files: Mapping[str, Path], role: str) -> LesionPhase:
     """One phase with its outlines.
 
     Raises:
-        InputError: as for :func:`read_signs`.
+        InputError: as for :func:`read_phases`.
     """
     series = files[role]
     if not series.is_dir():
@@ -77,11 +95,6 @@ def read_phase(files: Mapping[str, Path], role: str) -> LesionPhase:
     volume, _, _ = read_series(series)
     lesion, liver = (_outline(files[f"{role}_{part}"], volume) for part in (LESION, LIVER))
     return LesionPhase(volume, lesion, liver)
-
-
-def sign_values(signs: LesionSigns) -> dict[str, float]:
-    """By covariate."""
-    return {SIGN + sign.name: float(signs.values[sign.name]) for sign in SIGNS}
 
 
 def image_values(patient_ids: tuple[str, ...], names: tuple[str, ...], values: np.ndarray) -> ImageValues:  # fmt: skip

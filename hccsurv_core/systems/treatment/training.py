@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hccsurv_core.errors import StatisticsError
+from hccsurv_core.models.checkpoint import Checkpoint
 from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_json import nomogram_to_json
 from hccsurv_core.models.store import Bundle, write_bundle
@@ -26,10 +27,16 @@ from hccsurv_core.systems.treatment.cross_validation import ArmJudgment, judge_b
 from hccsurv_core.systems.treatment.description import describe_training, write_card
 from hccsurv_core.systems.treatment.nomograms import nomograms_of
 from hccsurv_core.systems.treatment.recommender import Recommender, fit_recommender
-from hccsurv_core.systems.treatment.settings import TreatmentSettings
+from hccsurv_core.systems.treatment.settings import (
+    CLINICAL,
+    COMBINED,
+    DEEP_PART,
+    TreatmentSettings,
+)
 
-#: The two versions of a model: with what images show, and without.
-CLINICAL, COMBINED = "clinical", "combined"
+if TYPE_CHECKING:
+    from hccsurv_core.systems.treatment.deep_images import DeepImages
+
 #: Fewer simulated patients in split "train" than this: the whole cohort is learned from.
 FEWEST_IN_SPLIT = 100
 TRAIN = "train"
@@ -44,6 +51,7 @@ class TrainedTreatment:
         nomograms: by version and arm.
         judgments: by version and arm: how they rank patients not seen.
         description, card: of the bundle.
+        deep: the network that was kept; None without.
     """
 
     recommenders: Mapping[str, Recommender]
@@ -51,6 +59,7 @@ class TrainedTreatment:
     judgments: Mapping[str, Mapping[str, ArmJudgment]]
     description: Mapping[str, Any]
     card: str
+    deep: DeepImages | None = None
 
     def write(self, folder: Path) -> Bundle:
         """Write the bundle.
@@ -63,6 +72,8 @@ class TrainedTreatment:
             for version, recommender in self.recommenders.items()
             for name, array in recommender.tensors().items()
         }
+        if self.deep is not None:
+            tensors |= {f"{DEEP_PART}.{name}": v for name, v in self.deep.tensors().items()}
         return write_bundle(
             folder, system=SYSTEM, description=self.description, tensors=tensors, card=self.card
         )
@@ -142,6 +153,9 @@ def train_treatment(
     settings: TreatmentSettings | None = None,
     *,
     seed: int = 0,
+    crops: Mapping[str, np.ndarray] | None = None,
+    device: str = "cpu",
+    checkpoint: Checkpoint | None = None,
     progress: Progress = silent,
 ) -> TrainedTreatment:
     """Train on a cohort's training patients.
@@ -150,6 +164,9 @@ def train_treatment(
         cohort: with what was measured on images, where there are any.
         settings: default :class:`TreatmentSettings`.
         seed: fixes everything that is drawn.
+        crops: patient → (slices, channels, P, P) for the networks of ``settings.cnn``.
+        device: where these are trained, "cpu" or "cuda".
+        checkpoint: keeps what is finished of them.
         progress: may cancel by raising.
 
     Raises:
@@ -159,7 +176,22 @@ def train_treatment(
     """
     settings = settings or TreatmentSettings()
     part = training_part(cohort)
+    if not settings.images:
+        part = replace(part, cohort=replace(part.cohort, images=None))
     covariates, left_out = choose_covariates(part.cohort, settings)
+    trained = None
+    if settings.cnn is not None:
+        from hccsurv_core.systems.treatment.deep_images import joined, train_deep
+
+        trained = train_deep(
+            part.cohort, crops or {}, settings.cnn,
+            horizon_months=settings.arms.horizons_months[-1], seed=seed, device=device,
+            checkpoint=checkpoint, progress=part_of(progress, 0.0, 0.9),
+        )  # fmt: skip
+        part = replace(
+            part, cohort=replace(part.cohort, images=joined(part.cohort.images, trained.values))
+        )
+        progress = part_of(progress, 0.9, 1.0)
     tables = _tables(part.cohort, covariates, settings)
     recommenders, judgments = {}, {}
     for number, (version, table) in enumerate(tables.items()):
@@ -185,12 +217,16 @@ def train_treatment(
         "nomograms": {
             version: {arm: nomogram_to_json(n) for arm, n in found.items()}
             for version, found in nomograms.items()
-        }
+        },
+        DEEP_PART: None
+        if trained is None
+        else {**trained.deep.describe(), "report": dict(trained.report)},
     }  # fmt: skip
     progress(1.0, "done")
     return TrainedTreatment(
-        recommenders, nomograms, judgments, description, write_card(description)
-    )
+        recommenders, nomograms, judgments, description, write_card(description),
+        None if trained is None else trained.deep,
+    )  # fmt: skip
 
 
 def _tables(
@@ -198,7 +234,7 @@ def _tables(
 ) -> dict[str, TreatmentTable]:
     """What each version learns from."""
     tables = {CLINICAL: replace(cohort, images=None).table(covariates)}
-    if settings.images and cohort.images is not None:
+    if cohort.images is not None:
         tables[COMBINED] = cohort.table(covariates)
     return tables
 
