@@ -89,6 +89,8 @@ CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
     _number("bilirubin_umol_l", "bilirubin", "liver", "Bilirubin", "14 µmol/L or 0.8 mg/dL", "total, serum"),
     _number("inr", "inr", "liver", "INR", "1.1", "international normalized ratio"),
     _number("platelets_10e9_l", "platelets", "liver", "Platelets", "160 10⁹/L or 160000 /µL"),
+    _number("ast_u_l", "ast", "liver", "AST", "35 U/L", "aspartate aminotransferase"),
+    _number("alt_u_l", "alt", "liver", "ALT", "35 U/L", "alanine aminotransferase"),
     ClinicalValue("ascites", "Ascites", "liver", levels={"none": "None", "mild": "Mild", "moderate": "Moderate"}, about="before the operation"),
     ClinicalValue("encephalopathy", "Encephalopathy", "liver", levels={"none": "None", "grade_1_2": "Grade 1 or 2", "grade_3_4": "Grade 3 or 4"}, about="hepatic"),
     _number("child_pugh_score", "child_pugh", "liver", "Child-Pugh score", "5", "5 to 15 points", _PUGH),

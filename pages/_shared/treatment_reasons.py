@@ -159,7 +159,9 @@ def _score_words(score: ClinicalScore, recorded: str | None) -> str:
             lines += [f"Stage {plain(str(recorded))} as recorded is taken.", ""]
     lines += ["| Value | This patient | Counts |", "|---|---|---|"]
     for part in score.parts:
-        counts = f"{part.points:g}" if part.points is not None else part.reason
+        counts = part.reason
+        if part.points is not None:
+            counts = f"{part.points:.3g}".replace("-", "−")
         if part.points is not None and part.reason:
             counts += f" ({part.reason})"
         lines.append(f"| {plain(part.label)} | {plain(part.given)} | {plain(counts)} |")

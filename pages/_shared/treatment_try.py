@@ -148,10 +148,12 @@ def _outcome(
 
 def _nomograms(view: StudyView, found: Answered, answer: TreatmentAnswer, tried: str) -> None:
     """Both nomograms below each other on one scale of points."""
+    from hccsurv_core.report.figures.nomogram_parts import NARROW
     from hccsurv_core.report.figures.nomogram_screen import draw_nomogram_on_screen
     from hccsurv_core.report.figures.treatment_charts import arm_nomogram_charts
 
-    charts = arm_nomogram_charts(found.model.nomograms[answer.version], answer)
+    # For the room beside the controls, and on a tablet.
+    charts = arm_nomogram_charts(found.model.nomograms[answer.version], answer, widths=NARROW)
     with st.container(horizontal=True, vertical_alignment="center", key="figure_head_nomograms"):
         st.html(
             '<div class="hcc-block-title">Both nomograms, on one scale of points '

@@ -89,6 +89,7 @@ def how_computed(found: Answered) -> str:
     from hccsurv_core.systems.treatment.description import PAPER
 
     d, entry, limits = found.model.description, found.entry, _limits(found)
+    plural_months = f"{limits.min_months:g} {'month' if limits.min_months == 1 else 'months'}"
     arms = found.training_arms
     names = ", ".join(c.label for c in found.model.covariates)
     lines = [
@@ -104,7 +105,7 @@ def how_computed(found: Answered) -> str:
         f"**Months lived**: area under the curve up to {d['rmst_months']:g} months. **Difference**: "
         "hepatectomy minus TACE; “points” are percentage points.",
         f"**A recommendation asks for** a probability of at least {100 * limits.min_probability:.0f} % "
-        f"and {limits.min_months:g} months of difference, patients like this one in both arms, values "
+        f"and a difference of at least {plural_months}, patients like this one in both arms, values "
         "within what both arms had, and no rule and not every guideline against it.",
         f"**Source**: after {_link(PAPER)}. Rebuilt here, not theirs.",
         f"**Version**: hccsurv {__version__}.",

@@ -178,7 +178,7 @@ def test_scores_say_their_formula_and_source(library, open_page, add_patient):
     assert "0.66" in text and "0.085" in text  # ALBI, Johnson 2015
     # By hand: 0.66 · log10(24) − 0.085 · 36 = −2.149.
     assert "−2.15" in " ".join(p.proto.popover.label for p in at.get("popover"))
-    assert "Not known, because the AST is missing." in text
+    assert "Not known, because the AST and the ALT are missing." in text
 
 
 # -- trying values -----------------------------------------------------------------------------
