@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.commands.cohort_source import failures_json
@@ -17,7 +19,6 @@ from hccsurv_core.progress import Progress, part_of
 if TYPE_CHECKING:
     from hccsurv_core.models.store import Bundle
     from hccsurv_core.systems.treatment.cohort import TreatmentCohort
-    from hccsurv_core.systems.treatment.deep_images import DeepImages
     from hccsurv_core.systems.treatment.evaluation import TreatmentEvaluation
     from hccsurv_core.systems.treatment.model import TreatmentModel
 
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
 
     model = TreatmentModel.from_bundle(bundle)
     progress = progress_by_percent()
+    ended = 0.8 if arguments.report else 1.0
     images = model.versions != (CLINICAL,)
     whole, failures = read_treatment_source(
         arguments, images=images, progress=part_of(progress, 0.0, 0.4)
@@ -40,14 +42,17 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
     cohort = whole.split(arguments.split)
     if arguments.unseen:
         cohort = cohort.subset(unseen_rows(bundle, cohort.patient_ids, cohort.source))
-    if model.deep is not None and cohort.folder is not None:
-        cohort = _with_network(model.deep, cohort, part_of(progress, 0.4, 0.5))
+    cohort = with_network(model, cohort, part_of(progress, 0.4, 0.5))
     found = evaluate_treatment(
-        model, cohort, seed=arguments.seed, progress=part_of(progress, 0.5, 1.0)
+        model, cohort, seed=arguments.seed, progress=part_of(progress, 0.5, ended)
     )
-    warnings = _warnings(model, cohort)
+    warnings = seen_warnings(model, cohort)
     for text in (*warnings, *found.notes):
         print(f"note: {text}", file=sys.stderr)
+    if arguments.report:
+        _write_report(
+            arguments, bundle, model, cohort, found, warnings, part_of(progress, 0.8, 1.0)
+        )
     answer: dict[str, Any] = {
         "bundle": arguments.bundle,
         "sha256": bundle.sha256,
@@ -61,19 +66,51 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
     write_answer(answer, arguments.json, report(found))
 
 
-def _with_network(deep: DeepImages, cohort: TreatmentCohort, progress: Progress) -> TreatmentCohort:
-    """The cohort with the network's scores."""
+def with_network(
+    model: TreatmentModel, cohort: TreatmentCohort, progress: Progress
+) -> TreatmentCohort:
+    """The cohort with the scores of the model's network, where it has one and there are images."""
     import numpy as np
 
     from hccsurv_core.systems.treatment.deep_images import deep_values, joined
 
+    deep = model.deep
+    if deep is None or cohort.folder is None:
+        return cohort
     crops = read_source_crops(cohort, deep.classifier.crop, progress)
     scores = deep.values(np.stack(list(crops.values())))
     found = deep_values(dict(zip(crops, scores, strict=True)))
     return replace(cohort, images=joined(cohort.images, found))
 
 
-def _warnings(model: TreatmentModel, cohort: TreatmentCohort) -> list[str]:
+def _write_report(
+    arguments: argparse.Namespace,
+    bundle: Bundle,
+    model: TreatmentModel,
+    cohort: TreatmentCohort,
+    found: TreatmentEvaluation,
+    warnings: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Tables, figures, model card and all numbers, into the folder that was asked for."""
+    from hccsurv_core.report.treatment_archive import write_treatment
+    from hccsurv_core.report.treatment_card import card_with_evaluation
+    from hccsurv_core.report.treatment_report import TreatmentReport, labels_of
+
+    report = TreatmentReport(
+        found, bundle.folder.name, cohort.source, cohort.endpoint, cohort.simulated,
+        tuple(warnings), {"seed": arguments.seed, "split": arguments.split or "all"},
+        labels_of(model.description),
+    )  # fmt: skip
+    source = {"bundle": bundle.folder.name, "sha256": bundle.sha256}
+    write_treatment(
+        Path(arguments.report), report, source=source,
+        card=card_with_evaluation(bundle.card, report), progress=progress,
+    )  # fmt: skip
+
+
+def seen_warnings(model: TreatmentModel, cohort: TreatmentCohort) -> list[str]:
+    """That some of these patients were learned from; nothing where nobody was."""
     from hccsurv_core.systems.muscle.leakage import patient_digests
 
     known = set(model.description["training"]["patient_digests"])

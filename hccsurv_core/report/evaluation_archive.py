@@ -1,36 +1,24 @@
-"""A whole evaluation as files: tables, figures, the numbers as JSON, and how they came about.
-
-::
-
-    README.txt            what is in it
-    manifest.json         data, settings, versions
-    evaluation.json       every number
-    model_card.md         where one is given
-    tables/NAME.csv
-    figures/NAME.svg, NAME.png, NAME.csv (the points drawn)
-"""
+"""A whole evaluation of system 1 as files (:mod:`~hccsurv_core.report.archive` says which)."""
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hccsurv_core.errors import InputError
 from hccsurv_core.progress import Progress, silent
+from hccsurv_core.report.archive import (
+    Contents,
+    archive_files,
+    check_formats,
+    write_files,
+    zip_files,
+)
 from hccsurv_core.report.evaluation_figures import evaluation_figures
 from hccsurv_core.report.evaluation_tables import evaluation_tables
-from hccsurv_core.report.figures.ct_print import FORMATS, save_figure
-from hccsurv_core.report.figures.drawing import draw_figure_for_print
+from hccsurv_core.report.figures.ct_print import FORMATS
 from hccsurv_core.report.manifest import RESEARCH_USE, SIMULATED, Manifest
 from hccsurv_core.systems.muscle.evaluation import MuscleEvaluation
-
-#: Two archives of the same evaluation are the same bytes, but for the last digits of where parts of
-#: a figure stand (the layout's solver is not exact).
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def evaluation_manifest(
@@ -66,33 +54,17 @@ def evaluation_files(
     Raises:
         InputError: an unknown format.
     """
-    unknown = [f for f in formats if f not in FORMATS]
-    if unknown:
-        raise InputError(
-            f"figures are saved as {' or '.join(FORMATS)}, not {unknown[0]!r}", source="format"
-        )
-    manifest = evaluation_manifest(evaluation, source)
+    check_formats(formats)
     figures, tables = evaluation_figures(evaluation), evaluation_tables(evaluation)
-    yield "README.txt", _readme(evaluation, list(tables), list(figures)).encode()
-    yield "manifest.json", manifest.to_text().encode()
-    text = json.dumps(evaluation.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    yield "evaluation.json", f"{text}\n".encode()
-    if card:
-        yield "model_card.md", card.encode()
-    comment = manifest.csv_comment()
-    for name, table in tables.items():
-        yield f"tables/{name}.csv", (table.to_csv(index=False) + comment).encode()
-    # The figures' own captions begin with who the patients are.
-    captions = [line for line in manifest.caption() if line != SIMULATED]
-    for i, (name, figure) in enumerate(figures.items()):
-        progress(i / len(figures), f"drawing {name.replace('_', ' ')}")
-        yield f"figures/{name}.csv", (figure.to_frame().to_csv(index=False) + comment).encode()
-        if formats:
-            drawn = draw_figure_for_print(figure, captions=captions)
-            for file_format in formats:
-                yield f"figures/{name}.{file_format}", save_figure(drawn, file_format)
-                drawn.set_layout_engine("none")  # it is laid out now
-    progress(1.0, "done")
+    contents = Contents(
+        _readme(evaluation, list(tables), list(figures)),
+        evaluation_manifest(evaluation, source),
+        evaluation.to_json(),
+        figures,
+        tables,
+        card,
+    )
+    yield from archive_files(contents, formats=formats, progress=progress)
 
 
 def zip_evaluation(
@@ -104,16 +76,9 @@ def zip_evaluation(
     progress: Progress = silent,
 ) -> bytes:
     """All files as one zip; arguments as for :func:`evaluation_files`."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in evaluation_files(
-            evaluation, source=source, card=card, formats=formats, progress=progress
-        ):
-            entry = zipfile.ZipInfo(name, _DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
-    return buffer.getvalue()
+    return zip_files(
+        evaluation_files(evaluation, source=source, card=card, formats=formats, progress=progress)
+    )
 
 
 def write_evaluation(
@@ -130,21 +95,10 @@ def write_evaluation(
     Raises:
         InputError: the folder cannot be written, or an unknown format.
     """
-    written = []
-    try:
-        for name, content in evaluation_files(
-            evaluation, source=source, card=card, formats=formats, progress=progress
-        ):
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            written.append(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot be written ({error.strerror})", source=str(folder),
-            remedy="choose a folder that you may write to",
-        ) from error  # fmt: skip
-    return written
+    return write_files(
+        folder,
+        evaluation_files(evaluation, source=source, card=card, formats=formats, progress=progress),
+    )
 
 
 def _readme(evaluation: MuscleEvaluation, tables: Sequence[str], figures: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ def kaplan_meier_chart(
             c if g.label == highlight else NEUTRAL for g, c in zip(groups, colors, strict=True)
         )
     series = [
-        _curve(group, color, last, show_bands or group.label == highlight)
+        curve_series(group, color, last, show_bands or group.label == highlight)
         for group, color in zip(groups, colors, strict=True)
     ]
     return Chart(
@@ -109,7 +109,8 @@ def p_words(p: float) -> str:
     return f"p {words}" if words[0] in "<>" else f"p = {words}"
 
 
-def _curve(group: GroupCurve, color: str, last: float, show_band: bool) -> Series:
+def curve_series(group: GroupCurve, color: str, last: float, show_band: bool) -> Series:
+    """One group's curve up to ``last`` months, with its censoring marks and band."""
     curve = group.curve
     shown = np.flatnonzero(curve.times <= last)
     shown = shown[thinned(curve.times[shown])] if shown.size else shown
