@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="W", help="processes (default: one per processor)"
     )
+    parser.add_argument(
+        "--tables-only", action="store_true",
+        help="draw no images: clinical values, outcomes and the truth, in a moment",
+    )  # fmt: skip
     add_common_arguments(parser)
 
 
@@ -51,6 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.seed,
         arguments.workers,
         _progress_by_percent(),
+        images=not arguments.tables_only,
     )
     seconds = time.perf_counter() - start
     answer = {

@@ -126,6 +126,8 @@ def write_simulated_cohort(
     seed: int = 0,
     workers: int | None = None,
     progress: Progress = silent,
+    *,
+    images: bool = True,
 ) -> Mapping[str, Any]:
     """Draw a cohort and write its folder; an older simulated cohort there is replaced.
 
@@ -136,6 +138,7 @@ def write_simulated_cohort(
         seed: fixes everything.
         workers: processes; None takes one per processor. The result does not depend on it.
         progress: may raise to cancel; what was written so far is removed.
+        images: False draws the tables only, in a moment.
 
     Returns:
         what stands in ``truth.json``.
@@ -161,8 +164,11 @@ def write_simulated_cohort(
     try:
         progress(0.0, f"drawing {n} patients")
         table, truth = draw_tables(spec, n, seed)
-        truth = _write_all_images(staging, spec, truth, seed, workers, progress)
         info = replace(spec.describe(), seed=seed, versions=_versions(), simulated=True)
+        if images:
+            truth = _write_all_images(staging, spec, truth, seed, workers, progress)
+        else:
+            info = replace(info, images={}, rois={})
         write_cohort(staging, table, info)
         truth.to_csv(staging / TRUTH_TABLE_FILE, index=False, lineterminator="\n")
         found = _plain({"n": n, "seed": seed, **spec.check(table, truth)})

@@ -154,15 +154,43 @@ def keep_table(table: FeatureTable, name: str, root: Path | None = None) -> Path
         TableError: it has no outcome. StoreError: the data folder cannot be written.
     """
     table.require_outcome()
-    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).stem)[:60] or "table"
-    folder = (root or data_folder()) / TABLES / secrets.token_hex(8)
+    path = _place(name, ".csv", root)
     try:
-        folder.mkdir(mode=0o700, parents=True)
-        path = folder / f"{stem}.csv"
+        path.parent.mkdir(mode=0o700, parents=True)
         write_feature_table(path, table)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise _unwritable(path.parent, error) from error
     return path
+
+
+def keep_file(content: bytes, name: str, root: Path | None = None) -> Path:
+    """Keep a table as it was uploaded, for as long as its training runs may need it.
+
+    Args:
+        content: of the file.
+        name: of the file; the kept file is called like it.
+        root: the data folder, by default the server's.
+
+    Raises:
+        StoreError: the data folder cannot be written.
+    """
+    path = _place(name, _safe(Path(name).suffix) or ".csv", root)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+    return path
+
+
+def _place(name: str, ending: str, root: Path | None) -> Path:
+    """A new folder's file, called like the one that came."""
+    stem = _safe(Path(name).stem)[:60] or "table"
+    return (root or data_folder()) / TABLES / secrets.token_hex(8) / f"{stem}{ending}"
+
+
+def _safe(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)
 
 
 def _unwritable(folder: Path, error: OSError) -> StoreError:

@@ -220,7 +220,7 @@ def fit_arms(
     whole = _filled(table, median)
     models = {}
     for number, arm in enumerate(ARMS):
-        part = whole.subset(_members(whole, arm, chosen))
+        part = whole.subset(arm_members(whole, arm, chosen))
         report = part_of(progress, number / len(ARMS), (number + 1) / len(ARMS))
         report(0.0, f"fitting {ARM_WORDS[arm]}: {count_of(len(part), 'patient')}")
         fit = fit_arm or _ridge_cox(chosen, executor)
@@ -280,8 +280,12 @@ def _filled(table: TreatmentTable, median: np.ndarray) -> TreatmentTable:
     return TreatmentTable(replace(table.features, values=values), table.treatment)
 
 
-def _members(table: TreatmentTable, arm: str, settings: ArmSettings) -> np.ndarray:
-    """(n,) the arm's patients, if they can carry a model."""
+def arm_members(table: TreatmentTable, arm: str, settings: ArmSettings) -> np.ndarray:
+    """(n,) True for the arm's patients, if they can carry a model.
+
+    Raises:
+        StatisticsError: too few of them died, or follow-up ends before what is to be told.
+    """
     rows = table.given(arm)
     if not rows.any():
         raise StatisticsError(
