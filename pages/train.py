@@ -9,61 +9,43 @@ from pages._shared import components
 from pages._shared.navigation import require_frame
 from pages._shared.session import session
 from pages._shared.train_live import show_ended_badly, show_head, show_live
-from pages._shared.train_preview import show_preview
 from pages._shared.train_result import show_result
 from pages._shared.train_runs import open_run, open_runs, show_active, show_list
-from pages._shared.train_settings import ask_held_out, ask_settings, held_out_table
-from pages._shared.train_source import TrainingSource, choose_source
-from pages._shared.train_start import start
+from pages._shared.train_settings import ask_held_out, held_out_table
+from pages._shared.train_systems import MUSCLE, SYSTEMS, TrainingSystem, training_system
 
 require_frame()
 
 NEW, RUNS = "New training", "Runs"
-STEPS = (
-    (
-        "1 · Patients",
-        "A cohort with CT slices and muscle outlines, or features that were measured elsewhere. "
-        "You see who will be learned from and who is held out before anything begins.",
-    ),
-    (
-        "2 · Training",
-        "Features are measured, compressed, and given to an ensemble of deep Cox networks. Plain "
-        "Cox, gradient boosting and a random forest learn on the same folds: the result says "
-        "which won. Close the page if you like; the training goes on and can be resumed.",
-    ),
-    (
-        "3 · Judgment",
-        "Cross-validation, training curves and a model card; then the figures a reviewer asks "
-        "for, on patients held out, under Model evaluation.",
-    ),
-    (
-        "4 · Publication",
-        "A model you publish can be activated in the library. The active one answers on every "
-        "patient's page, with its name, its patients and its limits beside every number.",
-    ),
-)
 
 
 def new_training() -> None:
-    """Who to learn from, how, what will be used, and one button."""
+    """Which system, who to learn from, how, what will be used, and one button."""
+    key = st.segmented_control(
+        "System", list(SYSTEMS), default=MUSCLE.key, required=True, key="train_system",
+        format_func=lambda k: SYSTEMS[k].title, persist_state="session",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    system = training_system(key)
     with st.container(key="wide_layout_train"):
         left, right = st.columns([1.15, 1], gap="medium")
     with left, st.container(border=True, key="card_train_source"):
         st.html('<div class="hcc-block-title">1 · Patients</div>')
-        source = choose_source()
+        source = system.choose_source()
     if source is None:
         with right:
-            how_it_goes()
+            how_it_goes(system)
         return
     with left, st.container(border=True, key="card_train_settings"):
         st.html('<div class="hcc-block-title">2 · How</div>')
         choices = ask_held_out(source)
-        settings, options = ask_settings()
+        settings, options = system.ask_settings(source)
     with right, st.container(border=True, key="card_train_preview"):
         st.html('<div class="hcc-block-title">3 · What will be used</div>')
         try:
             table = held_out_table(source, choices, options["seed"])
-            ready = _show_what_is_used(source, table)
+            ready = system.show_preview(source, table, settings)
+            _say_who_joins(source.table, table)
         except HccsurvError as error:
             components.show_error(error)
             return
@@ -76,7 +58,7 @@ def new_training() -> None:
         )  # fmt: skip
     if pressed:
         try:
-            run = start(
+            run = system.start(
                 source, table, name=name, options={**options, **choices.options},
                 settings=settings, by=session().actor,
             )  # fmt: skip
@@ -86,26 +68,22 @@ def new_training() -> None:
         open_run(run.id)
 
 
-def how_it_goes() -> None:
+def how_it_goes(system: TrainingSystem) -> None:
     """For who comes for the first time: what happens between the patients and the model."""
     st.html(
         "".join(
             f"<div class='hcc-step'><b>{title}</b><span>{text}</span></div>"
-            for title, text in STEPS
+            for title, text in system.steps
         )
     )
 
 
-def _show_what_is_used(source: TrainingSource, table) -> bool:
-    """Draw the preview; whether a training may begin."""
-    from hccsurv_core.systems.training_preview import preview_table
+def _say_who_joins(before, after) -> None:
+    """That patients are learned from whom the table's own split keeps out."""
     from hccsurv_core.systems.training_sources import joining_the_training
 
-    preview = preview_table(table)
-    show_preview(source, preview)
-    if joined := joining_the_training(source.table, table):
+    if joined := joining_the_training(before, after):
         st.warning(f"{joined[0].upper()}{joined[1:]}.", icon=":material/info:")
-    return not preview.refusal
 
 
 def one_run(run_id: str) -> None:

@@ -118,7 +118,9 @@ def joining_the_training(before: FeatureTable, after: FeatureTable) -> str:
     """
     if "split" not in before.labels:
         return ""
-    pairs = zip(before.labels["split"], after.labels["split"], strict=True)
+    # Without a split everybody is learned from.
+    now = after.labels.get("split", (TRAIN,) * len(after))
+    pairs = zip(before.labels["split"], now, strict=True)
     joined = Counter(old for old, new in pairs if new == TRAIN and old != TRAIN)
     if not joined:
         return ""

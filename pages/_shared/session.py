@@ -48,6 +48,20 @@ class UploadDraft:
     relay: ProgressRelay = field(default_factory=ProgressRelay)
 
 
+@dataclass(frozen=True)
+class ClinicalUpload:
+    """A clinical table of system 2 as it was uploaded.
+
+    Args:
+        name: of the file. content: of it.
+        patients: what was read of it (a TreatmentCohort).
+    """
+
+    name: str
+    content: bytes
+    patients: Any
+
+
 @dataclass
 class Session:
     """Everything a session remembers.
@@ -62,6 +76,7 @@ class Session:
         table_drafts: clinical tables being imported (key None) or changed (key: their cohort).
         training_cohort: name of the cohort folder last brought in on the page Train.
         training_table: the feature table last uploaded there, as (name, table).
+        training_clinical: the clinical table of system 2 last uploaded there.
         training_store: what was gathered there of this server's own patients (a StoreTable).
         evaluate_run: the training run that the page Model evaluation begins with.
         evaluate_model: the model of the library that it begins with.
@@ -87,6 +102,7 @@ class Session:
     table_drafts: dict[str | None, Any] = field(default_factory=dict)
     training_cohort: str | None = None
     training_table: tuple[str, Any] | None = None
+    training_clinical: ClinicalUpload | None = None
     training_store: Any = None
     evaluate_run: str | None = None
     evaluate_model: str | None = None

@@ -41,23 +41,28 @@ def _unpack(draft: UploadDraft, progress: Progress) -> str:
     return kept.cohort.folder.name
 
 
-def drawing_job(n: int, seed: int) -> Job:
-    """Draw a simulated cohort with its images; its result is the folder's name."""
+def drawing_job(n: int, seed: int, system: str = SYSTEM, *, images: bool = True) -> Job:
+    """Draw a simulated cohort, with its images or without; its result is the folder's name."""
     return Job(
         "Drawing a simulated cohort",
-        lambda progress: draw_cohort(n, seed, progress),
+        lambda progress: draw_cohort(n, seed, progress, system, images=images),
         kind=COHORT_KIND,
         page=routes.TRAIN,
     )
 
 
-def draw_cohort(n: int, seed: int, progress: Progress) -> str:
+def draw_cohort(
+    n: int, seed: int, progress: Progress, system: str = SYSTEM, *, images: bool = True
+) -> str:
     """Draw it where there is none of this size and seed yet; return the folder's name."""
     from hccsurv_core.cohort.folder_schema import SCHEMA_FILE
     from hccsurv_core.simulate.cohort_writer import cohort_spec, write_simulated_cohort
     from hccsurv_core.systems.training_sources import cohort_root
 
-    folder = cohort_root() / f"simulated-{SYSTEM}-{n}-seed{seed}"
+    ending = "" if images else "-tables"
+    folder = cohort_root() / f"simulated-{system}-{n}-seed{seed}{ending}"
     if not (folder / SCHEMA_FILE).is_file():
-        write_simulated_cohort(folder, cohort_spec(SYSTEM), n, seed, progress=progress)
+        write_simulated_cohort(
+            folder, cohort_spec(system), n, seed, progress=progress, images=images
+        )
     return folder.name

@@ -10,13 +10,12 @@ import streamlit as st
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components, formats
 from pages._shared import train_words as words
-from pages._shared.figures import show_plain
 from pages._shared.formats import html
 from pages._shared.session import session
 from pages._shared.train_runs import open_run, open_runs, progress_words
+from pages._shared.train_systems import training_system
 
 if TYPE_CHECKING:
-    from hccsurv_core.systems.training_course import CourseSoFar
     from hccsurv_core.systems.training_runs import TrainingRun
 
 POLL_S = 2.0
@@ -112,7 +111,7 @@ def show_ended_badly(run: TrainingRun) -> None:
             "there.",
             icon=":material/info:",
         )
-    _course(run)
+    training_system(run.request.system).show_course(run)
 
 
 @st.fragment(run_every=POLL_S)
@@ -134,34 +133,4 @@ def show_live(shown: TrainingRun) -> None:
         "You can close this page: the training goes on, and you find it here again. One run trains "
         "at a time."
     )
-    _course(run)
-
-
-def _course(run: TrainingRun) -> None:
-    """Folds and losses so far."""
-    course = read_course_of(run)
-    if not course.folds and not course.histories:
-        if run.state in ("queued", "running"):
-            st.html(
-                f'<span class="hcc-quiet">{words.losses_words(run.state, has_folds=False)}</span>'
-            )
-        return
-    simulated = bool(run.request.options.get("simulated"))
-    if course.folds:
-        from hccsurv_core.report.figures.training_charts import fold_chart
-
-        show_plain(fold_chart(course.folds, simulated=simulated), f"folds_{run.id}")
-    if course.histories:
-        from hccsurv_core.report.figures.model_charts import training_panels
-
-        show_plain(training_panels(course.histories, simulated=simulated), f"losses_{run.id}")
-    else:
-        st.html(f'<span class="hcc-quiet">{words.losses_words(run.state, has_folds=True)}</span>')
-
-
-def read_course_of(run: TrainingRun) -> CourseSoFar:
-    """What the run has noted so far."""
-    from hccsurv_core.systems.training_course import read_course
-    from hccsurv_core.systems.training_record import WORK
-
-    return read_course(run.folder / WORK)
+    training_system(run.request.system).show_course(run)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from pages._shared import components, formats
 from pages._shared.formats import html
 
 if TYPE_CHECKING:
+    from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.training_preview import PartCount, TrainingPreview
     from pages._shared.train_source import TrainingSource
 
@@ -22,6 +24,21 @@ _PART_TITLES = {
 _MOST_PARTS = 6
 
 
+def show_what_is_used(
+    source: TrainingSource, table: FeatureTable, settings: Mapping[str, Any]
+) -> bool:
+    """Draw what a training of system 1 would use; whether it may begin.
+
+    Args:
+        settings: of the model; what is used does not depend on them.
+    """
+    from hccsurv_core.systems.training_preview import preview_table
+
+    preview = preview_table(table)
+    show_preview(source, preview)
+    return not preview.refusal
+
+
 def show_preview(source: TrainingSource, preview: TrainingPreview) -> None:
     """Draw the card."""
     training = preview.training
@@ -30,15 +47,20 @@ def show_preview(source: TrainingSource, preview: TrainingPreview) -> None:
         f"<small>{html(formats.plural(training.n_events, 'event'))}</small></div>"
     )
     st.html(components.chips(_chips(source, preview)))
-    st.html(_parts_table(preview))
+    st.html(parts_table([("Learned from", training)], preview.held_out))
     st.html(_facts(preview))
     if preview.refusal:
         st.error(formats.plain(preview.refusal), icon=":material/error:")
     for text in preview.cautions:
-        st.html(
-            '<div class="hcc-finding"><span class="hcc-verdict low"><i aria-hidden="true">▲</i>'
-            f"</span><span>{html(text)}</span></div>"
-        )
+        caution(text)
+
+
+def caution(text: str) -> None:
+    """One thing to be careful about."""
+    st.html(
+        '<div class="hcc-finding"><span class="hcc-verdict low"><i aria-hidden="true">▲</i>'
+        f"</span><span>{html(text)}</span></div>"
+    )
 
 
 def _chips(source: TrainingSource, preview: TrainingPreview) -> list[str]:
@@ -51,28 +73,38 @@ def _chips(source: TrainingSource, preview: TrainingPreview) -> list[str]:
     return parts
 
 
-def _parts_table(preview: TrainingPreview) -> str:
-    """Parts of the cohort with patients and events (HTML)."""
-    shown = preview.held_out[:_MOST_PARTS]
-    rows = [_part_row("Learned from", "", preview.training)]
+def parts_table(
+    learned: Sequence[tuple[str, PartCount]],
+    held_out: Sequence[PartCount],
+    *,
+    events: str = "Events",
+) -> str:
+    """Parts of the cohort with patients and events (HTML).
+
+    Args:
+        learned: those that are learned from, the whole first, then its groups.
+    """
+    shown = held_out[:_MOST_PARTS]
+    rows = [_part_row(what, "", part, bold=not i) for i, (what, part) in enumerate(learned)]
     rows += [
         _part_row("Held out", _PART_TITLES.get(p.name, p.name.replace("_", " ")), p) for p in shown
     ]
-    if len(preview.held_out) > len(shown):
+    if len(held_out) > len(shown):
         rows.append(
-            f'<tr><td colspan="3"><span class="sub">and {len(preview.held_out) - len(shown)} '
+            f'<tr><td colspan="3"><span class="sub">and {len(held_out) - len(shown)} '
             "smaller parts held out</span></td></tr>"
         )
     return (
         '<table class="hcc-table" data-testid="parts"><thead><tr><th>Part</th>'
-        '<th class="num">Patients</th><th class="num">Events</th></tr></thead><tbody>'
+        f'<th class="num">Patients</th><th class="num">{events}</th></tr></thead><tbody>'
         + "".join(rows)
         + "</tbody></table>"
     )
 
 
-def _part_row(what: str, name: str, part: PartCount) -> str:
-    title = f"{what}: {html(name)}" if name else f"<b>{what}</b>"
+def _part_row(what: str, name: str, part: PartCount, *, bold: bool = False) -> str:
+    title = f"{what}: {html(name)}" if name else what
+    title = f"<b>{title}</b>" if bold else title
     return (
         f'<tr><td>{title}</td><td class="num">{part.n}</td>'
         f'<td class="num">{part.n_events}</td></tr>'

@@ -10,7 +10,6 @@ import streamlit as st
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components, formats, routes
 from pages._shared import train_words as words
-from pages._shared.figures import show_figure
 from pages._shared.formats import html
 from pages._shared.model_store import (
     foreign_features,
@@ -20,10 +19,10 @@ from pages._shared.model_store import (
 )
 from pages._shared.session import DEFAULT_ACTOR, session
 from pages._shared.train_runs import bundle_of
+from pages._shared.train_systems import training_system
 
 if TYPE_CHECKING:
     from hccsurv_core.models.store import Bundle
-    from hccsurv_core.report.manifest import Manifest
     from hccsurv_core.systems.training_runs import TrainingRun
 
 
@@ -38,12 +37,12 @@ def show_result(run: TrainingRun) -> None:
         return
     simulated = is_simulated(run, bundle)
     description = bundle.description
-    _headline(description, simulated)
+    system = training_system(run.request.system)
+    system.show_headline(description, simulated)
     with st.container(key="wide_layout_result"):
         left, right = st.columns([1.7, 1], gap="medium")
         with left:
-            _candidates(run, description, simulated)
-            _curves(run, description, simulated)
+            system.show_figures(run, bundle, simulated)
         with right:
             _publish_card(run, bundle, simulated)
             _held_out(run)
@@ -55,65 +54,6 @@ def is_simulated(run: TrainingRun, bundle: Bundle) -> bool:
     """Whether the patients were drawn by a computer, as the bundle or the run says."""
     said = learned_from_simulated(bundle.description)
     return bool(run.request.options.get("simulated")) if said is None else said
-
-
-def _headline(description: Mapping[str, Any], simulated: bool) -> None:
-    training, own = description["training"], words.own_estimate(description)
-    c = "not known" if own is None else words.estimate_words(own)
-    luck = ", without the luck of having been chosen" if words.is_corrected(description) else ""
-    parts = [components.chip("Simulated patients", kind="sim", sign="◇")] if simulated else []
-    parts += [
-        components.chip(formats.plural(training["n"], "patient")),
-        components.chip(formats.plural(training["n_events"], "event")),
-        components.chip(formats.plural(training["n_features"], "feature")),
-        components.chip(f"seed {description['seed']}"),
-    ]
-    st.html(
-        f'<div class="hcc-headline" data-testid="headline">C-index {html(c)}<small>'
-        f"cross-validated, on patients not seen{luck}; 95 % interval</small></div>"
-    )
-    st.html(components.chips(parts))
-    won, sentence = words.winner_words(description)
-    if sentence:
-        (st.success if won else st.warning)(
-            formats.plain(sentence),
-            icon=":material/trophy:" if won else ":material/balance:",
-        )
-
-
-def _manifest(run: TrainingRun, description: Mapping[str, Any], what: str, simulated: bool) -> Manifest:  # fmt: skip
-    from hccsurv_core.report.manifest import Manifest
-
-    training = description["training"]
-    source = {"name": training["source"], "n": training["n"], "n_events": training["n_events"]}
-    asked = {
-        "run": run.request.name, "seed": description["seed"],
-        "settings_chosen": description["architecture"]["recipe"]["name"],
-    }  # fmt: skip
-    return Manifest(what, source, asked, simulated)
-
-
-def _candidates(run: TrainingRun, description: Mapping[str, Any], simulated: bool) -> None:
-    from hccsurv_core.report.figures.training_charts import candidate_forest
-
-    judged = description["cross_validation"]
-    forest = candidate_forest(judged["results"], method=judged["method"], simulated=simulated)
-    manifest = _manifest(run, description, "Cross-validated concordance", simulated)
-    show_figure(forest, manifest, f"candidates_{run.id}")
-
-
-def _curves(run: TrainingRun, description: Mapping[str, Any], simulated: bool) -> None:
-    from hccsurv_core.systems.muscle.model_evaluation import training_histories
-
-    histories = training_histories(description)
-    if not histories:
-        return
-    from hccsurv_core.report.figures.model_charts import training_panels
-
-    panels = training_panels(histories, simulated=simulated)
-    show_figure(
-        panels, _manifest(run, description, "Training curves", simulated), f"curves_{run.id}"
-    )
 
 
 def _publish_card(run: TrainingRun, bundle: Bundle, simulated: bool) -> None:

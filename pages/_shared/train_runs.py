@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 POLL_S = 1.5
 PAGE_LENGTH = 15
+SYSTEM_TITLES = {"muscle": "muscle", "treatment": "hepatectomy or TACE"}
 _COLUMNS = (0.3, 2.3, 1.5, 1.7, 2.3, 1.2)
 
 
@@ -140,8 +141,10 @@ def _row(run: TrainingRun) -> None:
         source = run.request.cohort
         table = run.request.options.get("features-table")
         origin = source.name if source is not None else str(table or "").rsplit("/", 1)[-1]
+        system = SYSTEM_TITLES.get(run.request.system, run.request.system)
         name.html(
-            f"<b>{html(run.request.name)}</b><br><span class='hcc-quiet'>{html(origin)}</span>"
+            f"<b>{html(run.request.name)}</b><br><span class='hcc-quiet'>{html(origin)} · {system}"
+            "</span>"
         )
         state.html(words.state_chip(run))
         who.html(
@@ -162,12 +165,12 @@ def _result(run: TrainingRun) -> str:
         bundle = bundle_of(run)
     except HccsurvError as error:
         return f'<span class="hcc-quiet">{html(error.what)}</span>'
-    own = None if bundle is None else words.own_estimate(bundle.description)
-    if bundle is None or own is None:
+    if bundle is None:
         return ""
     training = bundle.description["training"]
+    told = "<br>".join(html(text) for text in words.own_words(bundle.description).split("; "))
     return (
-        f'<span class="hcc-num">{words.estimate_words(own)}</span><br>'
+        f'<span class="hcc-num">{told}</span><br>'
         f'<span class="hcc-quiet">{training["n"]} patients, {training["n_events"]} events</span>'
     )
 
@@ -187,7 +190,12 @@ def _comparison(runs: Sequence[TrainingRun]) -> None:
     heads = ["", *(run.request.name for run, _ in found)]
     rows = [[title, *(str(value(run, d)) for run, d in found)] for title, value in _FACTS]
     st.html(html_table(heads, rows, "run_comparison"))
-    if len({(d["training"]["source"], d["training"]["n"]) for _, d in found}) > 1:
+    if len({run.request.system for run, _ in found}) > 1:
+        st.caption(
+            ":orange[:material/warning:] These runs are of different systems and answer different "
+            "questions."
+        )
+    elif len({(d["training"]["source"], d["training"]["n"]) for _, d in found}) > 1:
         st.caption(
             ":orange[:material/warning:] These runs learned from different patients: their "
             "C-indices are no contest between the settings."
@@ -195,6 +203,8 @@ def _comparison(runs: Sequence[TrainingRun]) -> None:
 
 
 def _best_rival(description: Any) -> str:
+    if words.estimates_by_arm(description):
+        return "–"  # its other version is no baseline
     rivals = [
         r for r in description["cross_validation"]["results"]
         if r["kind"] == "rival" and r["c_index"]["value"] is not None
@@ -205,20 +215,15 @@ def _best_rival(description: Any) -> str:
     return f"{best['name']} {best['c_index']['value']:.3f}"
 
 
-def _own_words(description: Any) -> str:
-    own = words.own_estimate(description)
-    return "not known" if own is None else words.estimate_words(own)
-
-
 _FACTS: tuple[tuple[str, Any], ...] = (
-    ("C-index, cross-validated (95 % CI)", lambda run, d: _own_words(d)),
+    ("C-index, cross-validated (95 % CI)", lambda run, d: words.own_words(d)),
     ("Best baseline", lambda run, d: _best_rival(d)),
     ("Patients learned from", lambda run, d: d["training"]["n"]),
     ("Events", lambda run, d: d["training"]["n_events"]),
     ("Features", lambda run, d: d["training"]["n_features"]),
     ("Source", lambda run, d: d["training"]["source"]),
     ("Settings chosen", lambda run, d: d["architecture"]["recipe"]["name"]),
-    ("Compressed by", lambda run, d: d["architecture"]["representation"]),
+    ("Compressed by", lambda run, d: d["architecture"].get("representation", "–")),
     ("Networks", lambda run, d: d["architecture"]["n_members"]),
     ("Seed", lambda run, d: d["seed"]),
     ("Took", lambda run, d: words.how_long(run)),

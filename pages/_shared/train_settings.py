@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -55,7 +55,7 @@ class TrainingChoices:
 
 def ask_held_out(source: TrainingSource) -> TrainingChoices:
     """Who is kept out of the training, to see afterwards how the model does on others."""
-    ways = _ways(_as_the_cohort_says(source))
+    ways = _ways(source.as_the_cohort_says())
     way = st.radio(
         "Held out", list(ways), format_func=lambda w: ways[w], key=f"train_out_{source.key}",
         captions=[_CAPTIONS[w] for w in ways],
@@ -109,23 +109,15 @@ def held_out_table(source: TrainingSource, choices: TrainingChoices, seed: int) 
         return hold_out_center(source.table, choices.center)
     if choices.held_out == SHARE:
         return hold_out_share(source.table, choices.share, seed=seed)
-    return _as_the_cohort_says(source)
+    return source.as_the_cohort_says()
 
 
-def _as_the_cohort_says(source: TrainingSource) -> FeatureTable:
-    """The table with the split that will be learned from: a cut-short simulated cohort has none."""
-    if source.cohort is None or not source.simulated or "split" not in source.table.labels:
-        return source.table
-    from hccsurv_core.systems.muscle.cohort import choose_training_rows
+def ask_settings(source: TrainingSource) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw the settings; returns those of the model that differ, and the verb's options.
 
-    if choose_training_rows(source.table).split:
-        return source.table
-    labels = {name: texts for name, texts in source.table.labels.items() if name != "split"}
-    return replace(source.table, labels=labels)
-
-
-def ask_settings() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Draw the settings; returns those of the model that differ, and the verb's options."""
+    Args:
+        source: who is learned from; the settings do not depend on it.
+    """
     effort = st.segmented_control(
         "Effort", list(_EFFORTS), format_func=lambda e: _EFFORTS[e], default="usual",
         required=True, key="train_effort", persist_state="session",

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from hccsurv_core.errors import HccsurvError
-from pages._shared import components, formats, job_strip
+from pages._shared import components, formats
 from pages._shared.session import session
-from pages._shared.train_cohorts import SYSTEM, drawing_job, unpacking_job
+from pages._shared.train_folders import MUSCLE, choose_folder
 from pages._shared.train_store import choose_store
 
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.muscle.store_table import StoreTable
-    from hccsurv_core.systems.training_sources import CohortFolder
 
 COHORT, TABLE, STORE = "Cohort with images", "Feature table", "Patients of this server"
 SOURCES = (COHORT, TABLE, STORE)
-#: Of a simulated cohort: enough events to learn something, a minute or two to draw.
-SIMULATED_N, FEWEST_N, MOST_N = 300, 60, 826
-#: The page waits so long before it shows a progress bar instead.
-_WAIT_S = 1.0
 _MAX_TABLE_MB = 500
 
 
@@ -50,6 +45,21 @@ class TrainingSource:
     def key(self) -> str:
         """Names the source in keys of widgets."""
         return f"{'cohort' if self.cohort else 'table'}_{self.name}_{len(self.table)}"
+
+    def as_the_cohort_says(self) -> FeatureTable:
+        """The table with the split that will be learned from: a cut-short simulated cohort has none."""
+        if self.cohort is None or not self.simulated or "split" not in self.table.labels:
+            return self.table
+        from hccsurv_core.systems.muscle.cohort import choose_training_rows
+
+        if choose_training_rows(self.table).split:
+            return self.table
+        return self.without_split()
+
+    def without_split(self) -> FeatureTable:
+        """The table as if nobody were held out by its own split."""
+        labels = {name: texts for name, texts in self.table.labels.items() if name != "split"}
+        return replace(self.table, labels=labels)
 
 
 def choose_source() -> TrainingSource | None:
@@ -80,40 +90,8 @@ def choose_cohort() -> TrainingSource | None:
     Raises:
         HccsurvError: the chosen one is damaged.
     """
-    from hccsurv_core.systems.training_sources import list_cohort_folders
-
-    found = list_cohort_folders(SYSTEM)
-    usable = {f.name: f for f in found if f.info is not None}
-    if not usable:
-        st.markdown(
-            "**No cohort yet.** A cohort folder holds a table (`cohort.csv`, `cohort.json`), CT "
-            "slices at L3 and the muscle's outline of each patient. Upload one as a zip, or draw a "
-            "simulated cohort to see how everything works."
-        )
-    chosen = None
-    if usable:
-        state = session()
-        wanted = state.training_cohort if state.training_cohort in usable else next(iter(usable))
-        chosen = st.selectbox(
-            "Cohort folder", list(usable), index=list(usable).index(wanted),
-            format_func=lambda name: _cohort_title(usable[name]),
-            key=f"train_cohort_{state.training_cohort}_{len(usable)}",
-        )  # fmt: skip
-    with st.container(horizontal=True, gap="small"):
-        _upload_popover(first=not usable)
-        _simulate_popover(first=not usable)
-    for folder in found:
-        if folder.problem:
-            st.caption(
-                f":orange[:material/warning:] {formats.plain(folder.name)} cannot be used: "
-                f"{formats.plain(folder.problem)}."
-            )
-    return None if chosen is None else read_cohort_source(usable[chosen].folder)
-
-
-def _cohort_title(folder: CohortFolder) -> str:
-    mark = " (simulated)" if folder.info is not None and folder.info.simulated else ""
-    return f"{folder.name} · {formats.plural(folder.n, 'patient')}{mark}"
+    folder = choose_folder(MUSCLE)
+    return None if folder is None else read_cohort_source(folder)
 
 
 def read_cohort_source(folder: Path) -> TrainingSource:
@@ -138,52 +116,6 @@ def read_cohort_source(folder: Path) -> TrainingSource:
             ),
         )  # fmt: skip
     return state.cache[key]
-
-
-def _upload_popover(*, first: bool) -> None:
-    state = session()
-    with st.popover(
-        "Upload a zip", icon=":material/folder_zip:", type="primary" if first else "secondary",
-        key="train_upload",
-    ):  # fmt: skip
-        st.markdown(
-            "**A zipped cohort folder**: `cohort.csv`, `cohort.json`, `images/<patient>/l3_slab/` "
-            "(DICOM) and `rois/<patient>/l3_slab_muscle.nii.gz`."
-        )
-        file = st.file_uploader(
-            "Zipped cohort folder", type=["zip", "tar", "gz", "tgz"],
-            key=f"train_zip_{state.uploader_round}", label_visibility="collapsed",
-        )  # fmt: skip
-        st.caption(
-            "Names, numbers and dates are removed from the images. What else lies in the archive "
-            "is not kept."
-        )
-        if file is not None:
-            state.uploader_round += 1
-            job_strip.start_job(unpacking_job(file), wait_s=_WAIT_S)
-            st.rerun()
-
-
-def _simulate_popover(*, first: bool) -> None:
-    with st.popover(
-        "Simulate a cohort", icon=":material/science:", key="train_simulate",
-        type="secondary",
-    ), st.form("train_simulate_form", border=False):  # fmt: skip
-        st.markdown(
-            "**Patients drawn by a computer**, with CT slices, outlines and known hazards. They "
-            "show whether the method finds what is there, never how patients fare."
-        )
-        n = st.number_input(
-            "Patients", FEWEST_N, MOST_N, SIMULATED_N, step=20, key="train_simulate_n",
-            help="About 15 patients a second of two processors are drawn in a minute.",
-        )  # fmt: skip
-        seed = st.number_input(
-            "Seed", 0, 2**31 - 1, 1, step=1, key="train_simulate_seed",
-            help="The same seed and size give the same patients.",
-        )  # fmt: skip
-        if st.form_submit_button("Draw the cohort", type="primary", key="train_simulate_go"):
-            job_strip.start_job(drawing_job(int(n), int(seed)), wait_s=_WAIT_S)
-            st.rerun()
 
 
 def choose_table() -> TrainingSource | None:
@@ -244,7 +176,6 @@ def _read_table(file) -> tuple[str, FeatureTable]:
         HccsurvError: it is no feature table with an outcome.
     """
     import shutil
-    from dataclasses import replace
 
     from hccsurv_core.features.feature_table import read_feature_table
     from pages._shared.uploads import spool

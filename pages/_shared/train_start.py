@@ -12,6 +12,7 @@ from pages._shared.train_source import TrainingSource
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.training_runs import TrainingRun
+    from pages._shared.train_treatment_source import TreatmentSource
 
 
 def start(
@@ -46,4 +47,29 @@ def start(
         told["simulated"] = bool(source.simulated)
         told["endpoint"] = source.endpoint
     request = TrainingRequest(SYSTEM, name.strip() or source.name, source.cohort, told, settings)
+    return open_runs().start(request, by=by)
+
+
+def start_treatment(
+    source: TreatmentSource,
+    table: FeatureTable,
+    *,
+    name: str,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    by: str,
+) -> TrainingRun:
+    """Begin a training run of system 2; arguments and errors as of :func:`start`.
+
+    An uploaded table is kept as it is; the verb holds out whom ``options`` say.
+    """
+    from hccsurv_core.systems.training_runs import TrainingRequest
+    from hccsurv_core.systems.training_sources import keep_file
+
+    told, place = dict(options), source.cohort
+    if source.upload is not None:
+        place = keep_file(source.upload.content, source.upload.name).absolute()
+        told["simulated"] = bool(source.simulated)
+        told["endpoint"] = source.endpoint
+    request = TrainingRequest("treatment", name.strip() or source.name, place, told, settings)
     return open_runs().start(request, by=by)

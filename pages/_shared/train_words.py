@@ -21,6 +21,7 @@ STATES = {
     "cancelled": ("Cancelled", "■", "look"),
     "interrupted": ("Interrupted", "▲", "look"),
 }
+ARM_TITLES = {"hepatectomy": "Hepatectomy", "tace": "TACE"}
 #: So much must have passed before a guess of what is left is worth more than none.
 _GUESS_AFTER_S, _GUESS_AFTER_SHARE = 8.0, 0.03
 _OWN_GUESS = re.compile(r",? about [^,]* left$")
@@ -75,6 +76,24 @@ def estimate_words(c: Mapping[str, Any]) -> str:
     if c.get("ci_low") is None or c.get("ci_high") is None:
         return f"{c['value']:.3f}"
     return f"{c['value']:.3f} ({c['ci_low']:.3f}–{c['ci_high']:.3f})"
+
+
+def estimates_by_arm(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """C of each arm's model of system 2 in the version that sees most: ("Hepatectomy", "0.71 …")."""
+    return [
+        (ARM_TITLES.get(r["arm"], str(r["arm"])), estimate_words(r["c_index"]))
+        for r in description["cross_validation"]["results"]
+        if r["kind"] == "model" and "arm" in r
+    ]
+
+
+def own_words(description: Mapping[str, Any]) -> str:
+    """C of the model, of each arm where it has arms; "not known" without one."""
+    arms = estimates_by_arm(description)
+    if arms:
+        return "; ".join(f"{arm} {text}" for arm, text in arms)
+    own = own_estimate(description)
+    return "not known" if own is None else estimate_words(own)
 
 
 def own_estimate(description: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -103,6 +103,8 @@ def _covariates(
     try:
         used, left_out = choose_covariates(learned, settings)
     except StatisticsError as error:
+        name, cannot, rest = error.what.partition(" cannot be used")
+        error.what = f"{_label(name)}{cannot}{rest}"
         return (), {}, _sentence(error)
     return used, left_out, ""
 
