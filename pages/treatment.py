@@ -62,9 +62,14 @@ def why(view: StudyView, found: Answered) -> None:
             treatment_reasons.overlap_block(view, found)
     st.html('<div class="hcc-block-title">Scores and stages</div>')
     treatment_reasons.scores_row(found)
-    guidelines, rules = st.tabs(["What guidelines say", "Rules that stop a recommendation"])
+    titles = ["What guidelines say", "Rules that stop a recommendation"]
+    if found.answer.version != "clinical":
+        titles.append("Signs of the lesion on CT")
+    guidelines, rules, *signs = st.tabs(titles)
     guidelines.html(treatment_reasons.guidelines_table(found))
     rules.html(treatment_reasons.rules_table(found))
+    for tab in signs:
+        tab.html(treatment_reasons.signs_table(found))
 
 
 def draw(view: StudyView) -> None:

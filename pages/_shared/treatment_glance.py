@@ -42,8 +42,8 @@ def chips_of(view: StudyView, found: Answered) -> list[str]:
     if found.simulated:
         parts.append(components.chip(treatment_words.SIMULATED, kind="sim", sign="◇"))
     parts.append(components.chip(f"Model: {found.entry.name}", title=found.entry.trained_on))
-    words = treatment_words.VERSIONS[found.answer.version]
-    parts.append(components.chip(f"Answered from {words}", sign="●", kind="good"))
+    words = treatment_words.SHORT_VERSIONS[found.answer.version]
+    parts.append(components.chip(f"From {words}", sign="●", kind="good"))
     if view.clinical is None:
         parts.append(components.chip("No clinical values yet", kind="look", sign="▲"))
     return parts

@@ -128,6 +128,38 @@ def guidelines_table(found: Answered) -> str:
     )
 
 
+def signs_table(found: Answered) -> str:
+    """What was measured on the lesion, and what the training patients had (HTML)."""
+    from hccsurv_core.systems.treatment.signs import SIGN, SIGNS
+    from hccsurv_core.systems.treatment.trial import sign_trials
+
+    if found.image_values is None:
+        return ""
+    ranges = found.model.recommenders[found.answer.version].ranges
+    values = sign_trials(found.model.description["image_covariates"], ranges, found.image_values)
+    meanings = {SIGN + sign.name: sign.meaning for sign in SIGNS}
+    rows = []
+    for value in values:
+        column = ranges.names.index(value.name)
+        low, high = ranges.low[:, column].min(), ranges.high[:, column].max()
+        rows.append(
+            f"<tr><td><b>{html(value.label)}</b><span class='sub'>"
+            f"{html(meanings.get(value.name, ''))}</span></td>"
+            f'<td class="num"><span class="big">{_number(value.known)}</span> '
+            f'<span class="unit">{html(value.unit)}</span></td>'
+            f'<td class="num">{_number(low)} to {_number(high)}</td></tr>'
+        )
+    return (
+        '<div class="hcc-scroll"><table class="hcc-table tight" data-testid="treatment_signs"><thead>'
+        '<tr><th>Sign</th><th class="num">This lesion</th><th class="num">Training patients</th></tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
 def scores_row(found: Answered) -> None:
     """Scores and stages, each with its parts, formula and source in a popover."""
     with st.container(horizontal=True, gap="small", key="treatment_scores"):
@@ -146,8 +178,7 @@ def _score_label(score: ClinicalScore) -> str:
     if score.value is None or score.definition.key in ("bclc", "cnlc"):
         return f"{title}: {word}"
     unit = f" {score.unit}" if score.unit else ""
-    number = f"{score.value:.3g}".replace("-", "−")
-    return f"{title}: {number}{unit}" + (f", {word}" if word else "")
+    return f"{title}: {_number(score.value)}{unit}" + (f", {word}" if word else "")
 
 
 def _score_words(score: ClinicalScore, recorded: str | None) -> str:
@@ -161,7 +192,7 @@ def _score_words(score: ClinicalScore, recorded: str | None) -> str:
     for part in score.parts:
         counts = part.reason
         if part.points is not None:
-            counts = f"{part.points:.3g}".replace("-", "−")
+            counts = _number(part.points)
         if part.points is not None and part.reason:
             counts += f" ({part.reason})"
         lines.append(f"| {plain(part.label)} | {plain(part.given)} | {plain(counts)} |")

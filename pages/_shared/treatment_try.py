@@ -32,23 +32,38 @@ def try_values(view: StudyView, found: Answered) -> None:
     from hccsurv_core.systems.treatment.trial import trial_values, tried_profile
 
     values = trial_values(found.model.covariates, found.profile)
+    signs = _signs(found)
     with st.container(key="wide_layout_try"):
         left, right = st.columns([1, 2.5], gap="medium")
         with left, st.container(key="try_controls"):
-            changes = _controls(view, values)
+            changes = _controls(view, values, signs)
         with right:
             try:
                 answer = found.answer
                 if changes:
-                    profile = tried_profile(found.profile, changes)
-                    answer = found.model.answer(profile, found.image_values)
+                    moved = {v.name: changes[v.name] for v in signs if v.name in changes}
+                    told = {name: v for name, v in changes.items() if name not in moved}
+                    images = None if found.image_values is None else {**found.image_values, **moved}
+                    answer = found.model.answer(tried_profile(found.profile, told), images)
             except InputError as error:
                 components.show_error(error)
                 return
-            _outcome(view, found, answer, values, changes)
+            _outcome(view, found, answer, (*values, *signs), changes)
 
 
-def _controls(view: StudyView, values: tuple[TrialValue, ...]) -> dict[str, Any]:
+def _signs(found: Answered) -> tuple[TrialValue, ...]:
+    """Signs of the lesion, where they count."""
+    from hccsurv_core.systems.treatment.trial import sign_trials
+
+    if found.image_values is None or found.answer.version == "clinical":
+        return ()
+    ranges = found.model.recommenders[found.answer.version].ranges
+    return sign_trials(found.model.description["image_covariates"], ranges, found.image_values)
+
+
+def _controls(
+    view: StudyView, values: tuple[TrialValue, ...], signs: tuple[TrialValue, ...]
+) -> dict[str, Any]:
     """The widgets; returns what was moved."""
     from hccsurv_core.systems.treatment.trial import GROUP_TITLES
 
@@ -68,6 +83,12 @@ def _controls(view: StudyView, values: tuple[TrialValue, ...]) -> dict[str, Any]
             moved = _widget(value, f"{prefix}_{value.name}")
             if moved != value.known:
                 changes[value.name] = moved
+    if signs:
+        with st.expander("Lesion on CT"):
+            for value in signs:
+                moved = _widget(value, f"{prefix}_{value.name}")
+                if moved != value.known:
+                    changes[value.name] = moved
     return changes
 
 
@@ -103,7 +124,8 @@ def _widget(value: TrialValue, key: str) -> Any:
             value.title, value.steps, value=value.known, key=key,
             format_func=lambda number: f"{number:,.6g}",
         )  # fmt: skip
-    digits = "%.2f" if value.step < 0.1 else "%.1f" if value.step < 1 else "%g"
+    digits = "%.3f" if value.step < 0.01 else "%.2f" if value.step < 0.1 else "%.1f"
+    digits = "%g" if value.step >= 1 else digits
     return st.slider(
         value.title, value.low, value.high, float(value.known), value.step, format=digits, key=key
     )

@@ -24,6 +24,8 @@ VERSIONS = {
     "clinical": "clinical values alone",
     "combined": "clinical values and signs of the lesion on CT",
 }
+#: For chips, where there is little room.
+SHORT_VERSIONS = {"clinical": "clinical values alone", "combined": "clinical values and CT"}
 REASON_TITLES = {
     "rule": "Rule",
     "guideline": "Guideline",
@@ -47,8 +49,8 @@ def linked(source: str) -> str:
 def percent(value: float) -> str:
     """A probability in whole percent; never a flat 0 or 100 that nobody can know."""
     if value < 0.005:
-        return "&lt; 1"
-    return "&gt; 99" if value > 0.995 else f"{100 * value:.0f}"
+        return "&lt;1"
+    return "&gt;99" if value > 0.995 else f"{100 * value:.0f}"
 
 
 def arm_words(row: AnswerRow, found: Interval) -> str:

@@ -1,25 +1,20 @@
-"""The page Treatment: the answer and why, values that are tried, what is missing, files, demo patients."""
+"""The page Treatment: the answer and why, values that are tried, and what is missing."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
-from html import unescape
 
 import pytest
 from page_helpers import page_text
 from small_treatment_model import train_small
+from treatment_pages import answered, element, library_of_tests, publish, widget
 
-from hccsurv_core.cohort.model_library import ModelLibrary
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.simulate.treatment.demo import TREATMENT_DEMOS, treatment_demo
 from hccsurv_core.systems.treatment.demo_record import demo_facts, demo_values
 from hccsurv_core.systems.treatment.recommendation import CAVEAT
-from pages._shared import routes, treatment_answer, treatment_files, treatment_words, views
-from pages._shared.treatment_answer import Answered, answer_patient
-from pages._shared.treatment_demo import open_treatment_demo
+from pages._shared import routes, treatment_words, views
+from pages._shared.treatment_answer import Answered
 
 WARNING = "Do not use this answer for this patient"
 
@@ -32,21 +27,14 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture
 def no_model(tmp_path, monkeypatch):
-    """A server without any model, not even one that comes with the program."""
-    from pages._shared import model_store
-
-    library = ModelLibrary(shipped=tmp_path / "none shipped")
-    monkeypatch.setattr(model_store, "open_models", lambda: library)
-    monkeypatch.setattr(treatment_answer, "open_models", lambda: library)
-    return library
+    """A server without any model."""
+    return library_of_tests(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def library(no_model, bundle):
     """A server whose active model of system 2 learned from simulated patients."""
-    entry = no_model.publish(bundle.folder, by="test", name="Small model", simulated=True)
-    no_model.activate(entry.id, by="test")
-    return no_model
+    return publish(no_model, bundle, "Small model")
 
 
 @pytest.fixture
@@ -64,22 +52,8 @@ def add_patient(store, add_study):
     return add
 
 
-def element(at, test_id: str) -> str:
-    """The plain text of one block."""
-    (found,) = [h.value for h in at.get("html") if f'data-testid="{test_id}"' in h.value]
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", found)))
-
-
-def answered(study) -> Answered:
-    found = answer_patient(views.load_view(study.id))
-    assert isinstance(found, Answered)
-    return found
-
-
-def widget(at, kind: str, name: str):
-    """A control of the area "Try values"."""
-    (found,) = [w for w in at.get(kind) if w.key.startswith("try_") and w.key.endswith(f"_{name}")]
-    return found
+def answer_of(study) -> Answered:
+    return answered(views.load_view(study.id))
 
 
 # -- at a glance -------------------------------------------------------------------------------
@@ -87,7 +61,7 @@ def test_the_answer_stands_with_its_word_first_reason_caveat_and_mark(
     library, open_page, add_patient
 ):
     study = add_patient()
-    recommendation = answered(study).answer.recommendation
+    recommendation = answer_of(study).answer.recommendation
     told = element(open_page(routes.TREATMENT, study.id), "treatment_answer")
     assert treatment_words.ANSWERS[recommendation.recommendation][0] in told
     assert recommendation.reasons[0].text in told and CAVEAT in told
@@ -96,7 +70,7 @@ def test_the_answer_stands_with_its_word_first_reason_caveat_and_mark(
 
 def test_survival_differences_and_months_stand_with_intervals(library, open_page, add_patient):
     study = add_patient()
-    contrast = answered(study).answer.recommendation.findings.contrast
+    contrast = answer_of(study).answer.recommendation.findings.contrast
     told = element(open_page(routes.TREATMENT, study.id), "treatment_numbers")
     for i, months in enumerate((12, 24, 36)):
         arm = contrast.arms["tace"].survival
@@ -112,7 +86,7 @@ def test_survival_differences_and_months_stand_with_intervals(library, open_page
 
 def test_model_and_version_are_named(library, open_page, add_patient):
     text = page_text(open_page(routes.TREATMENT, add_patient().id))
-    assert "Model: Small model" in text and "Answered from clinical values alone" in text
+    assert "Model: Small model" in text and "From clinical values alone" in text
     assert "10.31083/BJHM50380" in text and "C-index" in text
     assert library.active("treatment").sha256[:12] in text
 
@@ -143,7 +117,7 @@ def test_a_simulated_model_is_no_answer_for_a_real_patient(library, open_page, a
 def test_every_reason_and_caution_is_on_the_page_with_its_source(library, open_page, add_patient):
     for demo in TREATMENT_DEMOS:
         study = add_patient(demo.key)
-        recommendation = answered(study).answer.recommendation
+        recommendation = answer_of(study).answer.recommendation
         text = page_text(open_page(routes.TREATMENT, study.id))
         for reason in (*recommendation.reasons, *recommendation.cautions):
             assert reason.text in text, reason
@@ -178,7 +152,7 @@ def test_scores_say_their_formula_and_source(library, open_page, add_patient):
     assert "0.66" in text and "0.085" in text  # ALBI, Johnson 2015
     # By hand: 0.66 · log10(24) − 0.085 · 36 = −2.149.
     assert "−2.15" in " ".join(p.proto.popover.label for p in at.get("popover"))
-    assert "Not known, because the AST and the ALT are missing." in text
+    assert "Not known, because the AST is missing." in text
 
 
 # -- trying values -----------------------------------------------------------------------------
@@ -297,106 +271,3 @@ def test_the_form_keeps_what_it_does_not_ask_for(library, open_page, add_patient
         "platelets_10e9_l": 150.0
     }
     assert "Not known, and needed" not in page_text(at)
-
-
-# -- to take away ------------------------------------------------------------------------------
-@pytest.fixture
-def taken(library, add_patient):
-    """The view and its answer."""
-    study = add_patient()
-    return views.load_view(study.id), answered(study)
-
-
-def test_json_holds_answer_inputs_model_and_settings(taken):
-    view, found = taken
-    told = json.loads(treatment_files.answer_json(view, found))
-    assert told["answer"]["recommendation"] == found.answer.recommendation.recommendation
-    assert told["model"]["sha256"] == found.entry.sha256
-    assert told["model"]["settings"]["limits"]["min_probability"] == 0.8
-    assert told["inputs"]["record"]["albumin_g_l"] == 36.0
-    assert told["trained_on_simulated_patients"] is True and told["note"].startswith("Research use")
-    assert len(told["answer"]["curves"]["months"]) == len(told["answer"]["curves"]["tace"]["value"])
-
-
-@pytest.mark.parametrize(
-    ("file_format", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")]
-)
-def test_nomograms_are_printed_with_patient_and_origin(taken, file_format, start):
-    view, found = taken
-    page = treatment_files.nomogram_pages(view, found, found.answer, "", file_format)
-    assert page.startswith(start)
-    if file_format == "svg":
-        text = page.decode()
-        assert "Survival after hepatectomy" in text and "Survival after TACE" in text
-        assert view.patient.pseudonym in text and "Small model" in text
-        assert "Trained on simulated patients" in text
-
-
-def test_values_that_were_tried_are_said_in_print_and_empty_nomograms_name_nobody(taken):
-    view, found = taken
-    tried = treatment_files.nomogram_pages(
-        view, found, found.answer, "Albumin 36 → 28", "svg"
-    ).decode()
-    assert "VALUES TRIED, not recorded: Albumin 36 → 28" in tried
-    empty = treatment_files.nomogram_pages(view, found, None, "", "svg").decode()
-    assert view.patient.pseudonym not in empty and "Points" in empty
-
-
-def test_points_of_every_value_are_those_of_the_drawn_scale(taken):
-    view, found = taken
-    text = treatment_files.points_csv(view, found, "clinical")
-    rows = list(
-        csv.DictReader(
-            io.StringIO("".join(line for line in text.splitlines(True) if not line.startswith("#")))
-        )
-    )
-    assert {r["treatment"] for r in rows} == {"hepatectomy", "tace"}
-    assert max(float(r["exact_points"]) for r in rows) == pytest.approx(100.0)
-    assert "# Research use" in text
-
-
-# -- demo patients -----------------------------------------------------------------------------
-@pytest.fixture
-def opened(store):
-    """A demo patient, simulated and stored."""
-    return open_treatment_demo("tace_better", actor="local", progress=lambda *_: None)
-
-
-def test_a_demo_patient_comes_with_both_phases_outlined_and_its_record(store, opened):
-    view = views.load_view(opened.study_id)
-    assert view.simulated and view.patient.simulated
-    assert {s.phase for s in view.studies} == {"arterial", "portal_venous"}
-    for study in view.studies:
-        regions = store.load_regions(study.id).regions
-        assert [r.name for r in regions] == ["Lesion", "Liver"]
-        lesion, liver = (r.whole(study.shape) for r in regions)
-        assert lesion.any() and (lesion & ~liver).sum() == 0
-    assert view.clinical_values["albumin_g_l"] == 36.0
-    assert view.patient.facts.age_years == 64.0
-    again = open_treatment_demo("tace_better", actor="local", progress=lambda *_: None)
-    assert again.study_id in [s.id for s in view.studies]
-    assert len(store.list_patients()) == 1
-
-
-def test_the_worklist_offers_the_demo_patients_and_opens_them_here(library, open_page, finish_job):
-    at = open_page()
-    for demo in TREATMENT_DEMOS:
-        assert at.button(key=f"open_demo_{demo.key}").label == demo.title
-    at.button(key="open_demo_hepatectomy_better").click().run()
-    finish_job(at)
-    assert element(at, "treatment_answer")
-    at.switch_page(routes.WORKLIST).run()
-    (row,) = views.open_store().list_patients()
-    assert row.done["regions"] and "Regions" in page_text(at)
-    at.button(key=f"open_{row.patient.id}").click().run()
-    assert element(at, "treatment_answer")
-
-
-def test_a_demo_patients_other_pages_stay_usable(opened, open_page):
-    for page in (routes.SCAN, routes.MUSCLE):
-        assert not open_page(page, opened.study_id).exception
-
-
-def test_outlines_are_looked_for_only_by_a_model_that_takes_images(library, opened):
-    found = answer_patient(views.load_view(opened.study_id))
-    assert isinstance(found, Answered) and found.signs is None and found.image_values is None

@@ -11,12 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from hccsurv_core.cohort.clinical_values import BY_NAME
 from hccsurv_core.systems.treatment.covariates import Covariate
+from hccsurv_core.systems.treatment.ranges import TrainingRanges
 from hccsurv_core.systems.treatment.record import Profile, profile_of
 
 Kind = Literal["number", "steps", "yes_no", "choice"]
-Group = Literal["liver", "tumor", "patient"]
+Group = Literal["liver", "tumor", "patient", "lesion"]
+#: What is in the record; signs of the lesion on CT ("lesion") are measured.
 GROUP_TITLES: dict[Group, str] = {"liver": "Liver", "tumor": "Tumor", "patient": "Patient"}
 #: What is tried instead of portal and macrovascular invasion, which say one thing in two ways.
 VESSELS = "vessels"
@@ -81,7 +85,8 @@ class TrialValue:
             return "yes" if value else "no"
         if self.levels is not None:
             return self.levels[str(value)].lower()
-        return f"{float(value):,.6g} {self.unit}".rstrip()
+        digits = "{:,.3g}" if self.group == "lesion" else "{:,.6g}"
+        return f"{digits.format(float(value))} {self.unit}".rstrip()
 
 
 def trial_values(covariates: Sequence[Covariate], profile: Profile) -> tuple[TrialValue, ...]:
@@ -107,6 +112,35 @@ def trial_values(covariates: Sequence[Covariate], profile: Profile) -> tuple[Tri
     names += ["extrahepatic_spread", "ecog"]
     names += ["age_years"] if "age_years" in takes else []
     return tuple(_value(name, profile) for name in dict.fromkeys(names))
+
+
+def sign_trials(
+    described: Sequence[Mapping[str, str]], ranges: TrainingRanges, measured: Mapping[str, float]
+) -> tuple[TrialValue, ...]:
+    """Signs of the lesion that can be tried: those that were measured.
+
+    Args:
+        described: "name", "label" and "unit" of each sign that the models take.
+        ranges: of the training patients; a slider goes from end to end of both arms'.
+        measured: name → value of this patient, NaN where it could not be measured.
+    """
+    found = []
+    for sign in described:
+        value = float(measured.get(sign["name"], math.nan))
+        if not math.isfinite(value):
+            continue
+        column = ranges.names.index(sign["name"])
+        ends = np.array([*ranges.low[:, column], *ranges.high[:, column], value])
+        low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+        # About a hundred steps of 1, or of a tenth, a hundredth …
+        step = 10.0 ** math.floor(math.log10(max(high - low, 1e-6) / 50))
+        found.append(
+            TrialValue(
+                sign["name"], sign["label"], sign["unit"], "lesion", "number", value,
+                math.floor(low / step) * step, math.ceil(high / step) * step, step,
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def tried_profile(profile: Profile, changes: Mapping[str, Any]) -> Profile:
