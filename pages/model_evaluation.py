@@ -1,13 +1,15 @@
-"""Model evaluation: the paper's figures for a model and a cohort, against the five definitions."""
+"""Model evaluation: how a model does on patients it has not seen, against what else there is."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import streamlit as st
 
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components, job_strip
-from pages._shared.evaluation_choice import ask_wish, choose_model, choose_patients, show_choice
-from pages._shared.evaluation_result import show_evaluation
+from pages._shared.evaluation_choice import choose_model, choose_patients, show_choice
+from pages._shared.evaluation_systems import SYSTEMS
 from pages._shared.evaluation_work import evaluation_job
 from pages._shared.navigation import require_frame
 from pages._shared.session import session
@@ -21,13 +23,14 @@ def ask() -> None:
     judged = choose_model()
     if judged is None:
         return
-    chosen = choose_patients(judged)
+    system = SYSTEMS[judged.system]
+    chosen = choose_patients(judged, system.ways, system.own_patients)
     if chosen is None:
         return
     patients, own = chosen
-    wish = ask_wish(judged, patients, own)
+    wish = system.ask_wish(judged, patients, own)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        show_choice(wish)
+        show_choice(patients)
         st.space("stretch")
         busy = state.job is not None and state.job.active
         if st.button(
@@ -35,7 +38,8 @@ def ask() -> None:
             disabled=busy,
         ):  # fmt: skip
             state.evaluation = None
-            job_strip.start_job(evaluation_job(wish), wait_s=1.0)
+            job = evaluation_job(judged, partial(system.evaluate, wish))
+            job_strip.start_job(job, wait_s=1.0)
             st.rerun()
 
 
@@ -51,6 +55,6 @@ try:
         ):
             ask()
     if session().evaluation is not None:
-        show_evaluation(session().evaluation)
+        SYSTEMS[session().evaluation.system].show(session().evaluation)
 except HccsurvError as error:
     components.show_error(error)

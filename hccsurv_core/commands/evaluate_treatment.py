@@ -117,9 +117,11 @@ def seen_warnings(model: TreatmentModel, cohort: TreatmentCohort) -> list[str]:
     again = sum(digest in known for digest in patient_digests(cohort.patient_ids))
     if not again:
         return []
+    # A number is all the name that a simulated patient has.
+    shared = "; simulated cohorts of every seed share their names" if cohort.simulated else ""
     return [
         f"{again} of {len(cohort)} patients have the names of training patients: what is said of "
-        "them is not of patients not seen"
+        f"them is not of patients not seen{shared}"
     ]
 
 

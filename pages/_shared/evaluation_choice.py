@@ -13,14 +13,14 @@ from pages._shared import components, formats, routes
 from pages._shared.model_store import learned_from_simulated, open_models
 from pages._shared.session import session
 from pages._shared.train_cohorts import SYSTEM
-from pages._shared.train_runs import open_runs
-from pages._shared.train_source import TABLE, TrainingSource, choose_cohort, choose_table
+from pages._shared.train_runs import SYSTEM_TITLES, open_runs
+from pages._shared.train_source import TrainingSource
 
 if TYPE_CHECKING:
     from hccsurv_core.models.store import Bundle
     from hccsurv_core.systems.training_runs import TrainingRun
 
-OWN, COHORT = "Its own cohort", "Another cohort with images"
+OWN = "Its own cohort"
 _RIVALS = {
     "cox": "Ridge Cox regression",
     "gradient_boosting": "Gradient boosting",
@@ -39,6 +39,7 @@ class Judged:
         read: gives the bundle, every byte checked.
         simulated: it learned from simulated patients; demo: it comes with the program.
         run: the training run that made it, where that is still here.
+        system: what it is for.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Judged:
     simulated: bool
     demo: bool
     run: TrainingRun | None
+    system: str = "muscle"
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,14 @@ def judged_models() -> list[Judged]:
     """Everything that can be judged: the library's models, then runs that were not published."""
     library, found, published = open_models(), [], set()
     runs = {_sha_of(r): r for r in open_runs().runs() if r.state == "done"}
-    for entry in library.models(SYSTEM):
-        if entry.problem:
+    for entry in library.models():
+        if entry.problem or entry.system not in SYSTEM_TITLES:
             continue
         published.add(entry.sha256)
         read = _reader(entry.id)
         found.append(
             Judged(f"model:{entry.id}", entry.name, read, entry.simulated, entry.shipped,
-                   runs.get(entry.sha256))
+                   runs.get(entry.sha256), entry.system)
         )  # fmt: skip
     for sha256, run in runs.items():
         if sha256 and sha256 not in published:
@@ -117,7 +119,9 @@ def _judged_run(run: TrainingRun) -> Judged:
     bundle = bundle_of(run)
     said = None if bundle is None else learned_from_simulated(bundle.description)
     simulated = bool(run.request.options.get("simulated")) if said is None else said
-    return Judged(f"run:{run.id}", run.request.name, read, simulated, False, run)
+    return Judged(
+        f"run:{run.id}", run.request.name, read, simulated, False, run, run.request.system
+    )
 
 
 def choose_model() -> Judged | None:
@@ -126,8 +130,8 @@ def choose_model() -> Judged | None:
     if not found:
         components.empty_state(
             "No model to evaluate yet",
-            "Train one, or take in a bundle in the model library; then see here how it does "
-            "against the five definitions.",
+            "Train one, or take in a bundle in the model library; then see here how it does on "
+            "patients it has not seen.",
             routes.TRAIN,
             "Train a model",
         )
@@ -144,10 +148,13 @@ def choose_model() -> Judged | None:
 
 
 def _title(judged: Judged) -> str:
-    """A model's name in the list, with where it is from."""
+    """A model's name in the list, with where it is from and what it is for."""
+    name = judged.name
+    if judged.system != SYSTEM:
+        name += f" · {SYSTEM_TITLES[judged.system]}"
     if judged.demo:
-        return f"{judged.name} · comes with the program"
-    return f"{judged.name} · not published" if judged.key.startswith("run:") else judged.name
+        return f"{name} · comes with the program"
+    return f"{name} · not published" if judged.key.startswith("run:") else name
 
 
 def _wanted(found: list[Judged]) -> str:
@@ -163,23 +170,32 @@ def _wanted(found: list[Judged]) -> str:
     return asked if asked in {j.key for j in found} else found[0].key
 
 
-def choose_patients(judged: Judged) -> tuple[TrainingSource, bool] | None:
-    """Draw the choice of the patients; returns them and whether they are the run's own."""
-    ways = [OWN, COHORT, TABLE] if judged.run is not None else [COHORT, TABLE]
+def choose_patients(
+    judged: Judged,
+    ways: Mapping[str, Callable[[], TrainingSource | None]],
+    own_patients: Callable[[TrainingRun], TrainingSource],
+) -> tuple[TrainingSource, bool] | None:
+    """Draw the choice of the patients; returns them and whether they are the run's own.
+
+    Args:
+        ways: name → what draws the choice of that kind of patients.
+        own_patients: those that a run learned from, the held-out ones included.
+    """
+    names = [OWN, *ways] if judged.run is not None else list(ways)
     way = st.segmented_control(
-        "Patients", ways, default=ways[0], required=True, key=f"evaluate_on_{judged.key}",
+        "Patients", names, default=names[0], required=True, key=f"evaluate_on_{judged.key}",
     )  # fmt: skip
     try:
         if way == OWN and judged.run is not None:
-            return _own_patients(judged.run), True
-        chosen = choose_cohort() if way == COHORT else choose_table()
+            return own_patients(judged.run), True
+        chosen = ways[way]()
     except HccsurvError as error:
         components.show_error(error)
         return None
     return None if chosen is None else (chosen, False)
 
 
-def _own_patients(run: TrainingRun) -> TrainingSource:
+def own_muscle_patients(run: TrainingRun) -> TrainingSource:
     """The cohort or table that a run learned from, those held out included.
 
     Raises:
@@ -242,9 +258,8 @@ def ask_wish(judged: Judged, patients: TrainingSource, own: bool) -> EvaluationW
     )  # fmt: skip
 
 
-def show_choice(wish: EvaluationWish) -> None:
+def show_choice(patients: TrainingSource) -> None:
     """Who will be judged on, in a line of chips."""
-    patients = wish.patients
     n_events = patients.table.require_outcome().n_events
     parts = []
     if patients.simulated:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.progress import Progress, part_of
 from pages._shared import routes
-from pages._shared.evaluation_choice import EvaluationWish
+from pages._shared.evaluation_choice import EvaluationWish, Judged
 from pages._shared.jobs import Job
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class DoneEvaluation:
         evaluation: the numbers; figures, tables: by name.
         manifest: what stands behind them.
         card: the model card with these results in it, Markdown.
+        system: of the model.
     """
 
     model_key: str
@@ -46,20 +47,21 @@ class DoneEvaluation:
     tables: Mapping[str, DataFrame]
     manifest: Manifest
     card: str
+    system: str = "muscle"
 
 
-def evaluation_job(wish: EvaluationWish) -> Job:
-    """Evaluate as wished; the result is a :class:`DoneEvaluation`."""
-    return Job(
-        f"Evaluating {wish.judged.name}",
-        lambda progress: evaluate(wish, progress),
-        kind=KIND,
-        page=routes.MODEL_EVALUATION,
-    )
+def evaluation_job(judged: Judged, work: Callable[[Progress], Any]) -> Job:
+    """Evaluate in the background.
+
+    Args:
+        judged: which model.
+        work: does it; the job's result is what it returns, with a ``system``.
+    """
+    return Job(f"Evaluating {judged.name}", work, kind=KIND, page=routes.MODEL_EVALUATION)
 
 
 def evaluate(wish: EvaluationWish, progress: Progress) -> DoneEvaluation:
-    """The work of :func:`evaluation_job`.
+    """Predict, compare, draw, for a model of system 1.
 
     Raises:
         HccsurvError: the model, the table or the cohort cannot be used.
@@ -108,8 +110,8 @@ def described(
     )
 
 
-def note_of(wish: EvaluationWish) -> str:
-    """What must stand beside every number of the model."""
+def note_of(wish: Any) -> str:
+    """What must stand beside every number of a wish's model."""
     if wish.judged.demo:
         return "Demonstration model, trained on simulated patients."
     return "Model trained on simulated patients." if wish.judged.simulated else ""
@@ -127,7 +129,7 @@ def _given(wish: EvaluationWish, bundle: Bundle, progress: Progress) -> Evaluati
         table = _measured(patients.cohort, model.feature_names, part_of(progress, 0.0, 0.8))
         if wish.oracle:
             oracle = true_hazard(patients.cohort, table.patient_ids)
-    table = _as_held_out(table, wish.hold_out)
+    table = as_held_out(table, wish.hold_out)
     study = Study(
         groups=_sexes(table), oracle=oracle, source=patients.name,
         simulated=bool(patients.simulated), endpoint=patients.endpoint.capitalize(),
@@ -148,7 +150,7 @@ def _measured(cohort: Path, feature_names: Sequence[str], progress: Progress) ->
     return read_cohort_table(asked, preset_of(feature_names), progress).table
 
 
-def _as_held_out(table: FeatureTable, hold_out: Mapping[str, Any]) -> FeatureTable:
+def as_held_out(table: FeatureTable, hold_out: Mapping[str, Any]) -> FeatureTable:
     """The parts of the study as the training run had them."""
     from hccsurv_core.systems.training_sources import hold_out_center, hold_out_share
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from page_helpers import page_text
+from trained_treatment import moved_run, train_treatment_run
 from treatment_folders import write_clinical_folder
 
 from hccsurv_core.cohort.model_library import ModelLibrary
@@ -20,7 +20,7 @@ from hccsurv_core.systems.treatment.settings import settings_from_json
 from pages._shared import routes
 from pages._shared.session import ClinicalUpload
 
-_N, _LONG_S = 300, 180.0
+_N = 300
 
 
 @pytest.fixture(scope="module")
@@ -30,19 +30,10 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(folder, tmp_path_factory) -> Path:
+def trained(tmp_path_factory) -> Path:
     """A data folder with the cohort and one run of it that is done."""
     data = tmp_path_factory.mktemp("trained")
-    cohort = data / "cohorts" / "hospital"
-    shutil.copytree(folder, cohort)
-    runs = TrainingRuns(data)
-    request = TrainingRequest("treatment", "First choice", cohort, {"seed": 1}, {"n_rounds": 1})
-    run = runs.start(request, by="Dr. Berg")
-    end = time.monotonic() + _LONG_S
-    while run.state in ("queued", "running") and time.monotonic() < end:
-        time.sleep(0.1)
-        run = runs.run(run.id)
-    assert run.state == "done", (run.message, run.log.read_text())
+    train_treatment_run(data, n=_N)
     return data
 
 
@@ -61,8 +52,7 @@ def with_folder(folder, data) -> Path:
 @pytest.fixture
 def with_run(trained, data):
     """The trained run in this test's data folder; returns it."""
-    shutil.copytree(trained / "training", data / "training", dirs_exist_ok=True)
-    return TrainingRuns(data).runs()[0]
+    return moved_run(trained, data)
 
 
 def clinical_table(folder: Path, path: Path, **changes) -> Path:
