@@ -3,11 +3,14 @@
 Contrast stays in a fibrous capsule, which shows as a line brighter than the lesion *and* brighter
 than the liver beyond it. The line is followed about the lesion, near its margin; where it runs, it
 runs for millimeters and through neighboring slices, and where there is none, noise is all there is.
-Judged is where the lesion borders on liver: against fat or the chest wall a rim cannot be told from
-the liver's own surface.
+The shares are of the margin that borders on liver. Where a lesion bulges out of the liver, fat takes
+brightness from a thin rim and what lies beyond it is no measure; a second pair of shares counts that
+part of the margin too, by the rim against the lesion's inside.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +40,8 @@ _BRIGHTEST_HU, _DARKEST_HU = 60.0, -80.0
 _LIKE_LIVER_HU = (-35.0, 25.0)
 #: So far beyond the rim the liver is looked for, mm.
 _BEYOND_MM = (2.0, 5.0)
+#: Against fat a rim of one to three millimeters, 200 HU brighter than fat, loses this by blur, HU.
+_LOST_TO_FAT_HU = 20.0
 #: Smoothing along the margin: to follow the line, and of what is measured on it, mm.
 _FOLLOW_MM, _MEASURE_MM = 1.5, 1.0
 #: What a jump of half a millimeter between neighboring rays costs, HU.
@@ -55,50 +60,78 @@ _FAINTEST_RIM_HU = 8.0
 def capsule_signs(
     scene: LesionScene, liver: LiverReference, rays: list[MarginRays], margins: list[Offsets]
 ) -> dict[str, float]:
-    """Shares of the circumference and HU of the rim; NaN where too little borders on liver."""
-    names = ("capsule_share", "capsule_soft_share", "capsule_relative_share", "capsule_rim_hu")
+    """Shares of the circumference and HU of the rim; NaN where too little of it can be judged."""
     level = liver.level_hu[1]
-    judged = [_rim(r.sample(scene.portal), m, level) for r, m in zip(rays, margins, strict=True)]
-    if sum(int(np.count_nonzero(use)) for _, use in judged) < FEWEST_RAYS:
-        return dict.fromkeys(names, float("nan"))
-    hu, weight = _as_sheet(rays, judged, scene.slice_mm)
-    strong = _weighted_quantile(hu, weight, 0.9)
-    half = 0.5 * max(strong, _FAINTEST_RIM_HU)
-    soft = np.clip((hu - _SOFT_HU[0]) / (_SOFT_HU[1] - _SOFT_HU[0]), 0.0, 1.0)
-    shares = [float(np.average(v, weights=weight)) for v in (hu > _SEEN_HU, soft, hu > half)]
-    return dict(zip(names, (*shares, strong), strict=True))
+    rims = [_rim(r.sample(scene.portal), m, level) for r, m in zip(rays, margins, strict=True)]
+    on_liver = _sheet_signs(rays, [(r.hu, r.on_liver) for r in rims], scene.slice_mm)
+    whole = _sheet_signs(rays, [(r.hu, r.seen) for r in rims], scene.slice_mm)
+    return {
+        "capsule_share": on_liver[0],
+        "capsule_soft_share": on_liver[1],
+        "capsule_relative_share": on_liver[2],
+        "capsule_rim_hu": on_liver[3],
+        "capsule_whole_share": whole[0],
+        "capsule_whole_soft_share": whole[1],
+    }
 
 
-def _rim(portal: Rays, margin: Offsets, level: float) -> tuple[NDArray, NDArray[np.bool_]]:
-    """HU by which a ray's rim is brighter than both sides, and which rays border on liver."""
+@dataclass(frozen=True, eq=False)
+class _Rim:
+    """HU by which each ray's rim is brighter; which rays border on liver; which can be judged."""
+
+    hu: Rays
+    on_liver: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
+
+
+def _rim(portal: Rays, margin: Offsets, level: float) -> _Rim:
     from scipy.ndimage import gaussian_filter1d
 
     from hccsurv_core.roi.polar import best_closed_curve
 
     hu = np.clip(portal, level + _DARKEST_HU, level + _BRIGHTEST_HU)
-    score = _brighter(gaussian_filter1d(hu, _FOLLOW_MM, axis=0, mode="wrap"))
+    score = _brighter(gaussian_filter1d(hu, _FOLLOW_MM, axis=0, mode="wrap"), level)
     off = np.abs(ALONG_MM[None] - margin[:, None] + _RIM_FROM_MARGIN_MM)
     near = places_between(*_NEAR_MM)
     followed = (score - _OFF_COST * off)[None][:, :, near].astype(np.float32)
     place = ALONG_MM[near[best_closed_curve(followed, 1, _JUMP_COST)[0]]]
-    rim = _brighter(gaussian_filter1d(aligned(hu, place), _MEASURE_MM, axis=0, mode="wrap"))
+    smooth = gaussian_filter1d(aligned(hu, place), _MEASURE_MM, axis=0, mode="wrap")
     along = aligned(portal, place)
     zero = at_mm(0.0)
     beyond = gaussian_filter1d(window_mean(along, *_BEYOND_MM)[:, zero], 2.0, mode="wrap")
     vessel = np.maximum(window_mean(along, -1.0, 1.0), window_mean(along, *_INSIDE_MM))[:, zero]
     low, high = _LIKE_LIVER_HU
-    use = (beyond > level + low) & (beyond < level + high) & (vessel < level + _BRIGHTEST_HU + 15)
-    return rim[:, zero], use
+    seen = (beyond < level + high) & (vessel < level + _BRIGHTEST_HU + 15)
+    return _Rim(_brighter(smooth, level)[:, zero], seen & (beyond > level + low), seen)
 
 
-def _brighter(hu: Rays) -> Rays:
+def _brighter(hu: Rays, level: float) -> Rays:
+    """By how much a line at each place is brighter than what lies beside it."""
     inside, outside = window_mean(hu, *_INSIDE_MM), window_mean(hu, *_OUTSIDE_MM)
-    return window_mean(hu, *_RIM_MM) - np.maximum(inside, outside)
+    fat = window_mean(hu, *_BEYOND_MM) < level + _LIKE_LIVER_HU[0]
+    beside = np.maximum(inside, np.where(fat, level - _LOST_TO_FAT_HU, outside))
+    return window_mean(hu, *_RIM_MM) - beside
+
+
+def _sheet_signs(
+    rays: list[MarginRays], judged: list[tuple[Rays, NDArray[np.bool_]]], slice_mm: float
+) -> tuple[float, float, float, float]:
+    """Share, soft share, relative share and HU of the rim's brightest tenth."""
+    if sum(int(np.count_nonzero(use)) for _, use in judged) < FEWEST_RAYS:
+        return (float("nan"),) * 4
+    hu, weight = _as_sheet(rays, judged, slice_mm)
+    strong = _weighted_quantile(hu, weight, 0.9)
+    half = 0.5 * max(strong, _FAINTEST_RIM_HU)
+    soft = np.clip((hu - _SOFT_HU[0]) / (_SOFT_HU[1] - _SOFT_HU[0]), 0.0, 1.0)
+    share, faint, relative = (
+        float(np.average(v, weights=weight)) for v in (hu > _SEEN_HU, soft, hu > half)
+    )
+    return share, faint, relative, strong
 
 
 def _as_sheet(
     rays: list[MarginRays],
-    judged: list[tuple[NDArray, NDArray[np.bool_]]],
+    judged: list[tuple[Rays, NDArray[np.bool_]]],
     slice_mm: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """HU by direction and slice, smoothed over the sheet, and how many rays each stands for."""

@@ -31,8 +31,8 @@ _FAR_MM, _FAR_TO_MM = 28.0, 55.0
 _SHARED_MM = 4.0
 #: The arterial phase repeats so much of the portal venous one's unevenness at most.
 _MOST_SHARED, _FEWEST_FAR = 1.2, 500
-#: Other lesions: darker than liver by this over this width; their coronas reach this far.
-_DARK_HU, _DARK_MM, _OTHERS_REACH_MM = 15.0, 3.0, 10.0
+#: Liver this near to another lesion is left out, mm: further out its corona is faint.
+_OTHERS_REACH_MM = 10.0
 #: How far a corona may reach, mm, and what is usual (mean and spread).
 _REACHES_MM = np.arange(6.0, 36.5, 1.0)
 _USUAL_MM = (16.0, 8.0)
@@ -84,7 +84,7 @@ def corona_signs(scene: LesionScene, liver: LiverReference) -> dict[str, float]:
 
 
 def _cells(scene: LesionScene, liver: LiverReference) -> _Cells:
-    plain = liver.plain & ~_about_other_lesions(scene, liver)
+    plain = liver.plain & (liver.others_mm > _OTHERS_REACH_MM)
     excess = _excess(scene, liver, plain)
     use = plain & (scene.apart > _FROM_MM) & (scene.apart < _TO_MM)
     k, i, j = np.nonzero(use)
@@ -120,19 +120,6 @@ def _excess(scene: LesionScene, liver: LiverReference, plain: Mask) -> Map:
     slope = float(np.clip((x * (y - y.mean())).sum() / max((x * x).sum(), 1e-9), 0.0, _MOST_SHARED))
     excess = arterial - slope * shared
     return np.asarray(excess - np.median(excess[far]), dtype=np.float32)
-
-
-def _about_other_lesions(scene: LesionScene, liver: LiverReference) -> Mask:
-    from scipy.ndimage import binary_opening, distance_transform_edt
-
-    inside = scene.liver & ~scene.lesion
-    dark = smoothed_within(scene.portal, inside, _DARK_MM) < liver.level_hu[1] - _DARK_HU
-    dark &= inside & (scene.surface < -3.0) & (scene.apart > _FROM_MM)
-    dark = binary_opening(dark, np.ones((1, 3, 3)), iterations=2)
-    if not dark.any():
-        return np.zeros_like(dark)
-    apart = distance_transform_edt(~dark, sampling=(scene.slice_mm, 1.0, 1.0))
-    return np.asarray(apart <= _OTHERS_REACH_MM)
 
 
 def _waves(angle: Values) -> Values:

@@ -45,7 +45,7 @@ FEWEST_RAYS = 25
 _RAGGED_MM = (1.5, 3.0)
 _WAVY_MM = (3.0, 6.0)
 #: Levels of the two sides are taken here, mm from the margin; the slope between them.
-_INSIDE_MM, _BESIDE_MM, _SLOPE_MM = (-6.0, -3.0), (3.0, 6.0), 3.0
+_INSIDE_MM, _BESIDE_MM, _SLOPE_MM = (-8.0, -5.0), (5.0, 8.0), 3.0
 #: A passage between levels that differ by less than this has no width, HU.
 _LEAST_CONTRAST_HU = 8.0
 

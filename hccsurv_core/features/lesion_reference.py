@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.features.lesion_scene import LesionScene, Map, Mask
+from hccsurv_core.features.lesion_scene import FAR_MM, STEP_MM, LesionScene, Map, Mask
 
 #: Rings about the lesion (mm) to take the liver from, best first: beyond the reach of a corona
 #: (coronas are seen within about 2 cm of a lesion), yet near enough to be perfused alike.
@@ -30,6 +30,9 @@ _PLAIN_HU = 18.0
 #: Liver in the portal venous phase measures more than this and less than that, HU: bounds that only
 #: keep a ring full of tumor or vessel from passing for liver.
 _PORTAL_HU = (60.0, 180.0)
+#: Other lesions: darker than liver by this over this width; their coronas reach this far at most.
+#: Liver nearer to them counts only where there is no other.
+_DARK_HU, _DARK_MM, _OTHERS_REACH_MM = 15.0, 3.0, 20.0
 #: Window of the search for the most frequent level, HU.
 _MODE_HU, _NEAR_HU = 3.0, 15.0
 
@@ -44,12 +47,14 @@ class LiverReference:
         plain: (slices, rows, columns) parenchyma without vessels, other lesions and edges, at all
             distances from the lesion.
         from_mm: how far from the lesion the level was taken at least.
+        others_mm: distance to the nearest other lesion, mm.
     """
 
     level_hu: tuple[float, float]
     noise_hu: tuple[float, float]
     plain: Mask
     from_mm: float
+    others_mm: Map
 
 
 def measure_liver(scene: LesionScene) -> LiverReference:
@@ -64,8 +69,11 @@ def measure_liver(scene: LesionScene) -> LiverReference:
     smooth = [smoothed_within(image, liver, _SMOOTH_MM) for image in scene.images]
     plausible = liver & (smooth[1] > _PORTAL_HU[0]) & (smooth[1] < _PORTAL_HU[1])
     ring, from_mm = _ring(scene, plausible)
-    portal = _mode(smooth[1][ring])
-    near = ring & (np.abs(smooth[1] - portal) < _NEAR_HU)
+    others_mm = _to_other_lesions(scene, liver, _mode(smooth[1][ring]))
+    alone = plausible & (others_mm > _OTHERS_REACH_MM)
+    if np.count_nonzero(alone & (scene.apart > _RINGS_MM[2][0])) * scene.voxel_ml >= _ENOUGH_ML:
+        ring, from_mm = _ring(scene, alone)
+    near = ring & (np.abs(smooth[1] - _mode(smooth[1][ring])) < _NEAR_HU)
     levels = []
     for image in smooth:
         values = image[near]
@@ -76,7 +84,7 @@ def measure_liver(scene: LesionScene) -> LiverReference:
     plain = liver & ~binary_dilation(odd, np.ones((1, 3, 3)))
     ring = plain & near if np.count_nonzero(plain & near) >= _FEWEST_VOXELS else near
     noise = [_noise(image, ring) for image in scene.images]
-    return LiverReference((levels[0], levels[1]), (noise[0], noise[1]), plain, from_mm)
+    return LiverReference((levels[0], levels[1]), (noise[0], noise[1]), plain, from_mm, others_mm)
 
 
 def smoothed_within(image: Map, mask: Mask, sigma_mm: float) -> Map:
@@ -108,6 +116,20 @@ def _ring(scene: LesionScene, liver: Mask) -> tuple[Mask, float]:
             remedy="outline the whole liver in both phases, and check that contrast was given",
         )
     return ring, low
+
+
+def _to_other_lesions(scene: LesionScene, liver: Mask, portal_hu: float) -> Map:
+    """Distance to what is plainly darker than liver in the portal venous phase, mm."""
+    from scipy.ndimage import binary_opening, distance_transform_edt
+
+    dark = smoothed_within(scene.portal, liver, _DARK_MM) < portal_hu - _DARK_HU
+    # What lies against the lesion is its own edge.
+    dark &= liver & (scene.apart > 2 * _DARK_MM)
+    dark = binary_opening(dark, np.ones((1, 3, 3)), iterations=2)
+    if not dark.any():
+        return np.full(dark.shape, FAR_MM, dtype=np.float32)
+    apart = distance_transform_edt(~dark, sampling=(scene.slice_mm, STEP_MM, STEP_MM))
+    return np.asarray(apart, dtype=np.float32)
 
 
 def _mode(values: NDArray[np.floating]) -> float:

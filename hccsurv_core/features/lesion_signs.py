@@ -92,6 +92,14 @@ SIGNS: tuple[LesionSign, ...] = (
         "What the brightest tenth of the rim exceeds lesion and liver beside it by.",
     ),
     LesionSign(
+        "capsule_whole_share", "Capsule, whole margin", "", "capsule",
+        "As the capsule's share, with the margin that bulges out of the liver.",
+    ),
+    LesionSign(
+        "capsule_whole_soft_share", "Capsule, whole margin, faint rims counted in part", "",
+        "capsule", "As the soft share, with the margin that bulges out of the liver.",
+    ),
+    LesionSign(
         "corona_hu", "Corona", "HU", "corona",
         "Arterial enhancement of the liver at the margin beyond liver far away, mean of all "
         "directions.",

@@ -28,12 +28,13 @@ _LOWEST_HU, _HIGHEST_ABOVE_LIVER_HU = -30.0, (140.0, 70.0)
 #: Voxels are judged by their mean over about this, mm.
 _JUDGED_MM = 1.5
 #: Blur of a scan in plane (mm) and the share of a voxel that lies in the next slice.
-_BLUR_MM, _NEXT_SLICE = 2.0, 0.2
-#: Viable tissue is measured this deep, where at least this share of a voxel is of it.
-_DEPTHS_MM = ((3.5, 0.5), (2.0, 0.4), (0.5, 0.2))
+_BLUR_MM, _NEXT_SLICE = 1.2, 0.2
+#: Viable tissue is measured this deep, where at least this share of a voxel is of it: nearer to the
+#: margin a capsule would count as the lesion's inside.
+_DEPTHS_MM = ((3.5, 0.9), (3.5, 0.7), (2.5, 0.5))
 #: Heterogeneity is measured where a voxel is nothing but viable tissue, deep enough below the edge.
 _PURE = ((5.0, 0.9), (3.5, 0.85), (2.5, 0.7))
-_FEWEST_VOXELS, _FEWEST_PURE = 40, 100
+_FEWEST_VOXELS, _FEWEST_PURE = 80, 100
 #: Grain finer than this is noise, mm.
 _GRAIN_MM = 1.0
 _MIXED_LEAST = 0.2
