@@ -41,6 +41,8 @@ class ArmSettings:
         n_draws: models that stand for the uncertainty.
         min_events: deaths that an arm must have.
         prior: how much, and which way, covariates may matter; None treats all alike.
+        borrow: how far an arm may follow the other arm's coefficients (see
+            :mod:`~hccsurv_core.systems.treatment.borrowing`); 0 keeps the arms apart.
     """
 
     horizons_months: tuple[float, ...] = (12.0, 24.0, 36.0)
@@ -52,6 +54,7 @@ class ArmSettings:
     n_draws: int = 1000
     min_events: int = 10
     prior: Prior | None = None
+    borrow: float = 2.0
 
     def __post_init__(self) -> None:
         for name in ("horizons_months", "precisions"):
@@ -77,6 +80,8 @@ class ArmSettings:
             )
         if not self.precisions or min(self.precisions) <= 0:
             raise InputError("precisions are positive", source=_SOURCE)
+        if not 0 <= self.borrow < np.inf:
+            raise InputError("borrow is 0 or more", source=_SOURCE)
         if self.n_draws < 2 or self.n_folds < 2 or self.min_events < 1:
             raise InputError(
                 "at least 2 draws, 2 folds and 1 event are needed", source=_SOURCE

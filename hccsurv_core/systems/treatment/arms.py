@@ -1,7 +1,8 @@
 """One survival model for each treatment, and what they say of a patient.
 
-The arms are fitted apart: a covariate may matter in one and not in the other, which is what a choice
-between them rests on.
+A covariate may matter in one arm and not in the other, which is what a choice between them rests on:
+each arm's coefficients are its own. What the other arm's patients show is only a suggestion
+(:mod:`~hccsurv_core.systems.treatment.borrowing`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from hccsurv_core.models.standardize import fit_standardizer
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.treatment.arm_model import ArmModel
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings, settings_from_json
-from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
+from hccsurv_core.systems.treatment.arm_table import (
+    ARM_WORDS,
+    ARMS,
+    TreatmentTable,
+    other_arm,
+)
+from hccsurv_core.systems.treatment.borrowing import with_other_arm
 from hccsurv_core.systems.treatment.contrast import (
     Banded,
     TreatmentContrast,
@@ -308,6 +315,27 @@ def arm_members(table: TreatmentTable, arm: str, settings: ArmSettings) -> np.nd
             remedy=f"choose horizons and months counted of at most {last:.0f}",
         )
     return rows
+
+
+def _borrowed_settings(
+    parts: Mapping[str, TreatmentTable], settings: ArmSettings, seed: int
+) -> dict[str, ArmSettings]:
+    """By arm, the settings with what the other arm's patients suggest."""
+    if not settings.borrow:
+        return dict.fromkeys(parts, settings)
+    quick = replace(settings, n_draws=2)
+    alone = {
+        arm: fit_posterior(
+            fit_standardizer(part.values, part.names), part.values, part.outcome, quick, seed
+        )
+        for arm, part in parts.items()
+    }
+    return {
+        arm: replace(
+            settings, prior=with_other_arm(settings.prior, alone[other_arm(arm)], settings.borrow)
+        )
+        for arm in parts
+    }
 
 
 def _ridge_cox(settings: ArmSettings, executor: Executor | None) -> FitArm:

@@ -12,6 +12,8 @@ from hccsurv_core.systems.treatment.arm_model import ArmModel, restricted_mean_g
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.unexplained import UnexplainedSpread
 
+#: Steps of the area under a single patient's curve.
+_STEPS = 72
 #: Patients that are worked on at once, to bound memory.
 _CHUNK = 32
 
@@ -65,7 +67,8 @@ class TreatmentContrast:
             survival, months.
         probability: (n,) that hepatectomy brings more months, for such patients on average.
         individual: (n, h) survival difference with intervals that also allow for what no
-            covariate shows; None where nothing was assumed about it.
+            covariate shows; individual_months: (n,) the same of the months. None where nothing was
+            assumed about it.
         spread: that assumption.
     """
 
@@ -77,6 +80,7 @@ class TreatmentContrast:
     months_difference: Banded
     probability: np.ndarray
     individual: Banded | None = None
+    individual_months: Banded | None = None
     spread: UnexplainedSpread | None = None
 
     def to_json(self, row: int = 0) -> dict[str, object]:
@@ -97,6 +101,9 @@ class TreatmentContrast:
             "probability_hepatectomy_better": float(self.probability[row]),
             "individual_survival_difference": (
                 None if self.individual is None else self.individual.of(row).to_json()
+            ),
+            "individual_months_difference": (
+                None if self.individual_months is None else self.individual_months.of(row).to_json()
             ),
             "unexplained_spread": None if self.spread is None else self.spread.to_json(),
         }
@@ -131,7 +138,8 @@ def contrast_arms(
     forecasts = {arm: ArmForecast(banded[f"{arm} s"], banded[f"{arm} m"]) for arm in ARMS}
     return TreatmentContrast(
         horizons_months, rmst_months, level, forecasts, banded["difference s"],
-        banded["difference m"], probability, banded.get("individual"), spread,
+        banded["difference m"], probability, banded.get("individual"), banded.get("individual m"),
+        spread,
     )  # fmt: skip
 
 
@@ -174,17 +182,22 @@ def _quantities(
     spread: UnexplainedSpread | None,
 ) -> dict[str, np.ndarray]:
     """(R, n, …) draws of everything that is told."""
-    found = {}
+    # The area under one patient's own curve: so many equal steps tell it to a few days.
+    steps = np.empty(0) if spread is None else (np.arange(_STEPS) + 0.5) * tau / _STEPS
+    found, own = {}, {}
     for arm in ARMS:
         model = models[arm]
         begin, width = restricted_mean_grid(model.step_months, tau)
-        curves = model.survival_draws(values, np.concatenate([begin, horizons]))
+        curves = model.survival_draws(values, np.concatenate([begin, horizons, steps]))
         found[f"{arm} m"] = curves[:, :, : begin.size] @ width
-        found[f"{arm} s"] = curves[:, :, begin.size :]
+        found[f"{arm} s"] = curves[:, :, begin.size : begin.size + horizons.size]
+        if spread is not None:
+            own[arm] = spread.individual(arm, curves[:, :, begin.size :])
     found |= _differences(found)
     if spread is not None:
-        first, second = (spread.individual(arm, found[f"{arm} s"]) for arm in ARMS)
-        found["individual"] = first - second
+        difference = own[ARMS[0]] - own[ARMS[1]]
+        found["individual"] = difference[:, :, : horizons.size]
+        found["individual m"] = difference[:, :, horizons.size :].mean(axis=2) * tau
     return found
 
 
@@ -197,7 +210,7 @@ def _point_quantities(
         found[f"{arm} m"] = restricted_means(models[arm], values, tau)
         found[f"{arm} s"] = models[arm].survival(values, horizons)
     found |= _differences(found)
-    return found | {"individual": found["difference s"]}
+    return found | {"individual": found["difference s"], "individual m": found["difference m"]}
 
 
 def _differences(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

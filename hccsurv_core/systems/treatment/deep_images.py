@@ -31,14 +31,10 @@ from hccsurv_core.systems.treatment.cnn_signature import (
     fit_image_signature,
 )
 from hccsurv_core.systems.treatment.cohort import ImageValues, TreatmentCohort
-from hccsurv_core.systems.treatment.deep_settings import DeepSettings
+from hccsurv_core.systems.treatment.deep_settings import DEEP, DEEP_NAMES, DeepSettings
 
 if TYPE_CHECKING:
     from hccsurv_core.models.cnn.classifier import CnnClassifier
-
-#: Prefix of the covariates: one score for each arm.
-DEEP = "cnn."
-DEEP_NAMES = tuple(DEEP + arm for arm in ARMS)
 
 
 @dataclass(frozen=True, eq=False)

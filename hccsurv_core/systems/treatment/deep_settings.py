@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 from hccsurv_core.errors import InputError
 from hccsurv_core.imaging.lesion_crop_settings import CropSettings
 from hccsurv_core.models.cnn.architectures import architecture
+from hccsurv_core.systems.treatment.arm_table import ARMS
 
 if TYPE_CHECKING:
     from hccsurv_core.systems.treatment.cnn_signature import ImageSettings
 
+#: Prefix of the covariates: one score for each arm.
+DEEP = "cnn."
+DEEP_NAMES = tuple(DEEP + arm for arm in ARMS)
 _SOURCE = "network settings"
 
 

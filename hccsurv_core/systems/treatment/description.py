@@ -189,16 +189,23 @@ def write_card(d: Mapping[str, Any]) -> str:
         "No recommendation is made where patients like that were hardly ever treated both ways, "
         "where a rule or every guideline stands against it, where the difference is small or "
         "uncertain, or where what is missing would decide.",
-        "* Intervals are about the average of patients with the same values"
-        + (
-            "; a wider one allows for what no value shows (assumed, not estimated)."
-            if d["settings"]["spread"]
-            else ", not about one patient's own chance."
-        ),
+        "* Intervals are about the average of patients with the same values; a wider one of a single "
+        "patient allows for what no value shows, by an assumption that cannot be estimated: "
+        f"{_spread_words(d)}.",
         "* It knows hepatectomy and TACE alone: no ablation, transplantation or systemic treatment.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _spread_words(d: Mapping[str, Any]) -> str:
+    told = []
+    for version, found in d["recommenders"].items():
+        spread = found["arms"]["unexplained_spread"]["log_hazard_sd"]
+        sds = ", ".join(f"{ARM_WORDS[arm]} {spread[arm]:g}" for arm in ARMS)
+        told.append(f"{version} version, standard deviation of the log hazard {sds}")
+    why = next(iter(d["recommenders"].values()))["arms"]["unexplained_spread"]["why"]
+    return f"{'; '.join(told)} ({why})"
 
 
 def _arm_row(arm: str, found: Mapping[str, Any]) -> str:

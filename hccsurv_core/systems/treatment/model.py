@@ -73,7 +73,7 @@ class TreatmentAnswer:
             # The interval for this patient where the model declares one, else of the average.
             "difference": {
                 "survival": spread or found["survival_difference"],
-                "rmst_months": found["months_difference"],
+                "rmst_months": found["individual_months_difference"] or found["months_difference"],
             },
             "curves": {
                 "months": self.months.tolist(),

@@ -77,7 +77,7 @@ class NearTruth:
         share_of_margin: by arm, of the true hazard's C above 0.5, among those given it.
         covered: by horizon, share of patients whose true survival difference lies within their
             interval; covered_individual: within the wider one of a single patient, if declared.
-        covered_months: the same of the difference in months.
+        covered_months: the same of the difference in months; covered_individual_months likewise.
         regret: months lost by the recommendation and by other ways to choose.
     """
 
@@ -85,6 +85,7 @@ class NearTruth:
     covered: Mapping[str, float]
     covered_individual: Mapping[str, float] | None
     covered_months: float
+    covered_individual_months: float | None
     regret: Regret
 
     def to_json(self) -> dict[str, Any]:
@@ -97,6 +98,7 @@ class NearTruth:
             if self.covered_individual is None
             else dict(self.covered_individual),
             "covered_months": self.covered_months,
+            "covered_individual_months": self.covered_individual_months,
             "regret": self.regret.to_json(),
         }
 
@@ -135,12 +137,14 @@ def compare_with_truth(
     def told(shares_covered: np.ndarray) -> dict[str, float]:
         return {n: float(s) for n, s in zip(names, shares_covered, strict=True)}
 
-    individual = contrast.individual
+    individual, own_months = contrast.individual, contrast.individual_months
+    months = truth.months[ARMS[0]] - truth.months[ARMS[1]]
     return NearTruth(
         shares,
         told(coverage(difference, contrast.survival_difference)),
         None if individual is None else told(coverage(difference, individual)),
-        float(coverage(truth.months[ARMS[0]] - truth.months[ARMS[1]], contrast.months_difference)),
+        float(coverage(months, contrast.months_difference)),
+        None if own_months is None else float(coverage(months, own_months)),
         regret(
             truth.months,
             given=list(cohort.treatment),

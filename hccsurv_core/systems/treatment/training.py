@@ -15,9 +15,11 @@ from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_json import nomogram_to_json
 from hccsurv_core.models.store import Bundle, write_bundle
 from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import SYSTEM, TreatmentCohort
 from hccsurv_core.systems.treatment.covariates import (
+    BY_NAME,
     CLINICAL_COVARIATES,
     Covariate,
     clinical_covariates,
@@ -198,9 +200,16 @@ def train_treatment(
         step = 1.0 / len(tables)
         fitting = part_of(progress, number * step, (number + 0.3) * step)
         judging = part_of(progress, (number + 0.3) * step, (number + 1) * step)
-        recommenders[version] = _fit(table, covariates, part.cohort, settings, seed, fitting)
+        recommenders[version] = _fit(
+            version, table, covariates, part.cohort, settings, seed, fitting
+        )
         judgments[version] = judge_by_folds(
-            table, settings.arms, settings.n_folds, settings.n_rounds, seed, progress=judging
+            table,
+            _with_prior(settings.arms, table),
+            settings.n_folds,
+            settings.n_rounds,
+            seed,
+            progress=judging,
         )
     nomograms = {
         version: nomograms_of(
@@ -239,7 +248,17 @@ def _tables(
     return tables
 
 
+def _with_prior(arms: ArmSettings, table: TreatmentTable) -> ArmSettings:
+    """The settings with what is believed of lesion signs, unless they say it themselves."""
+    if arms.prior is not None or not any(name not in BY_NAME for name in table.names):
+        return arms
+    from hccsurv_core.systems.treatment.image_prior import image_prior
+
+    return replace(arms, prior=image_prior(table.names))
+
+
 def _fit(
+    version: str,
     table: TreatmentTable,
     covariates: Sequence[Covariate],
     cohort: TreatmentCohort,
@@ -248,14 +267,15 @@ def _fit(
     progress: Progress,
 ) -> Recommender:
     images = cohort.images
+    arms = _with_prior(settings.arms, table)
     labels = {c.name: c.label for c in covariates}
     scales = {c.name: (c.transform, c.unit) for c in covariates}
     if images is not None:
         labels |= dict(images.labels)
         scales |= {name: ("identity", unit) for name, unit in images.units.items()}
     found = fit_recommender(
-        table, settings.arms, seed,
+        table, arms, seed,
         propensity=[c.name for c in covariates if c.chosen_by],
         limits=settings.limits, labels=labels, scales=scales, progress=progress,
     )  # fmt: skip
-    return replace(found, arms=replace(found.arms, spread=settings.unexplained))
+    return replace(found, arms=replace(found.arms, spread=settings.unexplained(version)))
