@@ -16,30 +16,14 @@ require_frame()
 
 
 def top_line() -> None:
-    """Which model answers now, and the ways to more."""
-    active = open_models().active("muscle")
+    """Which models answer now, and the ways to more."""
+    library = open_models()
+    active = {system: library.active(system) for system in words.ANSWERS_ABOUT}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(_answers(active), width="stretch")
+        st.html(words.answering(active), width="stretch")
         if st.button("Train a model", icon=":material/model_training:", key="to_train"):
             st.switch_page(routes.TRAIN)
         upload_popover()
-
-
-def _answers(active) -> str:
-    """Which model answers on the patients' pages (HTML)."""
-    if active is None:
-        return '<span class="hcc-quiet">No model answers on the patients’ pages yet.</span>'
-    name = formats.html(active.name)
-    if active.problem:
-        return (
-            f'<span class="hcc-missing">▲ “{name}” is active but refused: the patients’ pages '
-            "show no prediction.</span>"
-        )
-    mark = " (trained on simulated patients)" if active.simulated else ""
-    return (
-        f'<span class="hcc-quiet" data-testid="answers">On the patients’ pages answers '
-        f"<b>{name}</b>{mark}.</span>"
-    )
 
 
 def history() -> None:

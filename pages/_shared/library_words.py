@@ -20,7 +20,8 @@ STATES = {
     "retired": ("Retired", "■", ""),
 }
 ACTIONS = {"published": "published", "activated": "activated", "retired": "retired"}
-SYSTEMS = {"muscle": "System 1 · muscle"}
+ARM_WORDS = {"hepatectomy": "hepatectomy", "tace": "TACE"}
+SYSTEMS = {"muscle": "System 1 · muscle", "treatment": "System 2 · hepatectomy or TACE"}
 
 
 def chips(entry: ModelEntry) -> list[str]:
@@ -75,9 +76,11 @@ def what(description: Mapping[str, Any]) -> str:
         return ""
     n_features = len(architecture.get("features", ()))
     if description.get("system") == "treatment":
+        n_signs = len(description.get("image_covariates", ()))
+        signs = f" ({n_signs} of them measured on CT)" if n_signs else ""
         return (
-            f"Survival after hepatectomy and after TACE from {formats.plural(n_features, 'value')}, a "
-            "ridge Cox model each; and whether patients like that were treated both ways."
+            f"Survival after hepatectomy and after TACE from {formats.plural(n_features, 'value')}"
+            f"{signs}, a ridge Cox model each; and whether patients like that were treated both ways."
         )
     codes = architecture.get("n_codes")
     step = {
@@ -113,6 +116,14 @@ def on_whom(entry: ModelEntry, description: Mapping[str, Any]) -> str:
     centers = [c for c in training.get("labels", {}).get("center", {}) if c]
     if centers:
         text += f"; {formats.plural(len(centers), 'center')}"
+    arms = training.get("arms")
+    if isinstance(arms, Mapping):
+        told = (
+            f"{formats.plural(one['n'], 'patient')} given {ARM_WORDS.get(arm, arm)} "
+            f"({one['n_events']} died)"
+            for arm, one in arms.items()
+        )
+        text += f"; {', '.join(told)}"
     last = training.get("last_month")
     if isinstance(last, int | float):
         text += f"; followed for up to {last:.0f} months"
@@ -121,10 +132,11 @@ def on_whom(entry: ModelEntry, description: Mapping[str, Any]) -> str:
 
 def how_good(entry: ModelEntry) -> str:
     """The headline metrics with intervals and how they were found."""
-    parts = [
-        f"{m.name} {metric_words(m)}" + (f" by {m.how}" if m.how else "") for m in entry.metrics
-    ]
-    return "; ".join(parts) + "." if parts else "Not stated."
+    if not entry.metrics:
+        return "Not stated."
+    told = "; ".join(f"{m.name} {metric_words(m)}" for m in entry.metrics)
+    ways = list(dict.fromkeys(m.how for m in entry.metrics if m.how))
+    return f"{told} by {'; '.join(ways)}." if ways else f"{told}."
 
 
 def not_for(entry: ModelEntry, description: Mapping[str, Any]) -> str:
@@ -144,7 +156,7 @@ def not_for(entry: ModelEntry, description: Mapping[str, Any]) -> str:
         else "Patients of other hospitals and scanners, until it was evaluated there"
     )
     last = "choosing or withholding a treatment"
-    if entry.system == "treatment":
+    if description.get("system") == "treatment":
         last = "other treatments than hepatectomy and TACE; deciding without a tumor board"
     return f"{seen}; children; other cancers; {last}."
 
@@ -168,4 +180,34 @@ def decision_rows(decisions: list[ModelDecision], names: Mapping[str, str]) -> s
         '<div class="hcc-scroll"><table class="hcc-table" data-testid="decisions"><thead><tr>'
         "<th>When</th><th>Who</th><th>What</th><th>Model</th><th>Why</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+#: System → what its active model answers about on the patients' pages.
+ANSWERS_ABOUT = {"muscle": "muscle", "treatment": "hepatectomy or TACE"}
+
+
+def answering(active: Mapping[str, ModelEntry | None]) -> str:
+    """Which models answer on the patients' pages (HTML).
+
+    Args:
+        active: by system, as in :data:`ANSWERS_ABOUT`.
+    """
+    there = [_answering(system, entry) for system, entry in active.items() if entry is not None]
+    if not there:
+        return '<span class="hcc-quiet">No model answers on the patients’ pages yet.</span>'
+    return f'<div data-testid="answers">{"<br>".join(there)}</div>'
+
+
+def _answering(system: str, entry: ModelEntry) -> str:
+    name, about = html(entry.name), ANSWERS_ABOUT[system]
+    if entry.problem:
+        return (
+            f'<span class="hcc-missing">▲ “{name}” is active but refused: the patients’ pages '
+            f"show no prediction about {about}.</span>"
+        )
+    mark = " (trained on simulated patients)" if entry.simulated else ""
+    return (
+        f'<span class="hcc-quiet">On the patients’ pages answers <b>{name}</b>{mark} about '
+        f"{about}.</span>"
     )
