@@ -225,12 +225,13 @@ def fit_arms(
     chosen = settings or ArmSettings()
     median, n_missing = _medians(table)
     whole = _filled(table, median)
+    parts = {arm: whole.subset(arm_members(whole, arm, chosen)) for arm in ARMS}
+    borrowed = {} if fit_arm is not None else _borrowed_settings(parts, chosen, seed)
     models = {}
-    for number, arm in enumerate(ARMS):
-        part = whole.subset(arm_members(whole, arm, chosen))
+    for number, (arm, part) in enumerate(parts.items()):
         report = part_of(progress, number / len(ARMS), (number + 1) / len(ARMS))
         report(0.0, f"fitting {ARM_WORDS[arm]}: {count_of(len(part), 'patient')}")
-        fit = fit_arm or _ridge_cox(chosen, executor)
+        fit = fit_arm or _ridge_cox(borrowed[arm], executor)
         # Draws of one arm must not go with those of the other: each has its own chance.
         chance = int(np.random.default_rng((seed, number)).integers(2**31))
         models[arm] = fit(part, arm, chance, report)
