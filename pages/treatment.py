@@ -26,8 +26,9 @@ require_frame()
 
 def head(view: StudyView, found: Answered) -> None:
     """Which model, from what, how, and everything to take away."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(components.chips(chips_of(view, found)), width="stretch")
+    left, right = st.columns([1.7, 1], vertical_alignment="center")
+    left.html(components.chips(chips_of(view, found)))
+    with right, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         with st.popover(
             "How was this computed?", icon=":material/help:", type="tertiary", key="how_treatment"
         ):
@@ -84,8 +85,13 @@ def draw(view: StudyView) -> None:
         if found.simulated and not view.simulated:
             real_patient_warning()
         images_line(found)
+    # Where what is missing decides, its form comes first.
+    lacking = found.answer.recommendation.reasons[0].kind == "missing"
+    if lacking:
+        missing_values(view, found)
     at_a_glance(view, found)
-    missing_values(view, found)
+    if not lacking:
+        missing_values(view, found)
     why(view, found)
     st.subheader("Try values", anchor=False)
     try_values(view, found)

@@ -69,8 +69,7 @@ def numbers_table(answer: TreatmentAnswer, *, simulated: bool, test_id: str) -> 
         )
         more = ""
         if row.individual is not None:
-            low, high = (100 * x for x in (row.individual.low, row.individual.high))
-            more = f'<span class="sub">one patient {low:+.0f} to {high:+.0f}</span>'
+            more = f'<span class="sub">{treatment_words.individual_words(row)}</span>'
         rows.append(
             f"<tr><td>{treatment_words.row_title(row)}</td>{arms}"
             f'<td class="num">{treatment_words.difference_words(row, row.difference)}{more}</td></tr>'
@@ -81,7 +80,7 @@ def numbers_table(answer: TreatmentAnswer, *, simulated: bool, test_id: str) -> 
         f'<thead><tr><th></th>{heads}<th class="num">Difference{mark}</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div><p class='hcc-quiet' style='margin:0.2rem 0 0'>"
         f"In brackets: {100 * contrast.level:.0f} % intervals. Difference: hepatectomy minus TACE, in "
-        "percentage points and months.</p>"
+        f"percentage points and months.{treatment_words.individual_note(contrast)}</p>"
     )
 
 
@@ -103,6 +102,7 @@ def manifest_of(view: StudyView, found: Answered, result: str, **more: Any) -> M
         "study_date": view.study.study_date or "no date",
         "answered_from": treatment_words.VERSIONS[found.answer.version],
         "recommendation": found.answer.recommendation.recommendation,
+        "caveat": found.answer.recommendation.caveat,
         **more,
         "record": dict(found.profile.record),
         "limits": dict(found.model.description["settings"]["limits"]),

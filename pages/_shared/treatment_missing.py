@@ -82,12 +82,11 @@ def images_line(found: Answered) -> None:
         why = f"There is {formats.plain(' and '.join(signs.scan.lacking))}."
     else:
         why = "Too few signs of the lesion could be measured."
-    with st.container(horizontal=True, vertical_alignment="center", key="treatment_images"):
-        st.info(
-            f"**Answered from clinical values alone.** {why} Outline “Lesion” and “Liver” in both "
-            "phases, and the signs of the lesion count as well.",
-            icon=":material/draw:",
-            width="stretch",
-        )
-        if st.button("Go to Scan & ROIs", key="treatment_to_scan"):
-            st.switch_page(routes.SCAN)
+    left, right = st.columns([5, 1.1], vertical_alignment="center")
+    left.info(
+        f"**Answered from clinical values alone.** {why} Outline “Lesion” and “Liver” in both "
+        "phases, and the signs of the lesion count as well.",
+        icon=":material/draw:",
+    )
+    if right.button("Go to Scan & ROIs", key="treatment_to_scan", width="stretch"):
+        st.switch_page(routes.SCAN)

@@ -26,7 +26,7 @@ _SCORES = ("albi", "child_pugh", "bclc", "cnlc", "fib4")
 def reasons_block(found: Answered) -> None:
     """Reasons and cautions as lists, each with its source."""
     recommendation = found.answer.recommendation
-    # What is said of overlap stands beside its chart.
+    # What is said of overlap stands under its chart.
     further = [r for r in recommendation.reasons[1:] if r.kind != "overlap"]
     if further:
         none = recommendation.recommendation == "none"
@@ -55,20 +55,19 @@ def overlap_block(view: StudyView, found: Answered) -> None:
     """Whether patients like this one were treated both ways, as a chart and in words."""
     from hccsurv_core.report.figures.treatment_charts import overlap_chart
 
-    overlap = found.answer.recommendation.findings.overlap
-    model = found.model.recommenders[found.answer.version].overlap
-    chart = overlap_chart(model, overlap, simulated=found.simulated)
-    word = (
-        ("✓", "Both treatments were given to patients like this one")
-        if overlap.supported
-        else ("▲", "Hardly any patient like this one was treated both ways")
-    )
-    # Where it decided the answer, the sentence stands at the top already.
-    first = found.answer.recommendation.reasons[0]
-    more = "" if first.kind == "overlap" else f" {html(overlap.sentence)}"
+    findings = found.answer.recommendation.findings
+    overlap = findings.overlap
+    models = found.model.recommenders[found.answer.version]
+    chart = overlap_chart(models.overlap, overlap, simulated=found.simulated)
+    if len(findings.missing) > models.settings.max_missing * len(models.names):
+        word = ("?", "Too little is known of this patient: what follows is of a typical one")
+    elif overlap.supported:
+        word = ("✓", "Both treatments were given to patients like this one")
+    else:
+        word = ("▲", "Hardly any patient like this one was treated both ways")
     st.html(
-        f'<p class="hcc-says"><i class="hcc-sign {"ok" if overlap.supported else "look"}" '
-        f'aria-hidden="true">{word[0]}</i> <b>{word[1]}.</b>{more}</p>'
+        f'<p class="hcc-says"><i class="hcc-sign {"ok" if word[0] == "✓" else "look"}" '
+        f'aria-hidden="true">{word[0]}</i> <b>{word[1]}.</b></p>'
     )
     show_figure(
         chart, manifest_of(view, found, "Overlap of the treatment arms"), "treatment_overlap",

@@ -10,6 +10,7 @@ from pages._shared.formats import html, plain
 
 if TYPE_CHECKING:
     from hccsurv_core.systems.treatment.answer_table import AnswerRow, Interval
+    from hccsurv_core.systems.treatment.contrast import TreatmentContrast
     from pages._shared.treatment_answer import Answered
     from pages._shared.views import StudyView
 
@@ -62,9 +63,28 @@ def arm_words(row: AnswerRow, found: Interval) -> str:
 
 def difference_words(row: AnswerRow, found: Interval) -> str:
     """A difference with its sign and interval, in the line's unit or in percentage points (HTML)."""
-    factor, digits = (1.0, 1) if row.what == "months" else (100.0, 0)
-    value, low, high = (_signed(factor * x, digits) for x in (found.value, found.low, found.high))
+    value, low, high = (_difference(row, x) for x in (found.value, found.low, found.high))
     return _cell(value, f"{low} to {high}")
+
+
+def individual_words(row: AnswerRow) -> str:
+    """The difference's interval of a single patient; "" where nothing was assumed about it."""
+    found = row.individual
+    if found is None:
+        return ""
+    return f"one patient {_difference(row, found.low)} to {_difference(row, found.high)}"
+
+
+def individual_note(contrast: TreatmentContrast) -> str:
+    """What the interval of a single patient is; "" where nothing was assumed about it."""
+    if contrast.spread is None:
+        return ""
+    return " One patient: allows as well for what no value shows, which is assumed, not estimated."
+
+
+def _difference(row: AnswerRow, value: float) -> str:
+    factor, digits = (1.0, 1) if row.what == "months" else (100.0, 0)
+    return _signed(factor * value, digits)
 
 
 def row_title(row: AnswerRow) -> str:
@@ -106,6 +126,7 @@ def how_computed(found: Answered) -> str:
         f"{100 * limits.level:.0f} % of what the draws make of patients with these values.",
         f"**Months lived**: area under the curve up to {d['rmst_months']:g} months. **Difference**: "
         "hepatectomy minus TACE; “points” are percentage points.",
+        *_spread_words(found),
         f"**A recommendation asks for** a probability of at least {100 * limits.min_probability:.0f} % "
         f"and a difference of at least {plural_months}, patients like this one in both arms, values "
         "within what both arms had, and no rule and not every guideline against it.",
@@ -134,6 +155,18 @@ def provenance_lines(view: StudyView, found: Answered) -> list[str]:
 
 def _limits(found: Answered):
     return found.model.recommenders[found.answer.version].settings
+
+
+def _spread_words(found: Answered) -> list[str]:
+    """What was assumed of a single patient."""
+    spread = found.answer.recommendation.findings.contrast.spread
+    if spread is None:
+        return []
+    sds = ", ".join(f"{arm} {sd:g}" for arm, sd in spread.log_hazard_sd.items())
+    return [
+        "**One patient**: the interval of the difference when patients with the same values differ "
+        f"by a standard deviation of the log hazard of {plain(sds)} ({plain(spread.why)})."
+    ]
 
 
 def _metric_words(found: Answered) -> list[str]:

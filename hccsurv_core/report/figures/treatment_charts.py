@@ -101,7 +101,7 @@ def overlap_chart(model: OverlapModel, found: Overlap, *, simulated: bool) -> Ch
         x_title="Chance of having been given TACE (%)",
         y_title="Share of the arm (%)",
         series=tuple(series),
-        caption=SIMULATED if simulated else "",
+        caption=f"{found.sentence} {SIMULATED}" if simulated else found.sentence,
         x_range=(-1.0, 101.0),
         y_range=(0.0, top),
         guides=tuple(guides),

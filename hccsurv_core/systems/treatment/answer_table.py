@@ -68,6 +68,7 @@ def answer_rows(contrast: TreatmentContrast) -> tuple[AnswerRow, ...]:
             contrast.rmst_months,
             {arm: _at(contrast.arms[arm].months) for arm in ARMS},
             _at(contrast.months_difference),
+            None if contrast.individual_months is None else _at(contrast.individual_months),
         )
     )
     return tuple(rows)
