@@ -77,6 +77,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     start = time.perf_counter()
     bundle = read_bundle(Path(arguments.bundle))
+    if bundle.system == "treatment":
+        raise InputError(
+            "holds a model of system treatment, which compares two treatments",
+            source=arguments.bundle, remedy="ask it with the verb treatment",
+        )  # fmt: skip
     model = MuscleModel.from_bundle(bundle)
     what = _what_it_is(model, bundle.sha256)
     if arguments.features_table is None and arguments.cohort is not None:

@@ -152,3 +152,8 @@ def test_a_muscle_bundle_gives_no_treatment_answer(tmp_path, capsys):
     write_bundle(tmp_path / "m", system="muscle", description={}, tensors={}, card="x")
     line = refused(capsys, "treatment", str(tmp_path / "m"), str(tmp_path))
     assert "holds a model of system muscle, not treatment" in line
+
+
+def test_predict_points_to_the_verb_treatment(bundle, tmp_path, capsys):
+    line = refused(capsys, "predict", str(bundle), str(tmp_path))
+    assert "ask it with the verb treatment" in line
