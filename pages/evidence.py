@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages._shared import components
 from pages._shared.evidence_muscle_model import show_muscle_model
+from pages._shared.evidence_treatment_model import show_treatment_model
 from pages._shared.formats import OPERATOR_SIGNS, html
 from pages._shared.navigation import require_frame
 
@@ -97,10 +98,14 @@ def definitions_and_limits() -> None:
 
 components.page_title(
     "Evidence & limits",
-    "What the five definitions are, how the numbers are made, and when not to trust them.",
+    "What definitions, scores and models are, how the numbers are made, and when not to trust them.",
 )
-definitions, muscle_model = st.tabs(["Definitions and limits", "Muscle model: Liu et al. 2024"])
+definitions, muscle_model, treatment_model = st.tabs(
+    ["Definitions and limits", "Muscle model: Liu et al. 2024", "Treatment choice: Wei et al. 2026"]
+)
 with definitions:
     definitions_and_limits()
 with muscle_model:
     show_muscle_model()
+with treatment_model:
+    show_treatment_model()

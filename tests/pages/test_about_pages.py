@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from page_helpers import page_text
 
 from hccsurv_core.features.body import DEFINITIONS
@@ -53,3 +55,24 @@ def test_evidence_says_what_liu_et_al_found_and_what_differs(open_page):
     assert (len(names), images, len(names) // images) == (1343, 17, 79)
     assert "17 images" in text and "79 features" in text and "our reading" in text
     assert "cannot be reproduced here" in text and "combined model" in text
+
+
+def test_evidence_tells_every_formula_rule_and_guideline_of_the_treatment_choice(open_page):
+    """Each with its source, and how the source was checked."""
+    from hccsurv_core.features.clinical_scores.registry import DEFINITIONS
+    from hccsurv_core.systems.treatment.guidelines import STATEMENTS
+    from hccsurv_core.systems.treatment.stop_rules import STOP_RULES
+    from pages._shared.evidence_treatment_model import DOI
+
+    text = html.unescape(page_text(open_page(routes.EVIDENCE)))
+    assert DOI in text
+    for score in DEFINITIONS.values():
+        assert score.title in text
+        assert score.doi in text
+    for rule in STOP_RULES:
+        assert rule.what in text
+        assert rule.source in text
+    for statement in STATEMENTS:
+        assert statement.says in text
+        assert statement.checked in text
+    assert "not randomized" in text
