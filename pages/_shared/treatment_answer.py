@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import streamlit as st
+
 from hccsurv_core.errors import HccsurvError, InputError
 from pages._shared.model_store import open_models
 from pages._shared.session import session
@@ -129,7 +131,8 @@ def _lesion_signs(view: StudyView) -> LesionSigns:
         return LesionSigns(None, scan)
     key = ("lesion signs", *scan.key)
     if key not in state.cache:
-        state.remember(key, _measure(scan))
+        with st.spinner("Measuring the lesion on both phases"):
+            state.remember(key, _measure(scan))
     return state.cache[key]
 
 

@@ -91,7 +91,7 @@ def _risk_row(answer: TreatmentAnswer) -> str:
     cells = "".join(
         f'<td class="num">{"▲ higher" if answer.high_risk[arm] else "▼ lower"}</td>' for arm in ARMS
     )
-    return f"<tr><td>Risk, to that arm's median</td>{cells}<td></td></tr>"
+    return f"<tr><td>Risk against that arm's median</td>{cells}<td></td></tr>"
 
 
 def manifest_of(view: StudyView, found: Answered, result: str, **more: Any) -> Manifest:

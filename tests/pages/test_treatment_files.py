@@ -54,6 +54,17 @@ def test_json_holds_answer_inputs_model_and_settings(taken):
     assert len(told["answer"]["curves"]["months"]) == len(told["answer"]["curves"]["tace"]["value"])
 
 
+def test_json_holds_no_number_that_json_does_not_have(library, add_study):
+    """Of a patient of whom nothing is known, most is not known."""
+    view = views.load_view(add_study(simulated=True).id)
+
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    told = json.loads(treatment_files.answer_json(view, answered(view)), parse_constant=refuse)
+    assert told["answer"]["recommendation"] == "none" and told["answer"]["missing"]
+
+
 @pytest.mark.parametrize(
     ("file_format", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")]
 )

@@ -73,6 +73,7 @@ def test_the_first_page_imports_nothing_heavy():
         "import pages._shared.components, pages._shared.frame, pages._shared.outcomes\n"
         "import pages._shared.uploads, pages._shared.warmup\n"
         "import hccsurv_core.cohort.store, hccsurv_core.simulate.demo_patients\n"
+        "import pages._shared.treatment_demo, hccsurv_core.simulate.treatment.demo\n"
         "heavy = {'SimpleITK', 'torch', 'monai', 'highdicom', 'nibabel', 'scipy', 'skimage',\n"
         "         'pandas', 'matplotlib', 'pydicom'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
