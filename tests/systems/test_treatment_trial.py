@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.systems.treatment.covariates import CLINICAL_COVARIATES
+from hccsurv_core.systems.treatment.ranges import TrainingRanges
 from hccsurv_core.systems.treatment.record import profile_of
 from hccsurv_core.systems.treatment.trial import (
     VESSELS,
+    sign_trials,
     trial_values,
     tried_profile,
     values_to_ask,
@@ -141,3 +144,32 @@ def test_what_is_asked_for_is_what_the_models_and_stages_lack():
 )  # fmt: skip
 def test_values_are_told_with_their_units(name, value, text):
     assert by_name(RECORD)[name].text(value) == text
+
+
+# -- signs of the lesion -----------------------------------------------------------------------
+RANGES = TrainingRanges(
+    ("sign.size", "sign.share"),
+    np.array([[20.0, 0.1], [35.0, 0.0]]),
+    np.array([[110.0, 0.8], [140.0, 0.7]]),
+    np.array([25.0, 0.2]),
+)
+DESCRIBED = [
+    {"name": "sign.share", "label": "Capsule", "unit": ""},
+    {"name": "sign.size", "label": "Diameter", "unit": "mm"},
+]
+
+
+def test_signs_go_from_end_to_end_of_both_arms_and_start_where_they_were_measured():
+    share, size = sign_trials(DESCRIBED, RANGES, {"sign.size": 57.3, "sign.share": 0.42})
+    assert (size.low, size.high, size.known, size.step) == (20.0, 140.0, 57.3, 1.0)
+    assert share.low == 0.0 and share.high == pytest.approx(0.8) and share.step == 0.01
+    assert size.title == "Diameter (mm)" and size.text(57.345) == "57.3 mm"
+
+
+def test_a_sign_beyond_the_training_patients_widens_its_slider():
+    (size,) = sign_trials(DESCRIBED[1:], RANGES, {"sign.size": 171.0})
+    assert size.high == 171.0
+
+
+def test_a_sign_that_was_not_measured_cannot_be_tried():
+    assert sign_trials(DESCRIBED, RANGES, {"sign.size": math.nan}) == ()
