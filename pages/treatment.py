@@ -12,6 +12,7 @@ from pages._shared.navigation import require_frame
 from pages._shared.treatment_answer import Answered, NotAnswered, answer_patient
 from pages._shared.treatment_files import answer_download
 from pages._shared.treatment_glance import answer_card, chips_of, curves, numbers_table
+from pages._shared.treatment_heat import heat_block
 from pages._shared.treatment_missing import (
     images_line,
     missing_values,
@@ -93,6 +94,7 @@ def draw(view: StudyView) -> None:
     if not lacking:
         missing_values(view, found)
     why(view, found)
+    heat_block(view, found)
     st.subheader("Try values", anchor=False)
     try_values(view, found)
     clinical_values_card(view)

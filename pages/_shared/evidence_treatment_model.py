@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages._shared.formats import html
@@ -91,7 +93,7 @@ def show_treatment_model() -> None:
     )
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]], test_id: str) -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], test_id: str) -> str:
     """A table of texts (HTML)."""
     head = "".join(f"<th>{html(h)}</th>" for h in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)

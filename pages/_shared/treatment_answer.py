@@ -104,7 +104,7 @@ def answer_patient(view: StudyView) -> Answered | NotAnswered:
         model = read_model(entry.id, entry.sha256)
     except HccsurvError as error:
         return NotAnswered("model", error)
-    signs = _lesion_signs(view) if model.image_names else None
+    signs = _lesion_signs(view, model) if model.image_names else None
     try:
         profile = profile_of(record_of_patient(view.patient.facts, view.clinical_values))
         answer = model.answer(profile, None if signs is None else signs.values)
@@ -121,27 +121,26 @@ def read_model(model_id: str, sha256: str) -> TreatmentModel:
     return TreatmentModel.from_bundle(open_models().bundle(model_id))
 
 
-def _lesion_signs(view: StudyView) -> LesionSigns:
-    """Measured once for each pair of outlines."""
+def _lesion_signs(view: StudyView, model: TreatmentModel) -> LesionSigns:
+    """Measured once for each pair of outlines and each model."""
     from hccsurv_core.systems.treatment.stored_patient import find_outlines
 
     store, state = open_store(), session()
     scan = find_outlines(view.studies, store.load_regions)
     if not scan.complete:
         return LesionSigns(None, scan)
-    key = ("lesion signs", *scan.key)
+    key = ("lesion signs", model.sha256, *scan.key)
     if key not in state.cache:
         with st.spinner("Measuring the lesion on both phases"):
-            state.remember(key, _measure(scan))
+            state.remember(key, _measure(scan, model))
     return state.cache[key]
 
 
-def _measure(scan: OutlinedScan) -> LesionSigns:
-    from hccsurv_core.systems.treatment.signs import measure_lesion_signs, sign_values
+def _measure(scan: OutlinedScan, model: TreatmentModel) -> LesionSigns:
     from hccsurv_core.systems.treatment.stored_patient import lesion_phases
 
     try:
-        found = measure_lesion_signs(*lesion_phases(scan, open_store().load_volume))
+        values, warnings = model.measure(lesion_phases(scan, open_store().load_volume))
     except InputError as error:
         return LesionSigns(None, scan, error)
-    return LesionSigns(sign_values(found), scan, warnings=tuple(found.warnings))
+    return LesionSigns(values, scan, warnings=warnings)

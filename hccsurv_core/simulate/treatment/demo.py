@@ -87,13 +87,13 @@ TREATMENT_DEMOS: tuple[TreatmentDemo, ...] = (
     _demo(
         "hepatectomy_better",
         "Hepatectomy clearly better",
-        "Woman of 49 with hepatitis B, a healthy liver otherwise, and one sharply outlined tumor that "
-        "takes up little contrast and is dead in its middle: embolization would not reach it, a "
-        "surgeon would.",
+        "Woman of 60 with hepatitis B, a healthy liver otherwise, some complaints (ECOG 1), and one "
+        "large, sharply outlined tumor that takes up little contrast and is dead in its middle: "
+        "embolization would not reach it, a surgeon would.",
         302,
-        age_years=49.0, sex="female", height_m=1.60, weight_kg=56.0, cirrhosis=False, fibrosis=0.1,
-        albumin_g_l=44.5, bilirubin_umol_l=9.0, platelets_10e9_l=212.0, diameter_mm=68.0,
-        reported_diameter_mm=68.0, segment="6", infiltration=0.08, corona=0.05, capsule=0.25,
+        age_years=60.0, sex="female", height_m=1.60, weight_kg=56.0, cirrhosis=False, fibrosis=0.1,
+        albumin_g_l=44.5, bilirubin_umol_l=9.0, platelets_10e9_l=212.0, ecog=1, diameter_mm=74.0,
+        reported_diameter_mm=74.0, segment="6", infiltration=0.08, corona=0.05, capsule=0.25,
         necrosis=0.42, vascularity=0.12, washout=0.75,
     ),
     _demo(
