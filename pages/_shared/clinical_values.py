@@ -141,7 +141,7 @@ def values_form(view: StudyView, names: Sequence[str], key: str) -> None:
                     typed[name] = _field(BY_NAME[name], known, f"{prefix}_{name}")
         save = st.form_submit_button("Save values", type="primary", key=f"{prefix}_save")
     if save:
-        _save(view, dict(view.clinical_values) | typed, asked=names)
+        _save(view, {**view.clinical_values, **typed}, asked=names)
 
 
 def form_prefix(view: StudyView) -> str:
