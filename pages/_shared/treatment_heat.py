@@ -8,7 +8,7 @@ import streamlit as st
 
 from hccsurv_core.errors import HccsurvError, InputError
 from hccsurv_core.report.manifest import RESEARCH_USE
-from pages._shared import components, formats
+from pages._shared import components
 from pages._shared.formats import html
 from pages._shared.session import session
 from pages._shared.treatment_answer import Answered
@@ -191,4 +191,4 @@ def _shares_table(shares: HeatShares) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else formats.number(100 * share, "%")
+    return "–" if share is None else f"{100 * share:.0f} %"
