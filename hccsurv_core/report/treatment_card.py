@@ -59,6 +59,10 @@ def _part(report: TreatmentReport) -> list[str]:
             f"{estimate_words(one.hazard_ratio, digits=2)} |"
             for scheme, one in validation.comparisons.items()
         ),
+        *(
+            f"| {SCHEME_WORDS[scheme]} | {_plain(why)} | |"
+            for scheme, why in validation.unanswered.items()
+        ),
         "",
         validation.caveat,
     ]

@@ -134,8 +134,12 @@ def _comparison(found: Comparison) -> _Row:
 
 def _following(report: TreatmentReport) -> Iterator[_Row]:
     validation = report.evaluation.validation
-    for scheme, found in {}.items() if validation is None else validation.comparisons.items():
-        yield {"weights": SCHEME_WORDS[scheme], **_comparison(found)}
+    if validation is None:
+        return
+    for scheme, found in validation.comparisons.items():
+        yield {"weights": SCHEME_WORDS[scheme], **_comparison(found), "reason": ""}
+    for scheme, why in validation.unanswered.items():
+        yield {"weights": SCHEME_WORDS[scheme], "reason": why}
 
 
 def _within(report: TreatmentReport) -> Iterator[_Row]:

@@ -186,6 +186,7 @@ def _truth(done: DoneTreatment) -> None:
     _table(done, "truth", "How near the model comes", tables.truth(found))
     st.html(
         '<p class="hcc-quiet" style="margin:0">Intervals are about the average of patients with the '
-        "same values. What the model does not look at, such as images it was not given, moves a "
-        "single patient's truth outside them more often than one time in twenty.</p>"
+        "same values; where there are wider ones of one patient, these allow for what the model does "
+        "not look at. A patient's truth lies outside those of the average more often than one time in "
+        "twenty.</p>"
     )

@@ -23,7 +23,7 @@ def headline(report: TreatmentReport) -> str:
         f"{ARM_TITLES[arm]} {words(one.performance.metrics.get('c_index'))}"
         for arm, one in found.arms.items()
     )
-    where = f"{plural(found.n, 'patient')}, {plural(found.n_events, 'death')}; each arm among those given it"  # fmt: skip
+    where = f"{plural(found.n, 'patient')}, {plural(found.n_events, 'death')}"
     return (
         f'<div class="hcc-headline" data-testid="evaluation">C-index {html(told)}'
         f"<small>{html(where)}</small></div>"
@@ -73,6 +73,8 @@ def following(validation: Validation) -> str:
                 f"{validation.balance[scheme].largest_after:.2f} SD",
             ]
         )
+    for scheme, why in validation.unanswered.items():
+        rows.append([SCHEME_WORDS[scheme], why, *([""] * (len(heads) - 2))])
     return html_table(heads, rows, "following")
 
 
@@ -87,7 +89,7 @@ def balance(report: TreatmentReport, validation: Validation) -> str:
             report.label(name), f"{plain.mean_treated:.3g}", f"{plain.mean_untreated:.3g}",
             *(f"{t[name].smd_after:+.2f}".replace("-", "−") for t in tables.values()),
         ]
-        for name, plain in tables["unweighted"].items()
+        for name, plain in next(iter(tables.values())).items()
     ]  # fmt: skip
     return html_table(heads, rows, "balance")
 
@@ -96,23 +98,24 @@ def truth(found: NearTruth) -> str:
     """How near the model comes to the simulated truth (HTML)."""
     rows = []
     for arm, share in found.share_of_margin.items():
-        for title, key, factor, unit in (
-            ("of the true hazard's C above 0.5", "share", 100.0, " %"),
-            ("C of the true hazard itself", "c_index_of_truth", 1.0, ""),
-        ):
-            rows.append([f"{ARM_TITLES[arm]}: {title}", _told(share[key], factor, unit)])
-    for name, covered in found.covered.items():
         rows.append(
-            [f"95 % intervals at {name.removesuffix('m')} months that hold a patient's truth",
-             f"{100 * covered:.0f} %"]
+            [f"{ARM_TITLES[arm]}: share of the C above 0.5 that the true hazard has",
+             _told(share["share"], 100.0, " %")]
         )  # fmt: skip
-    for name, covered in (found.covered_individual or {}).items():
         rows.append(
-            [f"Wider intervals of one patient at {name.removesuffix('m')} months that do",
-             f"{100 * covered:.0f} %"]
-        )  # fmt: skip
-    rows.append(["95 % intervals of the months gained that do", f"{100 * found.covered_months:.0f} %"])  # fmt: skip
-    return html_table(["Against the truth", ""], rows, "truth")
+            [f"{ARM_TITLES[arm]}: C of the true hazard", _told(share["c_index_of_truth"], 1.0, "")]
+        )
+    heads = ("Intervals of the average", "Intervals of one patient")
+    for title, covered in zip(heads, (found.covered, found.covered_individual or {}), strict=True):
+        if covered:
+            told = ", ".join(f"{100 * s:.0f} %" for s in covered.values())
+            months = ", ".join(name.removesuffix("m") for name in covered)
+            rows.append([f"{title} that hold a patient's truth, at {months} months", told])
+    rows.append(
+        ["Intervals of the average months gained that hold a patient's truth",
+         f"{100 * found.covered_months:.0f} %"]
+    )  # fmt: skip
+    return html_table(["Against the truth", "Model"], rows, "truth")
 
 
 def _told(estimate: dict | None, factor: float, unit: str) -> str:

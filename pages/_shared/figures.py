@@ -94,6 +94,7 @@ _TITLE_PIXELS = 30
 def _draw(figure: AnyFigure, key: str) -> None:
     from hccsurv_core.report.figures.drawing import draw_figure_on_screen
     from hccsurv_core.report.figures.forest import Forest
+    from hccsurv_core.report.figures.nomogram_parts import NomogramChart
 
     drawn = draw_figure_on_screen(figure, ink=ink())
     top = drawn.layout.margin.t
@@ -101,8 +102,8 @@ def _draw(figure: AnyFigure, key: str) -> None:
         drawn.layout.title.text = None
         drawn.layout.height -= _TITLE_PIXELS
         drawn.layout.margin.t = top - _TITLE_PIXELS
-    # The columns of a forest need their room: on a tablet it is moved sideways.
-    broad = isinstance(figure, Forest)
+    # The columns of a forest need their room: on a tablet it is moved sideways. So do axes of points.
+    broad = isinstance(figure, Forest | NomogramChart)
     width = "broader" if isinstance(figure, Forest) and figure.extra_header else "broad"
     with st.container(key=f"{width}_{key}" if broad else None):
         config = {**_TOOLBAR, "displayModeBar": False} if broad else _TOOLBAR

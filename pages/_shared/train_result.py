@@ -48,6 +48,7 @@ def show_result(run: TrainingRun) -> None:
             _held_out(run)
             _card(bundle)
             _settings(description)
+    system.show_more(run, bundle, simulated)
 
 
 def is_simulated(run: TrainingRun, bundle: Bundle) -> bool:

@@ -17,6 +17,7 @@ from pages._shared.train_treatment_result import (
     show_treatment_course,
     show_treatment_figures,
     show_treatment_headline,
+    show_treatment_models,
 )
 from pages._shared.train_treatment_settings import ask_treatment_settings
 from pages._shared.train_treatment_source import choose_treatment_source
@@ -41,7 +42,8 @@ class TrainingSystem:
         start: begins a run.
         show_course: draws how far a run is, beside its progress.
         show_headline: how good, on whom.
-        show_figures: what came out.
+        show_figures: what came out, beside its publication.
+        show_more: what needs the page's whole width, under it.
     """
 
     key: str
@@ -54,6 +56,7 @@ class TrainingSystem:
     show_course: Callable[[TrainingRun], None]
     show_headline: Callable[[Mapping[str, Any], bool], None]
     show_figures: Callable[[TrainingRun, Bundle, bool], None]
+    show_more: Callable[[TrainingRun, Bundle, bool], None] = lambda run, bundle, simulated: None
 
 
 _PUBLICATION = (
@@ -122,6 +125,7 @@ TREATMENT = TrainingSystem(
     show_treatment_course,
     show_treatment_headline,
     show_treatment_figures,
+    show_treatment_models,
 )
 SYSTEMS: Mapping[str, TrainingSystem] = {s.key: s for s in (MUSCLE, TREATMENT)}
 

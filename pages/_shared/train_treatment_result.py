@@ -58,14 +58,22 @@ def show_treatment_headline(description: Mapping[str, Any], simulated: bool) -> 
 
 
 def show_treatment_figures(run: TrainingRun, bundle: Bundle, simulated: bool) -> None:
-    """The forest of both arms, what is in the models, both nomograms."""
-    from hccsurv_core.report.figures.arm_training_charts import arm_forest, coefficient_forest
+    """How well each arm's model ranks patients, and which values it looks at."""
+    from hccsurv_core.report.figures.arm_training_charts import arm_forest
 
     description = bundle.description
     judged = description["cross_validation"]
     forest = arm_forest(judged["results"], method=judged["method"], simulated=simulated)
     manifest = run_manifest(run, description, "Cross-validated concordance", simulated)
     show_figure(forest, manifest, f"arms_{run.id}")
+    _left_out(description)
+
+
+def show_treatment_models(run: TrainingRun, bundle: Bundle, simulated: bool) -> None:
+    """What is in each arm's model, and both nomograms."""
+    from hccsurv_core.report.figures.arm_training_charts import coefficient_forest
+
+    description = bundle.description
     versions = list(reversed(description["recommenders"]))
     version = versions[0]
     if len(versions) > 1:
@@ -77,7 +85,6 @@ def show_treatment_figures(run: TrainingRun, bundle: Bundle, simulated: bool) ->
     show_figure(
         coefficient_forest(description, version), coefficients, f"coefficients_{version}_{run.id}"
     )
-    _left_out(description)
     _nomograms(run, bundle, version, simulated)
 
 
@@ -106,5 +113,4 @@ def _nomograms(run: TrainingRun, bundle: Bundle, version: str, simulated: bool) 
     manifest = run_manifest(
         run, bundle.description, f"Nomogram, {words.ARM_TITLES[arm]}", simulated
     )
-    with st.container(key=f"broader_result_nomogram_{run.id}"):
-        show_figure(charts[arm], manifest, f"nomogram_{arm}_{version}_{run.id}")
+    show_figure(charts[arm], manifest, f"nomogram_{arm}_{version}_{run.id}")

@@ -129,7 +129,7 @@ def test_every_section_says_what_it_must(open_page, done):
         assert not at.exception
         assert CAVEAT in page_text(at)
     text = section(at, TRUTH)
-    assert "of the true hazard's C above 0.5" in text.replace("&#x27;", "'")
+    assert "share of the C above 0.5 that the true hazard has" in text
     assert "average of patients with the same values" in text
 
 

@@ -10,6 +10,8 @@ from treatment_folders import write_clinical_folder
 from hccsurv_core.systems.training_runs import TrainingRequest, TrainingRun, TrainingRuns
 
 _LONG_S = 180.0
+#: Quick, and with recommendations for many, so that following them can be judged.
+SETTINGS = {"n_rounds": 1, "limits": {"min_probability": 0.5, "min_months": 0.0}}
 
 
 def train_treatment_run(data: Path, *, n: int = 300, name: str = "First choice") -> TrainingRun:
@@ -18,7 +20,7 @@ def train_treatment_run(data: Path, *, n: int = 300, name: str = "First choice")
     cohort.parent.mkdir(parents=True)
     write_clinical_folder(cohort, n, 5)
     runs = TrainingRuns(data)
-    request = TrainingRequest("treatment", name, cohort, {"seed": 1}, {"n_rounds": 1})
+    request = TrainingRequest("treatment", name, cohort, {"seed": 1}, SETTINGS)
     run = runs.start(request, by="Dr. Berg")
     end = time.monotonic() + _LONG_S
     while run.state in ("queued", "running") and time.monotonic() < end:

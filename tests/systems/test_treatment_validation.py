@@ -266,3 +266,25 @@ def test_a_cohort_without_deaths_is_refused(cohort, advice):
     )
     with pytest.raises(StatisticsError, match="there are no events"):
         validate_recommendations(TreatmentTable(features, cohort.table.treatment), advice, QUICK)
+
+
+def test_weights_without_an_answer_do_not_withhold_the_other_comparisons(
+    cohort, advice, found, monkeypatch
+):
+    from hccsurv_core.systems.treatment import agreement
+
+    usual = agreement.propensity_weights
+
+    def refused(score, treated, *, target="ate", **options):
+        if target != "overlap":
+            raise StatisticsError("trimming leaves nobody", remedy="trim less")
+        return usual(score, treated, target=target, **options)
+
+    monkeypatch.setattr(agreement, "propensity_weights", refused)
+    partly = validate_recommendations(cohort.table, advice, QUICK, seed=1)
+    assert partly.unanswered == {"iptw": "trimming leaves nobody; trim less"}
+    assert set(partly.comparisons) == {"unweighted", "overlap"} and "iptw" not in partly.balance
+    for scheme in partly.comparisons:
+        ours, theirs = partly.comparisons[scheme], found.comparisons[scheme]
+        assert ours.hazard_ratio == theirs.hazard_ratio
+    assert partly.to_json()["unanswered"] == partly.unanswered

@@ -83,7 +83,7 @@ def recommended_chart(report: TreatmentReport) -> Chart:
 def agreement_chart(report: TreatmentReport, validation: Validation, scheme: Scheme) -> Chart:
     """Those treated as recommended against the others, under one scheme of weights."""
     title = f"Following the recommendation, {SCHEME_WORDS[scheme].lower()}"
-    counted = validation.comparisons["unweighted"] if scheme != "unweighted" else None
+    counted = validation.comparisons.get("unweighted") if scheme != "unweighted" else None
     return _comparison_chart(report, validation, validation.comparisons[scheme], title, counted)
 
 
@@ -141,7 +141,8 @@ def comparison_words(found: Comparison, validation: Validation) -> str:
 
 def balance_chart(report: TreatmentReport, validation: Validation) -> Chart:
     """A love plot: how unlike both groups are in each covariate, before and after weighting."""
-    before = validation.balance["unweighted"].rows
+    # Of any scheme: differences before weighting are the same.
+    before = next(iter(validation.balance.values())).rows
     order = sorted(before, key=lambda row: -_size(row.smd_before))
     heights = {row.name: float(len(order) - i) for i, row in enumerate(order)}
     series, largest = [], SMALL_DIFFERENCE

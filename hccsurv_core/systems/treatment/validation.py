@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class Validation:
     """A cohort's validation.
 
     Args:
-        comparisons: by scheme.
+        comparisons: by scheme; those that have an answer.
         within: by treatment given: those for whom it was recommended against those for whom the
             other was; unweighted.
         not_compared: treatment → why there is no such comparison.
@@ -117,6 +117,7 @@ class Validation:
         n_none: patients without a recommendation, who are left out.
         settings: of the validation.
         caveat: what it cannot show.
+        unanswered: scheme → why there is no such comparison.
     """
 
     comparisons: Mapping[Scheme, Comparison]
@@ -127,11 +128,13 @@ class Validation:
     n_none: int
     settings: ValidationSettings
     caveat: str = CAVEAT
+    unanswered: Mapping[Scheme, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "comparisons": {s: c.to_json() for s, c in self.comparisons.items()},
+            "unanswered": dict(self.unanswered),
             "within": {arm: c.to_json() for arm, c in self.within.items()},
             "not_compared": dict(self.not_compared),
             "balance": {s: b.to_json() for s, b in self.balance.items()},
@@ -169,18 +172,31 @@ def validate_recommendations(
     comparisons: dict[Scheme, Comparison] = {}
     balance: dict[Scheme, BalanceTable] = {}
     weights: dict[Scheme, PropensityWeights] = {}
+    errors: dict[Scheme, StatisticsError] = {}
     for number, scheme in enumerate(SCHEMES):
-        found = judged.weights(scheme)
-        w = np.ones(len(judged)) if found is None else found.weights
-        if found is not None:
-            weights[scheme] = found
-        balance[scheme] = covariate_balance(judged.values, judged.agreed, w, names=judged.names)
-        report = part_of(progress, 0.3 * number, 0.3 * (number + 1))
-        comparisons[scheme] = _compare(judged, scheme, chosen, seed, report)
+        try:
+            found = judged.weights(scheme)
+            w = np.ones(len(judged)) if found is None else found.weights
+            if found is not None:
+                weights[scheme] = found
+            balance[scheme] = covariate_balance(judged.values, judged.agreed, w, names=judged.names)
+            report = part_of(progress, 0.3 * number, 0.3 * (number + 1))
+            comparisons[scheme] = _compare(judged, scheme, chosen, seed, report)
+        except StatisticsError as error:
+            # One scheme without an answer is no reason to withhold the others.
+            errors[scheme] = error
+    if not comparisons:
+        raise next(iter(errors.values()))
     within, not_compared = _within_arms(judged, chosen, seed)
     progress(1.0, "validated")
     n_none = sum(str(r) == NONE for r in recommendation)
-    return Validation(comparisons, within, not_compared, balance, weights, n_none, chosen)
+    unanswered = {
+        scheme: error.what + (f"; {error.remedy}" if error.remedy else "")
+        for scheme, error in errors.items()
+    }
+    return Validation(
+        comparisons, within, not_compared, balance, weights, n_none, chosen, unanswered=unanswered
+    )
 
 
 def _within_arms(
