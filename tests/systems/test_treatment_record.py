@@ -107,3 +107,10 @@ def test_afp_below_what_assays_tell_apart_is_one(afp):
 def test_a_covariate_that_is_not_there_is_named():
     with pytest.raises(InputError, match=r"no covariate is called 'weight'.*albi"):
         clinical_covariates(["weight"])
+
+
+@pytest.mark.parametrize(
+    ("given", "stage"), [(0.0, "0"), (0, "0"), ("0", "0"), ("A", "A"), (" B ", "B")]
+)
+def test_the_very_early_stage_is_called_0_whether_text_or_number(given, stage):
+    assert profile_of({"bclc_stage": given}).facts["bclc_stage"] == stage

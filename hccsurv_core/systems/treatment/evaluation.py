@@ -299,7 +299,7 @@ def _rival_value(profile: Profile, key: str) -> float:
     if key != "bclc":
         return _number(profile.scores[key].value)
     stage = profile.facts.get("bclc_stage")
-    return np.nan if stage is None else float(_STAGES.index(stage))
+    return float(_STAGES.index(stage)) if stage in tuple(_STAGES) else np.nan
 
 
 def _answers(

@@ -26,6 +26,8 @@ ALIASES: Mapping[str, str] = {
 YES_NO = ("cirrhosis", "hbsag", "macrovascular_invasion", "extrahepatic_spread")
 #: Whole numbers that a form keeps as the text of a choice.
 _WHOLE = ("ecog",)
+#: Stages and classes: the very early stage of BCLC is called 0, which a table holds as a number.
+_NAMES = ("bclc_stage", "cnlc_stage", "child_pugh_class")
 #: Of portal invasion: what is macrovascular invasion as well.
 _INVADED = ("branch", "main")
 _TRUE, _FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
@@ -102,6 +104,8 @@ def profile_of(row: Mapping[str, Any]) -> Profile:
             value = _yes_no(name, value)
         elif name in _WHOLE:
             value = _whole(name, value)
+        elif name in _NAMES:
+            value = _name(value)
         record[name] = value
     invaded = record.get("portal_invasion")
     if invaded in _INVADED:
@@ -117,6 +121,13 @@ def _yes_no(name: str, value: Any) -> bool:
     if text in _FALSE:
         return False
     raise InputError(f"{value!r} is neither yes nor no", source=name, remedy="write 1 or 0")
+
+
+def _name(value: Any) -> str:
+    """ "0" of 0.0; a text stays."""
+    if isinstance(value, int | float) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
 
 
 def _whole(name: str, value: Any) -> int:
