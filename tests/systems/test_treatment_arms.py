@@ -82,7 +82,9 @@ def test_the_penalty_is_the_ridge_and_its_weights_are_the_evidence(cohort):
         model.baseline.cumulative_hazard, baseline.cumulative_hazard, rtol=1e-6
     )
     # With two candidates the coefficients are a mean of both fits.
-    both = fit_arms(cohort.table, ArmSettings(precisions=(2.0, 20.0), borrow=0), seed=0).models["tace"]
+    both = fit_arms(cohort.table, ArmSettings(precisions=(2.0, 20.0), borrow=0), seed=0).models[
+        "tace"
+    ]
     weight = both.notes.weight
     assert sum(weight) == pytest.approx(1) and min(weight) > 0
     other = fit_ridge_cox(z, outcome, 2.0 / outcome.n_events)
