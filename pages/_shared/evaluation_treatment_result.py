@@ -136,7 +136,7 @@ def _recommendations(done: DoneTreatment) -> None:
 
 def _following(done: DoneTreatment) -> None:
     """Curves under one scheme of weights, all schemes in a table, balance, and each treatment."""
-    from hccsurv_core.report.figures.agreement_charts import SCHEME_WORDS
+    from hccsurv_core.report.figures.agreement_charts import SCHEME_WORDS, imbalance_words
 
     found = done.report.evaluation.validation
     if found is None:
@@ -154,6 +154,8 @@ def _following(done: DoneTreatment) -> None:
         help="Weights make those treated as recommended and the others alike in what was measured. "
         "Overlap weights count most whom either treatment could have been given.",
     )  # fmt: skip
+    if text := imbalance_words(done.report, found, scheme):
+        caution(text)
     _figure(done, f"agreement_{scheme}")
     _table(done, "following", "Treated as recommended against otherwise", tables.following(found))
     _figure(done, "balance", tables={"Balance": done.tables["balance"]})

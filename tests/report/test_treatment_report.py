@@ -15,6 +15,7 @@ from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.report.figures.agreement_charts import (
     agreement_chart,
     balance_chart,
+    imbalance_words,
     recommended_chart,
     within_arm_chart,
 )
@@ -171,6 +172,19 @@ def test_the_love_plot_shows_every_difference_the_largest_on_top(report):
     assert chart.y_tick_labels[0] == report.label(max(before, key=before.get))
     assert chart.y_ticks[0] == len(before)
     assert all(g.x == (0.1, 0.1) for g in chart.guides)
+
+
+def test_groups_that_weights_leave_unlike_are_told_with_the_worst_covariate(report):
+    validation = report.evaluation.validation
+    table = validation.balance["iptw"]
+    alike = [replace(row, smd_after=0.02) for row in table.rows]
+    balanced = replace(validation, balance={"iptw": replace(table, rows=tuple(alike))})
+    assert imbalance_words(report, balanced, "iptw") == ""
+    alike[1], alike[3] = replace(alike[1], smd_after=-0.4), replace(alike[3], smd_after=0.2)
+    unlike = replace(validation, balance={"iptw": replace(table, rows=tuple(alike))})
+    words = imbalance_words(report, unlike, "iptw")
+    assert "in 2 measured covariates" in words
+    assert f"{report.label(alike[1].name)}: 0.40 SD" in words
 
 
 def test_a_difference_without_bounds_is_named_and_not_drawn(report):

@@ -22,6 +22,7 @@ from hccsurv_core.systems.treatment.validation import (
     Comparison,
     Validation,
 )
+from hccsurv_core.wording import count_of
 
 #: Treated as recommended, and otherwise: other colors than the arms have.
 AGREEMENT_COLORS: Mapping[str, str] = {AGREED: GREEN, OTHERS: PURPLE}
@@ -84,7 +85,26 @@ def agreement_chart(report: TreatmentReport, validation: Validation, scheme: Sch
     """Those treated as recommended against the others, under one scheme of weights."""
     title = f"Following the recommendation, {SCHEME_WORDS[scheme].lower()}"
     counted = validation.comparisons.get("unweighted") if scheme != "unweighted" else None
-    return _comparison_chart(report, validation, validation.comparisons[scheme], title, counted)
+    lead = imbalance_words(report, validation, scheme)
+    return _comparison_chart(
+        report, validation, validation.comparisons[scheme], title, counted, lead
+    )
+
+
+def imbalance_words(report: TreatmentReport, validation: Validation, scheme: Scheme) -> str:
+    """That the groups are still unlike in something measured; "" where they are alike."""
+    rows = [r for r in validation.balance[scheme].rows if _size(r.smd_after) > SMALL_DIFFERENCE]
+    if not rows:
+        return ""
+    worst = max(rows, key=lambda row: _size(row.smd_after))
+    size = (
+        f"{abs(worst.smd_after):.2f}" if math.isfinite(worst.smd_after) else "no finite number of"
+    )
+    return (
+        f"{SCHEME_WORDS[scheme]}, the groups differ by more than {SMALL_DIFFERENCE:g} standard "
+        f"deviations in {count_of(len(rows), 'measured covariate')} (most in "
+        f"{report.label(worst.name)}: {size} SD): a difference in survival may be theirs."
+    )
 
 
 def within_arm_chart(report: TreatmentReport, validation: Validation, arm: str) -> Chart | None:
