@@ -49,3 +49,17 @@ def test_a_folder_of_other_things_is_refused_in_one_line(tmp_path: Path) -> None
 def test_nobody_is_no_cohort(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="n: must be at least 1, got 0"):
         run("muscle", "--out", tmp_path, "--n", 0)
+
+
+def test_tables_alone_are_the_same_patients_without_images(tmp_path: Path) -> None:
+    run("treatment", "--out", tmp_path / "t", "--n", 20, "--seed", 3, "--tables-only")
+    found = read_cohort(tmp_path / "t")
+    assert len(found) == 20 and not found.info.images and not found.info.rois
+    assert found.info.simulated and not (tmp_path / "t/images").exists()
+    from hccsurv_core.simulate.cohort_writer import cohort_spec, draw_tables
+
+    table, truth = draw_tables(cohort_spec("treatment"), 20, 3)
+    assert list(found.patient_ids) == list(table["patient_id"])
+    assert list(found.table["time_months"]) == list(table["time_months"])
+    text = (tmp_path / "t/truth.csv").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == 1 + len(truth)
