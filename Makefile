@@ -55,7 +55,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.ready-dev system-packages
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tools.run_tests
 
 e2e: $(VENV)/.ready-dev system-packages
 	$(BIN)/python -m pytest tests/e2e
@@ -72,6 +72,8 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.muscle_evaluation
 	$(BIN)/python -m benchmarks.roi_editor
 	$(BIN)/python -m benchmarks.muscle_oracle
+	$(BIN)/python -m benchmarks.lesion_signs
+	$(BIN)/python -m benchmarks.treatment_oracle
 
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip freeze --all | grep -v -i -E '^(pip|hccsurv)==' > constraints.txt

@@ -10,7 +10,7 @@ from pages._shared.train_treatment_source import TreatmentSource
 
 HORIZONS = (6, 12, 18, 24, 36, 48, 60)
 USUAL_HORIZONS, USUAL_COUNTED = (12, 24, 36), 36
-USUAL_PROBABILITY, USUAL_MONTHS = 0.80, 1.0
+USUAL_PROBABILITY, USUAL_MONTHS = 0.70, 1.0
 _SPREAD = 0.5
 _NETWORKS = {"resnet50": "ResNet50 (best in the paper)", "resnet18": "ResNet18", "densenet121": "DenseNet121"}  # fmt: skip
 _DEVICES = {"auto": "GPU if there is one", "cpu": "Processor", "cuda": "GPU"}
@@ -113,10 +113,11 @@ def _ask_limits() -> dict[str, Any]:
 def _ask_spread() -> dict[str, Any]:
     """An assumption about what no value shows, for the interval of a single patient."""
     declared = st.toggle(
-        "Declare how much no value shows", key="train_spread",
-        help="Intervals are about the average of patients with the same values. With a declared "
-        "spread a wider one of a single patient stands beside it. It is an assumption: the data "
-        "cannot tell it.",
+        "Say how much no value shows", key="train_spread",
+        help="Intervals are about the average of patients with the same values; beside them stands "
+        "a wider one of a single patient. How much wider is an assumption that the data cannot "
+        "tell: about what was left unexplained in simulated patients, unless you say otherwise. "
+        "0 leaves it out.",
     )  # fmt: skip
     if not declared:
         return {}

@@ -48,7 +48,7 @@ def test_json_holds_answer_inputs_model_and_settings(taken):
     told = json.loads(treatment_files.answer_json(view, found))
     assert told["answer"]["recommendation"] == found.answer.recommendation.recommendation
     assert told["model"]["sha256"] == found.entry.sha256
-    assert told["model"]["settings"]["limits"]["min_probability"] == 0.8
+    assert told["model"]["settings"]["limits"]["min_probability"] == 0.7
     assert told["inputs"]["record"]["albumin_g_l"] == 36.0
     assert told["trained_on_simulated_patients"] is True and told["note"].startswith("Research use")
     assert len(told["answer"]["curves"]["months"]) == len(told["answer"]["curves"]["tace"]["value"])

@@ -114,3 +114,19 @@ def test_a_covariate_that_is_not_there_is_named():
 )
 def test_the_very_early_stage_is_called_0_whether_text_or_number(given, stage):
     assert profile_of({"bclc_stage": given}).facts["bclc_stage"] == stage
+
+
+def test_a_stage_that_only_spread_leaves_open_is_taken_as_without_and_it_is_said():
+    """As the rules do, which take spread that nobody mentions as absent."""
+    left = {k: v for k, v in FULL.items() if k != "extrahepatic_spread"}
+    profile = profile_of({**left, "vascular_invasion": 1.0, "bclc_stage": "C"})
+    assert profile.scores["cnlc"].code is None
+    assert profile.facts["cnlc_stage"] == "IIIa"
+    assert any("CNLC stage IIIa if there is no extrahepatic spread" in t for t in profile.assumed)
+    # What was recorded is not guessed over.
+    assert not any("BCLC" in text for text in profile.assumed)
+    known = profile_of({**FULL, "vascular_invasion": 1.0})
+    assert known.facts["cnlc_stage"] == "IIIa"
+    assert known.assumed == ()
+    # Without a number of tumors nothing can be said.
+    assert "cnlc_stage" not in profile_of({"ecog": 0}).facts

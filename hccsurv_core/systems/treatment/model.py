@@ -257,5 +257,7 @@ class TreatmentModel:
                 arm: bool(models.arms.models[arm].risk_score(filled)[0] > cutoffs[arm])
                 for arm in ARMS
             },
-            tuple(t for t in (note, self.unknown_to_it, *profile.disagreements) if t),
+            tuple(
+                t for t in (note, self.unknown_to_it, *profile.assumed, *profile.disagreements) if t
+            ),
         )

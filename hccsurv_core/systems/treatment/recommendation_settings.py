@@ -17,14 +17,17 @@ class RecommendationSettings:
     """Limits of a recommendation; all are choices, to be declared before patients are looked at.
 
     Args:
-        min_probability: that the better arm is better, for patients like this one on average.
+        min_probability: that the better arm is better, for patients like this one on average. On
+            400 simulated patients (seed 2, for development) 0.8 answered 48 % and chose the worse
+            arm for 4 % of those, 0.7 answered 54 % and chose it for 6 %; either cost two days of 36
+            months on average.
         min_months: difference in restricted mean survival, at least.
         level: of the intervals.
         max_missing: share of the covariates that may be missing.
         required_facts: groups of clinical values of which at least one must be known.
     """
 
-    min_probability: float = 0.80
+    min_probability: float = 0.70
     min_months: float = 1.0
     level: float = 0.95
     max_missing: float = 0.5

@@ -7,7 +7,7 @@ table may call some of them otherwise (:data:`ALIASES`). What is missing is abse
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hccsurv_core.errors import InputError
@@ -40,10 +40,14 @@ class Profile:
     Args:
         record: values by name; what is not known is absent.
         scores: key → score, see :mod:`hccsurv_core.features.clinical_scores.registry`.
+        without_spread: stage → its code if there is no extrahepatic spread, of stages that are open
+            only because that is not known. As rules take spread that nobody mentions as absent, so
+            do these.
     """
 
     record: Mapping[str, Any]
     scores: Mapping[str, ClinicalScore]
+    without_spread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -60,10 +64,23 @@ class Profile:
         elif "child_pugh_class" not in found and "child_pugh_score" in found:
             found["child_pugh_class"] = child_pugh_class(float(found["child_pugh_score"]))
         for key in ("bclc", "cnlc"):
-            code = self.scores[key].code
+            name = f"{key}_stage"
+            code = self.scores[key].code or (
+                None if name in self.record else self.without_spread.get(key)
+            )
             if code is not None:
-                found[f"{key}_stage"] = code
+                found[name] = code
         return found
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Stages that were taken without knowing of spread, in words."""
+        return tuple(
+            f"{self.scores[key].definition.title} {code} if there is no extrahepatic spread, of "
+            "which nothing is known"
+            for key, code in self.without_spread.items()
+            if f"{key}_stage" not in self.record
+        )
 
     @property
     def disagreements(self) -> tuple[str, ...]:
@@ -111,7 +128,21 @@ def profile_of(row: Mapping[str, Any]) -> Profile:
     if invaded in _INVADED:
         record["macrovascular_invasion"] = True
     arguments = {name: record.get(name) for name in ARGUMENTS}
-    return Profile(record, score_patient(arguments))
+    scores = score_patient(arguments)
+    return Profile(record, scores, _without_spread(arguments, scores))
+
+
+def _without_spread(
+    arguments: Mapping[str, Any], scores: Mapping[str, ClinicalScore]
+) -> dict[str, str]:
+    if arguments.get("extrahepatic_spread") is not None:
+        return {}
+    assumed = score_patient({**arguments, "extrahepatic_spread": False})
+    return {
+        key: str(assumed[key].code)
+        for key in ("bclc", "cnlc")
+        if scores[key].code is None and assumed[key].code is not None
+    }
 
 
 def _yes_no(name: str, value: Any) -> bool:

@@ -25,7 +25,7 @@ DEEP_PART = "cnn"
 #: How far patients with the same covariates lie apart, log hazard, unless the settings say otherwise.
 DECLARED_SPREAD: Mapping[str, Mapping[str, float]] = {
     CLINICAL: {"hepatectomy": 1.2, "tace": 1.4},
-    COMBINED: {"hepatectomy": 0.5, "tace": 0.4},
+    COMBINED: {"hepatectomy": 0.35, "tace": 0.3},
 }
 DECLARED_WHY = (
     "about what clinical values, with or without lesion signs, left unexplained in simulated patients "
