@@ -28,13 +28,17 @@ def run_app() -> None:
     chosen, all_pages = build_navigation()
     draw_frame()
     current = next(path for path, page in all_pages.items() if page == chosen)
-    ended = job_strip.show_job_strip()
-    if ended is not None:
-        outcomes.take_up(ended, current)
-    state = session()
-    if state.notice is not None:
-        notice, state.notice = state.notice, None
-        components.show_notice(notice)
+    # A place of its own, there in every run. Without it the page would stand one element lower
+    # while something is told here: Streamlit would keep both copies on the screen until the run has
+    # ended, and forget what was clicked in the page's fragments, which it knows by their place.
+    with st.container(key="frame_notices"):
+        ended = job_strip.show_job_strip()
+        if ended is not None:
+            outcomes.take_up(ended, current)
+        state = session()
+        if state.notice is not None:
+            notice, state.notice = state.notice, None
+            components.show_notice(notice)
     run_in_frame(chosen)
     clean_up_once()
     warmup.warm_up()

@@ -55,13 +55,15 @@ def draw_level(view: StudyView, shown: int) -> None:
             remeasure_at(view, to=shown)
         return
     location, level_state, who, _ = view.level
-    if view.level_needs_a_look:
-        reasons = " ".join(formats.plain(text) for text in view.level_reasons)
-        st.warning(
-            f"**Is this L3?** The evidence gives {location.confidence:.0%}. {reasons} Look at the "
-            "sagittal view, then confirm the level or move it.",
-            icon=":material/warning:",
-        )
+    # A place of its own, so that the buttons below stay where they are when it goes.
+    with st.container():
+        if view.level_needs_a_look:
+            reasons = " ".join(formats.plain(text) for text in view.level_reasons)
+            st.warning(
+                f"**Is this L3?** The evidence gives {location.confidence:.0%}. {reasons} Look at "
+                "the sagittal view, then confirm the level or move it.",
+                icon=":material/warning:",
+            )
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="level_row"):
         st.html(level_words(location, level_state, who), width="content")
         if level_state == "automatic" and st.button(

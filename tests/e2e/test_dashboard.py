@@ -27,6 +27,7 @@ def first_number(text: str) -> float:
 
 def open_scan_page(page) -> None:
     """Go to the scan page and wait for its level row."""
+    settle(page)
     page.get_by_role("link", name="Scan & ROIs").click()
     page.locator(".st-key-level_row").wait_for()
     settle(page)
@@ -50,6 +51,7 @@ def test_a_real_scan_reaches_the_five_definitions(page, shared_data):
     height.press("Tab")
     page.get_by_role("button", name="Read and measure").click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=120_000)
+    settle(page)
     page.get_by_role("link", name="Muscle").click()
     page.locator(".hcc-headline").wait_for()
     rows = definition_rows(page)
@@ -73,9 +75,12 @@ def test_a_demo_patient_opens_is_confirmed_moved_and_deleted(page):
     before = level_slice(page)
     page.get_by_role("button", name="Confirm L3").click()
     page.locator(".st-key-level_row", has_text="confirmed by").wait_for()
+    settle(page)
     page.locator(".st-key-level_vertebra_up button").first.click()
     page.locator(".st-key-level_row", has_text="moved by hand").wait_for()
+    settle(page)
     assert level_slice(page) > before
+    settle(page)
     page.get_by_role("link", name="Worklist").click()
     page.locator("[class*=st-key-row_]", has_text="DEMO-1").wait_for()
     page.locator("[class*=st-key-row_] [class*=st-key-delete_] button").first.click()

@@ -47,6 +47,7 @@ def table(tmp_path) -> Path:
 
 def choose_table(page, table: Path) -> None:
     """From the home page to what will be used of a feature table."""
+    settle(page)
     page.get_by_role("link", name="Train").click()
     page.get_by_text("1 · Patients").first.wait_for()
     page.get_by_text("Feature table", exact=True).click()
@@ -86,6 +87,7 @@ def test_a_table_becomes_a_model_that_is_published_activated_and_evaluated(page,
     page.get_by_text("In the library as").wait_for()
     page.get_by_role("button", name="Open the model library").click()
     page.get_by_test_id("model").filter(has_text="Hospital, first try").wait_for()
+    settle(page)
     assert "Verified" in page.locator(".hcc-chips").first.inner_text()
 
     card = page.locator("[class*=st-key-card_model_muscle]").first
@@ -93,9 +95,11 @@ def test_a_table_becomes_a_model_that_is_published_activated_and_evaluated(page,
     page.get_by_role("textbox", name="Why").fill("for the test")
     page.get_by_role("dialog").get_by_role("button", name="Retire").click()
     card.get_by_text("Retired").wait_for()
+    settle(page)
     card.get_by_role("button", name="Activate").click()
     page.get_by_role("dialog").get_by_role("button", name="Activate").click()
     page.get_by_test_id("answers").filter(has_text="Hospital, first try").wait_for()
+    settle(page)
     with page.expect_download() as taken:
         card.get_by_role("button", name="Bundle").click()
     taken.value.save_as(tmp_path / "bundle.zip")
@@ -105,6 +109,7 @@ def test_a_table_becomes_a_model_that_is_published_activated_and_evaluated(page,
 
     card.get_by_role("button", name="Evaluate").click()
     page.get_by_text("Its own cohort", exact=True).wait_for()
+    settle(page)
     page.locator(".st-key-evaluate_go").get_by_role("button").click()
     headline = page.get_by_test_id("evaluation")
     headline.wait_for(timeout=_LONG_MS)
@@ -130,6 +135,7 @@ def test_a_table_becomes_a_model_that_is_published_activated_and_evaluated(page,
 
 
 def test_simulated_patients_are_drawn_learned_from_and_the_model_is_held_against_the_truth(page):
+    settle(page)
     page.get_by_role("link", name="Train").click()
     page.get_by_role("button", name="Simulate a cohort").click()
     for name, value in (("Patients", "70"), ("Seed", "8")):
@@ -184,6 +190,7 @@ def test_a_model_that_was_changed_on_its_way_is_refused(page, tmp_path):
         )
         archive.writestr("m/weights.safetensors", b"x")
         archive.writestr("m/card.md", "# card")
+    settle(page)
     page.get_by_role("link", name="Model library").click()
     page.get_by_role("button", name="Upload a bundle").click()
     page.locator("input[type=file]").first.set_input_files(str(spoiled))

@@ -20,6 +20,7 @@ def open_demo(page, key: str) -> None:
     """Open a demo patient on the muscle page and wait for the prediction."""
     page.locator(f".st-key-open_demo_{key} button").first.click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=WAIT_MS)
+    settle(page)
     page.get_by_role("link", name="Muscle").click()
     page.get_by_test_id("model_risk").first.wait_for(timeout=WAIT_MS)
     settle(page, WAIT_MS)

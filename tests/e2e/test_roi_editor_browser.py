@@ -356,6 +356,7 @@ def test_fingers_draw_and_pinch(browser, server, data):
 def test_the_outline_at_l3_changes_every_number(page):
     page.locator(".st-key-open_demo_streaky_muscle button").first.click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=WAIT_MS)
+    settle(page)
     page.get_by_role("link", name="Scan & ROIs").click()
     editor_there(page)
     numbers = page.locator(".numbers")

@@ -30,6 +30,7 @@ def table(tmp_path) -> Path:
 
 def choose_table(page, table: Path) -> None:
     """From the home page to what will be used of a clinical table."""
+    settle(page)
     page.get_by_role("link", name="Train").click()
     page.get_by_text("1 · Patients").first.wait_for()
     page.locator(".st-key-train_system").get_by_text("Hepatectomy or TACE", exact=True).click()
@@ -98,6 +99,7 @@ def test_a_clinical_table_becomes_a_model_that_is_published_and_judged(page, tab
 def test_a_table_that_is_none_says_what_is_missing(page, tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("patient_id,time_months,event\nA,10,1\nB,12,0\n", encoding="utf-8")
+    settle(page)
     page.get_by_role("link", name="Train").click()
     page.get_by_text("1 · Patients").first.wait_for()
     page.locator(".st-key-train_system").get_by_text("Hepatectomy or TACE", exact=True).click()
