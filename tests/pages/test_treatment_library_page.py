@@ -52,7 +52,9 @@ def test_a_card_says_what_it_is_on_whom_and_how_good_each_arm_is(open_page, entr
 
 
 def test_a_simulated_model_answers_only_when_somebody_says_so(open_page, entry, library):
-    assert "about hepatectomy or TACE" not in page_text(open_page(routes.MODEL_LIBRARY))
+    text = page_text(open_page(routes.MODEL_LIBRARY))
+    assert "answers <b>Demonstration model, treatment</b>" in text
+    assert "answers <b>Our choice</b>" not in text
     library.activate(entry.id, "Dr. Adler")
     text = page_text(open_page(routes.MODEL_LIBRARY))
     assert (
