@@ -274,10 +274,11 @@ def empty_worklist(searched: bool) -> None:
 
 
 components.page_title(
-    "Sarcopenia in hepatocellular carcinoma",
+    "Muscle and treatment in hepatocellular carcinoma",
     "Upload an abdominal CT: the third lumbar vertebra is found, muscle and psoas are outlined, "
     "and five published definitions of sarcopenia stand side by side with their cut-offs and "
-    "sources. You confirm the level and correct the outline; every number follows.",
+    "sources. With lesion and liver outlined on two contrast phases, hepatectomy and TACE are "
+    "compared. You confirm the level and correct the outlines; every number follows.",
 )
 with st.container(key="wide_layout"):
     left, right = st.columns([2, 3], gap="medium")

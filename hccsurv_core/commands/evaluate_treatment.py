@@ -70,13 +70,14 @@ def with_network(
     model: TreatmentModel, cohort: TreatmentCohort, progress: Progress
 ) -> TreatmentCohort:
     """The cohort with the scores of the model's network, where it has one and there are images."""
-    import numpy as np
-
-    from hccsurv_core.systems.treatment.deep_images import deep_values, joined
-
     deep = model.deep
     if deep is None or cohort.folder is None:
         return cohort
+    import numpy as np
+
+    # Brings torch along, which a model without a network has no use for.
+    from hccsurv_core.systems.treatment.deep_images import deep_values, joined
+
     crops = read_source_crops(cohort, deep.classifier.crop, progress)
     scores = deep.values(np.stack(list(crops.values())))
     found = deep_values(dict(zip(crops, scores, strict=True)))

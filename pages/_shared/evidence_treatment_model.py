@@ -124,12 +124,17 @@ def scores_table() -> str:
             f"<b>{html(d.title)}</b><span class='sub'>{html(d.about)}</span>",
             html(d.formula),
             "<br>".join(f"<b>{html(level.code)}</b> {html(level.rule)}" for level in d.levels),
-            f'{html(d.source)} <a href="https://doi.org/{html(d.doi)}" target="_blank" '
+            f'{html(_without_doi(d.source))} <a href="https://doi.org/{html(d.doi)}" target="_blank" '
             f'rel="noopener">doi:{html(d.doi)}</a>',
         )
         for d in DEFINITIONS.values()
     ]
     return _table(("Score", "How it is computed", "Levels", "Source"), rows, "score_formulas")
+
+
+def _without_doi(source: str) -> str:
+    """A citation whose DOI stands beside it as a link."""
+    return source.split(" doi:")[0]
 
 
 def covariates_table() -> str:

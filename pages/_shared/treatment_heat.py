@@ -12,6 +12,7 @@ from pages._shared import components
 from pages._shared.formats import html
 from pages._shared.session import session
 from pages._shared.treatment_answer import Answered
+from pages._shared.treatment_words import simulated_mark
 from pages._shared.views import StudyView, open_store
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def heat_block(view: StudyView, found: Answered) -> None:
         deep = found.model.deep
         if deep is None:
             return
-        st.subheader("Where the network looked", anchor=False)
+        st.html(
+            '<div class="hcc-block-title">Where the network looked '
+            f"{simulated_mark(found.simulated)}</div>"
+        )
         _draw(view, found, deep, _crops(found, deep))
     except HccsurvError as error:
         components.show_error(error)

@@ -82,8 +82,10 @@ def coefficient_forest(description: Mapping[str, Any], version: str) -> Forest:
         caption=_led(
             bool(description["training"]["simulated"]),
             "Hazard of death for one standard deviation more of the covariate, all others the "
-            "same; above 1 is worse. Ridge Cox regression pulls ratios towards 1; intervals: 95 % "
-            f"{'of bootstrap resamples' if resampled else 'of the posterior'}. They describe prognosis under one treatment: a difference between "
+            "same; above 1 is worse. The penalty pulls ratios towards 1, and the other arm may "
+            "pull them its way; intervals: 95 % "
+            f"{'of bootstrap resamples' if resampled else 'of the posterior'}. They describe "
+            "prognosis under one treatment: a difference between "
             "the arms is no proof that the treatment works differently.",
         ),
         axis=_RATIO_AXIS,

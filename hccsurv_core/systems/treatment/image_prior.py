@@ -1,10 +1,10 @@
 """What is believed of lesion signs before any outcome is seen.
 
-Two things. Several signs are views of one trait of the tumor (four of its capsule, seven of how it
-grows), so they are expected to act together. And what a tumor shows on CT is expected to matter more
-than a single clinical value: Wei et al. 2026 found C-indices of 0.84 with images and about 0.7 without.
-Which way a trait acts is left to the patients. Widths were chosen on simulated patients (seeds 1 to 3,
-``benchmarks/treatment_oracle.py``); a hospital may set its own in ``arms.prior``.
+Two things. Several signs are views of one trait of the tumor (its capsule, its corona, how it grows), so
+they are expected to act together. And what a tumor shows on CT is expected to matter more than a single
+clinical value. Both are beliefs, not findings. Which way a trait acts is left to the patients. Widths
+were chosen on cohorts of seeds 1 to 3 with signs drawn as they were measured on simulated patients; a
+hospital may set its own in ``arms.prior``.
 """
 
 from __future__ import annotations
