@@ -12,7 +12,7 @@ every feature and the number that chance alone would leave are part of the resul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -194,7 +194,7 @@ def fit_selection(
         lasso = fit_lasso(scaled[:, chosen], outcome, settings, progress=part_of(progress, 0.7, 1))
         coef[varying[chosen]] = lasso.coef[lasso.chosen]
     selected = np.flatnonzero(coef)
-    signature = Signature(_subset(scales, selected) if selected.size else None, coef[selected])
+    signature = Signature(scales.subset(selected) if selected.size else None, coef[selected])
     progress(1.0, "features are selected")
     return SelectionResult(
         settings=settings,
@@ -237,15 +237,3 @@ def _alone(
     infinite = np.zeros(distinct.kept.size, dtype=bool)
     infinite[kept] = found.infinite
     return UnivariateCox(**spread, infinite=infinite)
-
-
-def _subset(scales: Standardizer, rows: np.ndarray) -> Standardizer:
-    """The scales of some features."""
-    by_feature = ("median", "mean", "scale", "low", "high", "n_missing", "used", "kind")
-    by_column = ("knots", "edges", "offset")
-    return replace(
-        scales,
-        names=tuple(scales.names[k] for k in rows),
-        **{name: getattr(scales, name)[rows] for name in by_feature},
-        **{name: getattr(scales, name)[:, rows] for name in by_column},
-    )

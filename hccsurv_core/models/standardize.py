@@ -14,7 +14,7 @@ Missing values become the training median. Then, feature by feature, one of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,18 @@ class Standardizer:
             coded = _piecewise(filled[:, column], self.edges[:, column])
             parts.append(coded - self.offset[: coded.shape[1], column])
         return np.concatenate(parts, axis=1)
+
+    def subset(self, rows: ArrayLike) -> Standardizer:
+        """The scales of some features, by position."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        by_feature = ("median", "mean", "scale", "low", "high", "n_missing", "used", "kind")
+        by_column = ("knots", "edges", "offset")
+        return replace(
+            self,
+            names=tuple(self.names[k] for k in chosen),
+            **{name: getattr(self, name)[chosen] for name in by_feature},
+            **{name: getattr(self, name)[:, chosen] for name in by_column},
+        )
 
     def outside(self, values: ArrayLike) -> np.ndarray:
         """(n, p) True where a value lies outside what the training patients had."""
