@@ -99,7 +99,7 @@ class Upload:
     ) -> None:
         self._limits = limits or IntakeLimits()
         self._progress = progress
-        self._inputs = _list_inputs([Path(p) for p in paths], self._limits)
+        self._inputs = list_inputs([Path(p) for p in paths], self._limits)
         if workspace is None:
             sweep_abandoned()
             workspace = Path(tempfile.mkdtemp(prefix=workspace_prefix()))
@@ -244,8 +244,20 @@ class Upload:
         return voxels
 
 
-def _list_inputs(paths: list[Path], limits: IntakeLimits) -> list[tuple[Path, str]]:
-    """(absolute path, name as the user knows it) of every file, sorted by name."""
+def list_inputs(
+    paths: Sequence[Path], limits: IntakeLimits, wanted: str = "a CT series"
+) -> list[tuple[Path, str]]:
+    """(absolute path, name as the user knows it) of every file, sorted by name.
+
+    Args:
+        paths: files and folders.
+        limits: bounds on number and size.
+        wanted: what to upload, for the message where there is nothing.
+
+    Raises:
+        UnreadableFileError: a path does not exist, or there is no file.
+        InputError: too many files, or too large.
+    """
     found: list[tuple[Path, str]] = []
     for path in paths:
         if path.is_dir():
@@ -264,7 +276,7 @@ def _list_inputs(paths: list[Path], limits: IntakeLimits) -> list[tuple[Path, st
             )
     if not found:
         source = paths[0].name if paths else None
-        raise UnreadableFileError("holds no files", source=source, remedy="upload a CT series")
+        raise UnreadableFileError("holds no files", source=source, remedy=f"upload {wanted}")
     total = sum(path.stat().st_size for path, _ in found)
     if total > limits.max_total_bytes:
         raise InputError(

@@ -72,7 +72,7 @@ def private_stdout() -> IO[str]:
     return channel
 
 
-def _commands() -> queue.Queue[str]:
+def commands() -> queue.Queue[str]:
     """Lines of stdin, read by a thread that ends the process when the parent is gone."""
     lines: queue.Queue[str] = queue.Queue()
 
@@ -100,7 +100,7 @@ def _start_job(command: dict[str, Any], channel: Channel) -> Any:
     )
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Damaged values are judged by the rooms that need them; pydicom's warnings help nobody here."""
     import pydicom.config
 
@@ -143,8 +143,8 @@ def main() -> None:
     """Serve one parent until it closes stdin."""
     channel = Channel(private_stdout())
     channel.progress(0.0, "starting")
-    _quieten()
-    _serve(channel, _commands())
+    quieten()
+    _serve(channel, commands())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 
 from hccsurv_core.io.archive import UnpackedFile
 from hccsurv_core.io.inspection import Job
-from hccsurv_core.io.intake import IntakeLimits, LoadedScan, _list_inputs
+from hccsurv_core.io.intake import IntakeLimits, LoadedScan, list_inputs
 from hccsurv_core.io.records import Inspection, inspection_from_dict
 from hccsurv_core.progress import silent
 from hccsurv_core.volume import Volume
@@ -21,7 +21,7 @@ from hccsurv_core.volume import Volume
 
 def _job(paths: Sequence[Path], workspace: Path, limits: IntakeLimits | None) -> Job:
     limits = limits or IntakeLimits()
-    inputs = [UnpackedFile(path, name) for path, name in _list_inputs(list(paths), limits)]
+    inputs = [UnpackedFile(path, name) for path, name in list_inputs(list(paths), limits)]
     return Job(workspace, inputs, set(), limits, silent, lambda path, name: None)
 
 
