@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 
 from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.models.cox_posterior import CoxPosterior
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.simulate.treatment.check import IMAGE_CAUSES, with_derived
 from hccsurv_core.simulate.treatment.cohort import BLOCK, spec
 from hccsurv_core.stats.concordance import harrell_c
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_table import ARMS, TreatmentTable
-from hccsurv_core.systems.treatment.cox_posterior import CoxPosterior
 from hccsurv_core.systems.treatment.recommendation import recommend
 from hccsurv_core.systems.treatment.recommender import Recommender, fit_recommender
 from hccsurv_core.systems.treatment.regret import coverage, regret

@@ -31,7 +31,7 @@ class ArmSettings:
         penalty: "averaged" weighs the candidates by their marginal likelihood in the arm;
             "cross-validated" takes the one with the highest cross-validated partial likelihood.
         n_folds: of that cross-validation.
-        uncertainty: "posterior" (see :mod:`~hccsurv_core.systems.treatment.cox_posterior_fit`)
+        uncertainty: "posterior" (see :mod:`~hccsurv_core.models.cox_posterior_fit`)
             or "bootstrap": patients resampled within the arm, the whole fitting repeated. On 20
             simulated cohorts of 208 + 78 patients with 16 covariates
             (``benchmarks/treatment_arms.py``) nominal 95 % intervals of the survival difference

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.checks import checked_level
 from hccsurv_core.errors import BundleError, InputError, StatisticsError
+from hccsurv_core.models.cox_posterior import KIND, CoxPosterior
+from hccsurv_core.models.cox_posterior_fit import fit_posterior
 from hccsurv_core.models.standardize import fit_standardizer
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.treatment.arm_model import ArmModel
@@ -35,8 +37,6 @@ from hccsurv_core.systems.treatment.contrast import (
     restricted_means,
 )
 from hccsurv_core.systems.treatment.cox_bootstrap import fit_bootstrap
-from hccsurv_core.systems.treatment.cox_posterior import KIND, CoxPosterior
-from hccsurv_core.systems.treatment.cox_posterior_fit import fit_posterior
 from hccsurv_core.systems.treatment.unexplained import UnexplainedSpread
 from hccsurv_core.wording import count_of
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from hccsurv_core.models.cox_posterior import CoxPosterior
 from hccsurv_core.models.prior_ridge import Prior, PriorGroup
-from hccsurv_core.systems.treatment.cox_posterior import CoxPosterior
 
 
 def with_other_arm(prior: Prior | None, other: CoxPosterior, spread: float) -> Prior:

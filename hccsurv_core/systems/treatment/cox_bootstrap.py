@@ -15,16 +15,16 @@ import numpy as np
 
 from hccsurv_core.errors import StatisticsError
 from hccsurv_core.models.breslow import fit_baseline
-from hccsurv_core.models.standardize import Standardizer
-from hccsurv_core.outcome import SurvivalOutcome
-from hccsurv_core.progress import Progress, silent
-from hccsurv_core.systems.treatment.arm_settings import ArmSettings
-from hccsurv_core.systems.treatment.cox_posterior import CoxPosterior
-from hccsurv_core.systems.treatment.cox_posterior_fit import (
+from hccsurv_core.models.cox_posterior import CoxPosterior
+from hccsurv_core.models.cox_posterior_fit import (
     assemble,
     fit_candidates,
     prior_matrix,
 )
+from hccsurv_core.models.standardize import Standardizer
+from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.progress import Progress, silent
+from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 
 #: Resamples with too few deaths that are drawn again, for each one that is kept.
 _TRIES = 20

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hccsurv_core.models.cox_posterior import CoxPosterior
 from hccsurv_core.models.coxph import CoxModel
 from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_cox import CategoryTerm, NumberTerm, Term, cox_nomogram
@@ -20,7 +21,6 @@ from hccsurv_core.models.nomogram_variables import AxisRange
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS
 from hccsurv_core.systems.treatment.arms import ArmModels
 from hccsurv_core.systems.treatment.covariates import Covariate
-from hccsurv_core.systems.treatment.cox_posterior import CoxPosterior
 
 #: Name and label of the axis of all that images say.
 IMAGE_SCORE, IMAGE_LABEL = "image_score", "Image score"

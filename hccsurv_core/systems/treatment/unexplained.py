@@ -94,7 +94,7 @@ def unexplained_spread(
         risk_score: by arm, (n,) of the same patients by that model.
         why: what these patients were.
         score_error: by arm, how far the score itself may be off
-            (:meth:`~hccsurv_core.systems.treatment.cox_posterior.CoxPosterior.score_error`):
+            (:meth:`~hccsurv_core.models.cox_posterior.CoxPosterior.score_error`):
             intervals of the average hold that already, so it must not count twice.
 
     Raises:

@@ -1,7 +1,7 @@
-"""A ridge Cox model of one arm that knows how sure it is of its coefficients and its baseline.
+"""A ridge Cox model that knows how sure it is of its coefficients and its baseline.
 
 Predicting needs numpy only. How it is fitted is in
-:mod:`~hccsurv_core.systems.treatment.cox_posterior_fit` (posterior) and
+:mod:`~hccsurv_core.models.cox_posterior_fit` (posterior) and
 :mod:`~hccsurv_core.systems.treatment.cox_bootstrap`.
 """
 
@@ -19,7 +19,7 @@ from hccsurv_core.models.breslow import survival_from_hazard
 from hccsurv_core.models.coxph import Baseline, CoxModel
 from hccsurv_core.models.standardize import Standardizer
 
-#: What a bundle calls this kind of arm model.
+#: What a bundle calls this kind of model.
 KIND = "ridge Cox"
 
 
@@ -46,10 +46,10 @@ class FitNotes:
 
 @dataclass(frozen=True, eq=False)
 class CoxPosterior:
-    """One arm's model.
+    """The model.
 
     Args:
-        standardizer: scales of the arm's training patients.
+        standardizer: scales of the training patients.
         coef: (q,) log hazard ratios per standard deviation of the q covariates that vary.
         baseline: cumulative hazard of a patient with mean covariates.
         coef_draws: (R, q) equally likely coefficients.
@@ -209,7 +209,7 @@ class CoxPosterior:
                 ),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"lacks a part of an arm's model ({error})", source="arms") from error
+            raise InputError(f"lacks a part of a Cox model ({error})", source="model") from error
         found._check_shapes()
         return found
 
@@ -222,4 +222,4 @@ class CoxPosterior:
             and self.hazard_draws.shape == (r, g)
         )
         if not fits:
-            raise InputError("parts of an arm's model do not go together", source="arms")
+            raise InputError("parts of a Cox model do not go together", source="model")

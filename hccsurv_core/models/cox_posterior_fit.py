@@ -1,4 +1,4 @@
-"""Fit one arm: the posterior of a ridge Cox model, baseline and penalty included.
+"""Fit the posterior of a ridge Cox model, baseline and penalty included.
 
 With few deaths a penalty pulls every prediction to the average, and a bootstrap with that penalty
 repeats the pull in each replicate: its intervals lie about the wrong place. Taken as what it is, a
@@ -20,10 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from hccsurv_core.models.breslow import fit_baseline
+from hccsurv_core.models.cox_posterior import CoxPosterior, FitNotes
+from hccsurv_core.models.prior_ridge import Prior
 from hccsurv_core.models.ridge_cox import choose_penalty, fit_ridge_cox
 from hccsurv_core.models.risk_sets import (
     RiskSets,
@@ -35,8 +38,28 @@ from hccsurv_core.models.risk_sets import (
 )
 from hccsurv_core.models.standardize import Standardizer
 from hccsurv_core.outcome import SurvivalOutcome
-from hccsurv_core.systems.treatment.arm_settings import ArmSettings
-from hccsurv_core.systems.treatment.cox_posterior import CoxPosterior, FitNotes
+
+
+class PosteriorSettings(Protocol):
+    """What can be chosen.
+
+    Args:
+        precisions: candidates for the prior precision of a coefficient of a standardized covariate.
+        penalty: "averaged" over candidates or "cross-validated".
+        n_folds: of that cross-validation. n_draws: models that stand for the uncertainty.
+        prior: how much, and which way, covariates may matter; None treats all alike.
+    """
+
+    @property
+    def precisions(self) -> tuple[float, ...]: ...
+    @property
+    def penalty(self) -> str: ...
+    @property
+    def n_folds(self) -> int: ...
+    @property
+    def n_draws(self) -> int: ...
+    @property
+    def prior(self) -> Prior | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +77,7 @@ class _Peak:
 
 @dataclass(frozen=True, eq=False)
 class PenalizedFit:
-    """Coefficients of one arm under all candidates.
+    """Coefficients under all candidates.
 
     Args:
         z: (n, q) standardized covariates. outcome: of the same patients.
@@ -78,10 +101,10 @@ def fit_posterior(
     standardizer: Standardizer,
     values: np.ndarray,
     outcome: SurvivalOutcome,
-    settings: ArmSettings,
+    settings: PosteriorSettings,
     seed: int,
 ) -> CoxPosterior:
-    """Fit one arm.
+    """Fit the model.
 
     Args:
         standardizer: of these patients.
@@ -109,10 +132,10 @@ def assemble(
     fit: PenalizedFit,
     coef_draws: np.ndarray,
     hazard_draws: np.ndarray,
-    settings: ArmSettings,
+    settings: PosteriorSettings,
     method: str,
 ) -> CoxPosterior:
-    """The arm's model from its fit and its draws."""
+    """The model from its fit and its draws."""
     sets = build_risk_sets(fit.outcome.time_months, fit.outcome.event)
     score, order = fit.z @ fit.coef, sets.order
     null = np.zeros(len(fit.outcome))
@@ -135,7 +158,7 @@ def assemble(
     )
 
 
-def prior_matrix(standardizer: Standardizer, settings: ArmSettings) -> np.ndarray:
+def prior_matrix(standardizer: Standardizer, settings: PosteriorSettings) -> np.ndarray:
     """(q, k) from independent free parameters to the coefficients of what varies."""
     used = [standardizer.names[i] for i in standardizer.owner]
     if settings.prior is None:
@@ -144,7 +167,7 @@ def prior_matrix(standardizer: Standardizer, settings: ArmSettings) -> np.ndarra
 
 
 def fit_candidates(
-    z: np.ndarray, outcome: SurvivalOutcome, m: np.ndarray, settings: ArmSettings, seed: int
+    z: np.ndarray, outcome: SurvivalOutcome, m: np.ndarray, settings: PosteriorSettings, seed: int
 ) -> PenalizedFit:
     """Coefficients under every candidate precision, and what each counts.
 
