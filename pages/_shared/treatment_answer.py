@@ -16,8 +16,8 @@ from pages._shared.views import StudyView, open_store
 
 if TYPE_CHECKING:
     from hccsurv_core.cohort.model_library import ModelEntry
+    from hccsurv_core.systems.patient_profile import Profile
     from hccsurv_core.systems.treatment.model import TreatmentAnswer, TreatmentModel
-    from hccsurv_core.systems.treatment.record import Profile
     from hccsurv_core.systems.treatment.stored_patient import OutlinedScan
 
 SYSTEM = "treatment"
@@ -92,7 +92,7 @@ def answer_patient(view: StudyView) -> Answered | NotAnswered:
     Raises:
         StoreError: the model library or an outline's file is damaged.
     """
-    from hccsurv_core.systems.treatment.record import profile_of
+    from hccsurv_core.systems.patient_profile import profile_of
     from hccsurv_core.systems.treatment.stored_patient import record_of_patient
 
     entry = open_models().active(SYSTEM)

@@ -44,7 +44,7 @@ def test_names_and_levels_are_those_of_the_cohort_tables() -> None:
 
 def test_a_treatment_cohort_s_columns_are_read_under_the_names_of_the_form() -> None:
     """Its own names are aliases of the form's; what is left is not asked in the form."""
-    from hccsurv_core.systems.treatment.record import ALIASES
+    from hccsurv_core.systems.patient_profile import ALIASES
 
     of_form = {v.name for v in CLINICAL_VALUES} | {"age_years", "sex", "height_m", "weight_kg"}
     given = {ALIASES.get(name, name) for name in TREATMENT_COLUMNS}

@@ -21,7 +21,7 @@ from hccsurv_core.systems.treatment.answer_table import (
 )
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.model import TreatmentModel
-from hccsurv_core.systems.treatment.record import profile_of
+from hccsurv_core.systems.patient_profile import profile_of
 from hccsurv_core.systems.treatment.stop_rules import STOP_RULES, check_rules
 
 

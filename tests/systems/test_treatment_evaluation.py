@@ -11,11 +11,11 @@ from treatment_folders import write_clinical_folder
 
 from hccsurv_core.errors import TableError
 from hccsurv_core.stats.concordance import harrell_c
+from hccsurv_core.systems.patient_profile import profile_of
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.cohort import read_treatment_folder
 from hccsurv_core.systems.treatment.evaluation import evaluate_treatment
 from hccsurv_core.systems.treatment.model import TreatmentModel
-from hccsurv_core.systems.treatment.record import profile_of
 from hccsurv_core.systems.treatment.settings import TreatmentSettings
 from hccsurv_core.systems.treatment.simulated_truth import read_truth
 from hccsurv_core.systems.treatment.training import train_treatment

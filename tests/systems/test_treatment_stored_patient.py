@@ -11,8 +11,8 @@ from hccsurv_core.cohort.drawn_regions import StoredRegions
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.roi.regions import region_of
 from hccsurv_core.simulate.treatment.demo import TREATMENT_DEMOS
+from hccsurv_core.systems.patient_profile import profile_of
 from hccsurv_core.systems.treatment.demo_record import demo_facts, demo_values
-from hccsurv_core.systems.treatment.record import profile_of
 from hccsurv_core.systems.treatment.stored_patient import (
     find_outlines,
     lesion_phases,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.systems.patient_profile import profile_of
 from hccsurv_core.systems.treatment.covariates import CLINICAL_COVARIATES
 from hccsurv_core.systems.treatment.ranges import TrainingRanges
-from hccsurv_core.systems.treatment.record import profile_of
 from hccsurv_core.systems.treatment.trial import (
     VESSELS,
     sign_trials,

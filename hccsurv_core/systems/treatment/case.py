@@ -19,8 +19,8 @@ from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.cohort.folder_schema import PATIENT_ID, SCHEMA_FILE
 from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.patient import PatientFacts, check_patient_facts
+from hccsurv_core.systems.patient_profile import ALIASES, Profile, profile_of
 from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES, SYSTEM, has_images
-from hccsurv_core.systems.treatment.record import ALIASES, Profile, profile_of
 
 if TYPE_CHECKING:
     from hccsurv_core.imaging.lesion_crops import LesionPhase

@@ -19,9 +19,9 @@ from hccsurv_core.cohort.folder_schema import PATIENT_ID
 from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.features.feature_table import LABELS, FeatureTable
 from hccsurv_core.outcome import SurvivalOutcome
+from hccsurv_core.systems.covariates import Covariate, covariate_matrix
+from hccsurv_core.systems.patient_profile import Profile, profile_of
 from hccsurv_core.systems.treatment.arm_table import ARMS, TreatmentTable
-from hccsurv_core.systems.treatment.covariates import Covariate, covariate_matrix
-from hccsurv_core.systems.treatment.record import Profile, profile_of
 
 SYSTEM = "treatment"
 TREATMENT = "treatment"

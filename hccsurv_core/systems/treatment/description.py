@@ -9,11 +9,11 @@ import numpy as np
 
 from hccsurv_core import __version__
 from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
+from hccsurv_core.systems.covariates import Covariate
 from hccsurv_core.systems.muscle.description import RESEARCH_USE, software
 from hccsurv_core.systems.muscle.leakage import patient_digests, row_digests
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import TreatmentCohort
-from hccsurv_core.systems.treatment.covariates import Covariate
 from hccsurv_core.systems.treatment.cross_validation import ArmJudgment, describe_judgments
 from hccsurv_core.systems.treatment.recommendation import CAVEAT
 from hccsurv_core.systems.treatment.recommender import Recommender

@@ -20,16 +20,16 @@ from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import KaplanMeier, fit_kaplan_meier
 from hccsurv_core.stats.logrank import LogRankResult, log_rank_test
 from hccsurv_core.stats.survival_performance import SurvivalPerformance, assess_survival_model
+from hccsurv_core.systems.covariates import covariate_values
 from hccsurv_core.systems.explorer.performance import CalibrationAt
+from hccsurv_core.systems.patient_profile import Profile
 from hccsurv_core.systems.treatment.arm_calibration import calibrate_arm, calibration_json
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, NONE, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 from hccsurv_core.systems.treatment.contrast import TreatmentContrast
-from hccsurv_core.systems.treatment.covariates import covariate_values
 from hccsurv_core.systems.treatment.model import TreatmentModel
 from hccsurv_core.systems.treatment.recommendation import Recommendation, recommend
 from hccsurv_core.systems.treatment.recommender import Recommender
-from hccsurv_core.systems.treatment.record import Profile
 from hccsurv_core.systems.treatment.settings import CLINICAL, COMBINED
 from hccsurv_core.systems.treatment.simulated_truth import (
     NearTruth,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hccsurv_core.systems.patient_profile import is_missing
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.arms import row_of
 from hccsurv_core.systems.treatment.contrast import TreatmentContrast
@@ -15,7 +16,7 @@ from hccsurv_core.systems.treatment.guidelines import GuidelineView, guideline_v
 from hccsurv_core.systems.treatment.overlap import Overlap
 from hccsurv_core.systems.treatment.ranges import OutOfRange
 from hccsurv_core.systems.treatment.recommender import Recommender
-from hccsurv_core.systems.treatment.stop_rules import RuleCheck, check_rules, is_missing
+from hccsurv_core.systems.treatment.stop_rules import RuleCheck, check_rules
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hccsurv_core.systems.patient_profile import is_missing
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS
 from hccsurv_core.systems.treatment.stop_rules import (
     AASLD_2023,
     BCLC_2022,
     CHINA_2026,
     SECOND_HAND,
-    is_missing,
 )
 
 System = Literal["bclc_stage", "cnlc_stage"]

@@ -15,20 +15,16 @@ from hccsurv_core.errors import BundleError, InputError
 from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_json import nomogram_from_json
 from hccsurv_core.models.store import Bundle, read_bundle
+from hccsurv_core.systems.covariates import Covariate, covariate_values
+from hccsurv_core.systems.patient_profile import Profile
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.arms import row_of
 from hccsurv_core.systems.treatment.cohort import SYSTEM
 from hccsurv_core.systems.treatment.contrast import Banded
-from hccsurv_core.systems.treatment.covariates import (
-    CLINICAL_COVARIATES,
-    Covariate,
-    clinical_covariates,
-    covariate_values,
-)
+from hccsurv_core.systems.treatment.covariates import CLINICAL_COVARIATES, clinical_covariates
 from hccsurv_core.systems.treatment.nomograms import nomogram_record
 from hccsurv_core.systems.treatment.recommendation import Recommendation, recommend
 from hccsurv_core.systems.treatment.recommender import Recommender
-from hccsurv_core.systems.treatment.record import Profile
 from hccsurv_core.systems.treatment.settings import CLINICAL, COMBINED, DEEP_PART
 from hccsurv_core.wording import count_of
 
@@ -229,7 +225,7 @@ class TreatmentModel:
         """What it says of one patient.
 
         Args:
-            profile: see :func:`~hccsurv_core.systems.treatment.record.profile_of`.
+            profile: see :func:`~hccsurv_core.systems.patient_profile.profile_of`.
             image_values: what was measured on the patient's images, by name; None without.
 
         Raises:

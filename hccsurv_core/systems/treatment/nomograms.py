@@ -18,9 +18,9 @@ from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_cox import CategoryTerm, NumberTerm, Term, cox_nomogram
 from hccsurv_core.models.nomogram_curves import TRANSFORMS
 from hccsurv_core.models.nomogram_variables import AxisRange
+from hccsurv_core.systems.covariates import Covariate
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS
 from hccsurv_core.systems.treatment.arms import ArmModels
-from hccsurv_core.systems.treatment.covariates import Covariate
 
 #: Name and label of the axis of all that images say.
 IMAGE_SCORE, IMAGE_LABEL = "image_score", "Image score"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hccsurv_core.checks import checked_number
+from hccsurv_core.systems.patient_profile import is_missing
 from hccsurv_core.systems.treatment.arm_table import ARMS
 
 BCLC_2022 = "Reig et al., J Hepatol 2022;76:681-693, doi:10.1016/j.jhep.2021.11.018"
@@ -190,11 +191,6 @@ def check_rules(record: Mapping[str, Any], rules: tuple[StopRule, ...] = STOP_RU
     if any(rule.name == "child_pugh_c" for rule in hit):
         hit = [rule for rule in hit if rule.name != "child_pugh_b"]
     return RuleCheck(tuple(hit), tuple(rule for rule, answer in answers if answer is None))
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a value is None or not a number."""
-    return value is None or (isinstance(value, float) and value != value)
 
 
 def _plain(value: Any) -> Any:

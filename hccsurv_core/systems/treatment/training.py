@@ -15,15 +15,14 @@ from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_json import nomogram_to_json
 from hccsurv_core.models.store import Bundle, write_bundle
 from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.systems.covariates import Covariate, covariate_matrix
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import SYSTEM, TreatmentCohort
 from hccsurv_core.systems.treatment.covariates import (
     BY_NAME,
     CLINICAL_COVARIATES,
-    Covariate,
     clinical_covariates,
-    covariate_matrix,
 )
 from hccsurv_core.systems.treatment.cross_validation import ArmJudgment, judge_by_folds
 from hccsurv_core.systems.treatment.description import describe_training, write_card

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 from hccsurv_core.cohort.clinical_values import BY_NAME
-from hccsurv_core.systems.treatment.covariates import Covariate
+from hccsurv_core.systems.covariates import Covariate
+from hccsurv_core.systems.patient_profile import Profile, profile_of
 from hccsurv_core.systems.treatment.ranges import TrainingRanges
-from hccsurv_core.systems.treatment.record import Profile, profile_of
 
 Kind = Literal["number", "steps", "yes_no", "choice"]
 Group = Literal["liver", "tumor", "patient", "lesion"]

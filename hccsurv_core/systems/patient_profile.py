@@ -15,7 +15,6 @@ from hccsurv_core.features.clinical_scores.child_pugh import child_pugh_class
 from hccsurv_core.features.clinical_scores.registry import score_patient
 from hccsurv_core.features.clinical_scores.result import ClinicalScore
 from hccsurv_core.features.clinical_scores.values import ARGUMENTS
-from hccsurv_core.systems.treatment.stop_rules import is_missing
 
 #: Name in a cohort table → name here.
 ALIASES: Mapping[str, str] = {
@@ -169,3 +168,8 @@ def _whole(name: str, value: Any) -> int:
     if number != int(number):
         raise InputError(f"{number:g} is not a whole number", source=name, remedy="give a grade")
     return int(number)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None or not a number."""
+    return value is None or (isinstance(value, float) and value != value)

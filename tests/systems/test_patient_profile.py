@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.systems.covariates import covariate_values
+from hccsurv_core.systems.patient_profile import profile_of
 from hccsurv_core.systems.treatment.covariates import (
     BY_NAME,
     CLINICAL_COVARIATES,
     clinical_covariates,
-    covariate_values,
 )
-from hccsurv_core.systems.treatment.record import profile_of
 
 FULL = {
     "age_years": 61.0, "ecog": 0.0, "albumin_g_l": 38.0, "bilirubin_umol_l": 15.0, "inr": 1.1,
