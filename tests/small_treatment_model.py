@@ -10,9 +10,10 @@ import numpy as np
 from hccsurv_core.features.lesion_signs import SIGNS
 from hccsurv_core.models.store import Bundle
 from hccsurv_core.simulate.treatment.cohort import spec
+from hccsurv_core.systems.study_cohort import ImageValues
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_table import ARMS
-from hccsurv_core.systems.treatment.cohort import ImageValues, build_cohort
+from hccsurv_core.systems.treatment.cohort import build_cohort
 from hccsurv_core.systems.treatment.settings import TreatmentSettings
 from hccsurv_core.systems.treatment.signs import SIGN_NAMES, image_values
 from hccsurv_core.systems.treatment.training import TrainedTreatment, train_treatment

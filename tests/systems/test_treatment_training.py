@@ -13,8 +13,9 @@ from treatment_folders import write_clinical_folder
 from hccsurv_core.errors import BundleError, InputError, StatisticsError
 from hccsurv_core.models.store import read_bundle
 from hccsurv_core.systems.patient_profile import profile_of
+from hccsurv_core.systems.study_cohort import ImageValues
 from hccsurv_core.systems.treatment.arm_table import ARMS
-from hccsurv_core.systems.treatment.cohort import ImageValues, read_treatment_folder
+from hccsurv_core.systems.treatment.cohort import read_treatment_folder
 from hccsurv_core.systems.treatment.model import TreatmentModel
 from hccsurv_core.systems.treatment.settings import TreatmentSettings, settings_from_json
 from hccsurv_core.systems.treatment.training import choose_covariates, train_treatment

@@ -21,6 +21,7 @@ from hccsurv_core.models.checkpoint import Checkpoint
 from hccsurv_core.models.cnn.weights_file import read_weights
 from hccsurv_core.models.selection_chain import Signature
 from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.systems.study_cohort import ImageValues
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS
 from hccsurv_core.systems.treatment.cnn_case import read_case_crops
 from hccsurv_core.systems.treatment.cnn_evaluation import evaluate_network, learn_threshold
@@ -30,7 +31,7 @@ from hccsurv_core.systems.treatment.cnn_signature import (
     cross_fit_images,
     fit_image_signature,
 )
-from hccsurv_core.systems.treatment.cohort import ImageValues, TreatmentCohort
+from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 from hccsurv_core.systems.treatment.deep_settings import DEEP, DEEP_NAMES, DeepSettings
 
 if TYPE_CHECKING:

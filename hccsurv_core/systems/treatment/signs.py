@@ -14,7 +14,8 @@ from hccsurv_core.features.lesion_signs import SIGNS, LesionSigns, measure_lesio
 from hccsurv_core.imaging.lesion_crops import LesionPhase
 from hccsurv_core.io.nifti import read_nifti
 from hccsurv_core.systems.muscle.case_images import read_series
-from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES, ImageValues
+from hccsurv_core.systems.study_cohort import ImageValues
+from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES
 from hccsurv_core.volume import Volume, check_same_geometry
 
 #: Prefix of the covariates.

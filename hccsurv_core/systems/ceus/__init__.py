@@ -1,0 +1,1 @@
+"""System 3: contrast-enhanced ultrasound."""

@@ -1,0 +1,41 @@
+"""What the CEUS models may take from a patient's record, and in which form.
+
+Candidates are the clinical variables of Table 1 of Huang et al., World J Gastrointest Oncol
+2022;14(12):2380-2392 (doi 10.4251/wjgo.v14.i12.2380) that have a known place in what follows a
+resection, with albumin and bilirubin (as ALBI), which it lacks. What the pictures show is measured,
+not read off a report, and is no covariate here; sex, BMI and white cells are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hccsurv_core.systems.covariates import Covariate, at_least, recorded, scored
+
+_C = Covariate
+CLINICAL_COVARIATES: tuple[Covariate, ...] = (
+    _C("albi", "ALBI score", "liver", scored("albi"), ("albumin_g_l", "bilirubin_umol_l"),
+       reason="liver function from albumin and bilirubin (Johnson 2015)"),
+    _C("cirrhosis", "Cirrhosis", "liver", recorded("cirrhosis"), ("cirrhosis",), kind="yes_no",
+       reason="where new tumors arise"),
+    _C("hbsag", "Hepatitis B", "liver", recorded("hbsag"), ("hbsag",), kind="yes_no",
+       reason="in the paper's Table 1; an active infection goes with late recurrence"),
+    _C("alt_u_l", "ALT", "liver", at_least("alt_u_l", 1.0), ("alt_u_l",), "U/L", "log",
+       reason="inflammation; logarithm, it spreads over powers of ten"),
+    _C("ast_u_l", "AST", "liver", at_least("ast_u_l", 1.0), ("ast_u_l",), "U/L", "log",
+       reason="inflammation and fibrosis; logarithm"),
+    _C("tumor_diameter_mm", "Largest diameter", "tumor", recorded("tumor_diameter_mm"),
+       ("tumor_diameter_mm",), "mm", "log",
+       reason="logarithm, from 2 to 4 cm matters like from 5 to 10"),
+    _C("tumor_number", "Number of tumors", "tumor", recorded("tumor_number"), ("tumor_number",), "",
+       "log2", whole=True,
+       reason="logarithm, the second tumor matters more than the fourth"),
+    _C("microvascular_invasion", "Microvascular invasion", "tumor",
+       recorded("microvascular_invasion"), ("microvascular_invasion",), kind="yes_no",
+       reason="in the paper's Table 1; from the specimen, so known only after resection"),
+    _C("afp_ng_ml", "AFP", "tumor", at_least("afp_ng_ml", 1.0), ("afp_ng_ml",), "ng/mL", "log10",
+       reason="logarithm: values spread over five powers of ten; below 1 it is taken as 1"),
+    _C("age_years", "Age", "patient", recorded("age_years"), ("age_years",), "years", whole=True,
+       reason="part of every published score of survival after hepatectomy"),
+)  # fmt: skip
+BY_NAME: Mapping[str, Covariate] = {c.name: c for c in CLINICAL_COVARIATES}
