@@ -1,0 +1,1 @@
+"""Perfusion from contrast-enhanced ultrasound: time-intensity curves, bolus models, phases."""

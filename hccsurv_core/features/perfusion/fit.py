@@ -1,0 +1,311 @@
+"""Fitting a bolus model to a time-intensity curve.
+
+Speckle makes the noise of a mean intensity proportional to the intensity itself, so residuals are
+weighed by it; a soft loss keeps frames that breathing spoiled from bending the curve. Several
+starts, bounds, and the choice between models by Akaike's criterion for small samples (Hurvich CM,
+Tsai C-L, Biometrika 1989;76(2):297-307, doi 10.1093/biomet/76.2.297).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hccsurv_core.checks import checked_numbers
+from hccsurv_core.errors import InputError
+from hccsurv_core.features.perfusion.models import MODELS, BolusModel, bolus_model
+from hccsurv_core.features.perfusion.smooth import bolus_end_s, running_median
+
+Floats = NDArray[np.float64]
+#: Parameters: arrival, ln rise, ln peak, ln shape, offset.
+_N_PARAMETERS = 5
+_FEWEST_FRAMES = 12
+#: A curve must stand out of its noise this many times to be fitted.
+_LEAST_SIGNAL = 5.0
+#: Relative noise is taken to be at least this.
+_LEAST_NOISE = 0.005
+_RISE_S = (0.5, 300.0)
+#: Width of the running median that noise is weighed by, frames.
+_WIDTH = 5
+
+
+@dataclass(frozen=True, eq=False)
+class BolusFit:
+    """A fitted curve.
+
+    Args:
+        model: which.
+        arrival_s: when the agent arrives, on the clock of the data.
+        rise_s: from arrival to peak.
+        peak: highest intensity above the offset.
+        shape: of the model.
+        offset: what is left of the floor.
+        covariance: (5, 5) of (arrival, ln rise, ln peak, ln shape, offset).
+        r2, rmse: share of the variance explained, and root mean square error, unweighted.
+        noise: relative standard deviation of a frame about the curve.
+        aicc: model name → Akaike's criterion; the smallest was chosen. All models that were tried.
+        n_frames: that were fitted.
+        until_s: end of the fitted part.
+        at_bound: names of parameters that ran into a bound: their intervals mean nothing.
+    """
+
+    model: BolusModel
+    arrival_s: float
+    rise_s: float
+    peak: float
+    shape: float
+    offset: float
+    covariance: Floats
+    r2: float
+    rmse: float
+    noise: float
+    aicc: dict[str, float]
+    n_frames: int
+    until_s: float
+    at_bound: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> Floats:
+        """(arrival, ln rise, ln peak, ln shape, offset)."""
+        return np.array(
+            [self.arrival_s, *np.log([self.rise_s, self.peak, self.shape]), self.offset]
+        )
+
+    @property
+    def peak_s(self) -> float:
+        """When the curve is highest."""
+        return self.arrival_s + self.rise_s
+
+    def curve(self, time_s: ArrayLike) -> Floats:
+        """The fitted enhancement, without the offset."""
+        after = np.asarray(time_s, float) - self.arrival_s
+        return self.model.value(after, self.rise_s, self.peak, self.shape)
+
+    def derived(self, of: Callable[[BolusFit], float]) -> tuple[float, float]:
+        """Something computed from the curve, and its standard error by the delta method."""
+        at = self.parameters
+        step = np.maximum(np.sqrt(np.diag(self.covariance)), 1e-9) * 0.1
+        gradient = np.zeros(_N_PARAMETERS)
+        for k in range(_N_PARAMETERS):
+            ends = []
+            for sign in (-1, 1):
+                moved = at.copy()
+                moved[k] += sign * step[k]
+                ends.append(of(self._at(moved)))
+            gradient[k] = (ends[1] - ends[0]) / (2 * step[k])
+        variance = float(gradient @ self.covariance @ gradient)
+        return of(self), float(np.sqrt(max(variance, 0.0)))
+
+    def _at(self, parameters: Floats) -> BolusFit:
+        from dataclasses import replace
+
+        arrival, rise, peak, shape, offset = parameters
+        return replace(
+            self, arrival_s=float(arrival), rise_s=float(np.exp(rise)), peak=float(np.exp(peak)),
+            shape=float(np.exp(shape)), offset=float(offset),
+        )  # fmt: skip
+
+
+def fit_bolus(
+    time_s: ArrayLike,
+    enhancement: ArrayLike,
+    *,
+    floor_noise: float | None = None,
+    models: Sequence[str] = tuple(MODELS),
+    whole: bool = True,
+) -> BolusFit:
+    """Fit bolus models to a curve and keep the one that tells most.
+
+    Args:
+        time_s: (n,) rising.
+        enhancement: (n,) linear intensity above the floor; NaN is a gap.
+        floor_noise: standard deviation of the intensity of a frame without agent; None where
+            there was none (the offset is then free between nothing and the lowest frame).
+        models: names of those to try.
+        whole: False ends the fit where the agent comes back or the curve has fallen to half.
+
+    Raises:
+        InputError: too few frames, no signal, or an unknown model.
+    """
+    tried = [bolus_model(name) for name in models]
+    if not tried:
+        raise InputError("name at least one model", source="models")
+    data = _Data.of(time_s, enhancement, floor_noise, whole)
+    fits = [fit for m in tried if (fit := _fit_one(m, data)) is not None]
+    if not fits:
+        raise InputError(
+            "no bolus model can be fitted to this curve", source="time-intensity curve"
+        )
+    scores = {f.model.name: f.score for f in fits}
+    best = min(fits, key=lambda f: f.score)
+    return _finished(best, data, scores)
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Frames that are fitted, their standard deviations, and bounds of the offset."""
+
+    time: Floats
+    value: Floats
+    sd: Floats
+    smooth: Floats
+    offset: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls, time_s: ArrayLike, enhancement: ArrayLike, floor_noise: float | None, whole: bool
+    ) -> _Data:
+        time = checked_numbers(time_s, "frame times")
+        value = checked_numbers(enhancement, "time-intensity curve")
+        if time.ndim != 1 or time.shape != value.shape:
+            raise InputError(
+                f"{value.shape} values do not go with {time.shape} times",
+                source="time-intensity curve",
+            )
+        kept = np.isfinite(time) & np.isfinite(value)
+        time, value = time[kept], value[kept]
+        if (np.diff(time) <= 0).any():
+            raise InputError("must rise", source="frame times")
+        if len(time) < _FEWEST_FRAMES:
+            raise InputError(
+                f"{len(time)} usable frames are too few to fit a curve of five parameters",
+                source="time-intensity curve",
+                remedy=f"at least {_FEWEST_FRAMES} are needed: take frames in again or a longer clip",
+            )
+        smooth = running_median(value, _WIDTH)
+        end = np.inf if whole else bolus_end_s(time, value)
+        if np.count_nonzero(time <= end) >= _FEWEST_FRAMES:
+            time, value, smooth = (a[time <= end] for a in (time, value, smooth))
+        return cls(time, value, _deviation(value, smooth, floor_noise), smooth,
+                   _offset_range(value, floor_noise))  # fmt: skip
+
+
+def _deviation(value: Floats, smooth: Floats, floor_noise: float | None) -> Floats:
+    """Standard deviation of each frame: proportional to the intensity, and that of the floor."""
+    top = float(smooth.max())
+    bright = smooth > 0.2 * top
+    relative = (value - smooth)[bright] / smooth[bright]
+    # The median itself takes part of the noise with it.
+    noise = max(1.4826 * float(np.median(np.abs(relative))) * 1.25, _LEAST_NOISE)
+    at_rest = max(floor_noise or 0.0, 1e-3 * top)
+    if not top > _LEAST_SIGNAL * (floor_noise or 0.0) or top <= 0:
+        raise InputError(
+            "the region does not enhance",
+            source="time-intensity curve",
+            remedy="check the outline and the contrast panel",
+        )
+    return np.asarray(np.sqrt((noise * np.maximum(smooth, 0)) ** 2 + at_rest**2))
+
+
+def _offset_range(value: Floats, floor_noise: float | None) -> tuple[float, float]:
+    top = float(np.max(value))
+    if floor_noise is not None:
+        reach = max(2 * floor_noise, 1e-4 * top)
+        return -reach, reach
+    return -1e-4 * top, max(float(np.min(value)), 1e-4 * top)
+
+
+@dataclass(frozen=True, eq=False)
+class _Raw:
+    """One model's best solution."""
+
+    model: BolusModel
+    at: Floats
+    jacobian: Floats
+    residual: Floats
+    active: NDArray[np.int_]
+    score: float
+
+
+def _fit_one(model: BolusModel, data: _Data) -> _Raw | None:
+    from scipy.optimize import least_squares
+
+    low, high = _bounds(model, data)
+    scale = np.array([1.0, 0.2, 0.1, 0.2, max(data.offset[1] - data.offset[0], 1e-12)])
+
+    def residual(at: Floats) -> Floats:
+        arrival, rise, peak, shape, offset = at
+        fitted = model.value(data.time - arrival, np.exp(rise), np.exp(peak), np.exp(shape))
+        return np.asarray((fitted + offset - data.value) / data.sd)
+
+    best = None
+    for start in _starts(model, data):
+        found = least_squares(
+            residual, np.clip(start, low + 1e-9 * (high - low), high - 1e-9 * (high - low)),
+            bounds=(low, high), x_scale=scale, loss="soft_l1", f_scale=2.0, max_nfev=200,
+        )  # fmt: skip
+        if np.isfinite(found.cost) and (best is None or found.cost < best.cost):
+            best = found
+    if best is None:
+        return None
+    n, k = len(data.time), _N_PARAMETERS + 1
+    score = n * np.log(2 * best.cost / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+    return _Raw(
+        model, best.x, best.jac, residual(best.x), np.asarray(best.active_mask), float(score)
+    )
+
+
+def _bounds(model: BolusModel, data: _Data) -> tuple[Floats, Floats]:
+    top = float(data.smooth.max())
+    peak_s = float(data.time[int(data.smooth.argmax())])
+    first = float(data.time[0])
+    shape = np.log(model.shape_bounds)
+    low = [first - 60.0, np.log(_RISE_S[0]), np.log(top / 3), shape[0], data.offset[0]]
+    high = [peak_s + 1e-3, np.log(_RISE_S[1]), np.log(top * 3), shape[1], data.offset[1]]
+    return np.array(low), np.array(high)
+
+
+def _starts(model: BolusModel, data: _Data) -> list[Floats]:
+    """Arrivals before the curve reaches a tenth of its peak, with each shape."""
+    top_at = int(data.smooth.argmax())
+    top, peak_s = float(data.smooth[top_at]), float(data.time[top_at])
+    above = np.flatnonzero(data.smooth[: top_at + 1] >= 0.1 * top)
+    tenth_s = float(data.time[above[0]]) if len(above) else float(data.time[0])
+    starts = []
+    for share, shapes in ((0.15, model.shape_starts), (0.6, model.shape_starts)):
+        rise = max((1 + share) * (peak_s - tenth_s), 1.0)
+        for shape in shapes:
+            starts.append(np.array([peak_s - rise, np.log(rise), np.log(top), np.log(shape), 0.0]))
+    return starts
+
+
+def _finished(raw: _Raw, data: _Data, scores: dict[str, float]) -> BolusFit:
+    n = len(data.time)
+    arrival, rise, peak, shape, offset = raw.at
+    left = raw.residual * data.sd
+    spread = float(((data.value - data.value.mean()) ** 2).sum())
+    bright = data.smooth > 0.2 * float(data.smooth.max())
+    noise = 1.4826 * float(np.median(np.abs(left[bright] / data.smooth[bright])))
+    names = ("arrival", "rise", "peak", "shape")
+    return BolusFit(
+        model=raw.model,
+        arrival_s=float(arrival),
+        rise_s=float(np.exp(rise)),
+        peak=float(np.exp(peak)),
+        shape=float(np.exp(shape)),
+        offset=float(offset),
+        covariance=_covariance(raw),
+        r2=1 - float((left**2).sum()) / spread if spread > 0 else 0.0,
+        rmse=float(np.sqrt((left**2).mean())),
+        noise=noise,
+        aicc=scores,
+        n_frames=n,
+        until_s=float(data.time[-1]),
+        at_bound=tuple(m for m, a in zip(names, raw.active, strict=False) if a != 0),
+    )
+
+
+def _covariance(raw: _Raw) -> Floats:
+    """Of the parameters; wider where neighboring frames err alike, as misfit makes them do."""
+    n = len(raw.residual)
+    information = raw.jacobian.T @ raw.jacobian
+    scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+    scaled = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-12)
+    r = raw.residual
+    variance = max(1.4826 * float(np.median(np.abs(r))), 1e-6) ** 2 * n / (n - _N_PARAMETERS)
+    alike = float((r[1:] * r[:-1]).sum() / max(float((r**2).sum()), 1e-300))
+    alike = float(np.clip(alike, 0.0, 0.6))
+    return np.asarray(scaled * np.outer(scale, scale) * variance * (1 + alike) / (1 - alike))
