@@ -1,6 +1,6 @@
 """Fit a ridge logistic model as what it is: a normal prior, and a posterior over its penalty, too.
 
-As :mod:`hccsurv_core.systems.treatment.cox_posterior_fit` does for survival:
+As :mod:`hccsurv_core.models.cox_posterior_fit` does for survival:
 
 * for each candidate precision the likelihood times the prior is maximized and approximated by a
   normal distribution (Laplace; MacKay, Neural Comput 1992;4:720-736);

@@ -21,7 +21,7 @@ patients *not* retreated against those retreated: above 1 those retreated lived 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -189,8 +189,6 @@ def study_retreatment(
 
 def _corrected(effects: list[ClassEffect]) -> list[ClassEffect]:
     """The same with p-values corrected over the classes that could be tested."""
-    from dataclasses import replace
-
     p = adjust_p_values([np.nan if e.p is None else e.p for e in effects])
     return [
         replace(e, p_corrected=None if np.isnan(v) else float(v))
