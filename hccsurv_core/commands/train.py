@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from hccsurv_core.commands.cohort_source import (
 )
 from hccsurv_core.commands.shared import add_common_arguments, number, write_answer
 from hccsurv_core.errors import InputError
+from hccsurv_core.io.json_object import read_json_object
 from hccsurv_core.progress import Progress, part_of
 
 if TYPE_CHECKING:
@@ -158,13 +158,7 @@ def read_settings(path: str | None) -> dict[str, Any] | None:
     """
     if path is None:
         return None
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("cannot be read as JSON", source=path, remedy="check the file") from error
-    if not isinstance(found, dict):
-        raise InputError("holds no JSON object", source=path, remedy='write {"n_folds": 10}')
-    return found
+    return read_json_object(Path(path), '{"n_folds": 10}')
 
 
 def _held_out(table: FeatureTable, arguments: argparse.Namespace) -> FeatureTable:

@@ -7,7 +7,6 @@ file by the names of a cohort table: ``{"sex": "male", "age_years": 61, "height_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.errors import InputError
 from hccsurv_core.io.grids import MaskFile
+from hccsurv_core.io.json_object import read_json_object
 from hccsurv_core.io.label_masks import masks_of
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of, silent
@@ -165,7 +165,7 @@ def _names_beside(path: Path) -> dict[int, str]:
     sidecar = path.with_name(f"{stem}.json")
     if stem == path.name or not sidecar.is_file():
         return {}
-    labels = _read_json(sidecar).get("labels")
+    labels = read_json_object(sidecar, '{"labels": {"1": "muscle", …}}').get("labels")
     if not isinstance(labels, Mapping) or not all(str(k).isdigit() for k in labels):
         raise InputError("does not name the mask's labels", source=sidecar.name, remedy=_REMEDY)
     return {int(k): str(v) for k, v in labels.items()}
@@ -191,7 +191,11 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is no JSON object, a name is not known, or a value is impossible.
     """
-    given = {name: value for name, value in _read_json(path).items() if value is not None}
+    given = {
+        name: value
+        for name, value in read_json_object(path, '{"sex": "male", …}').items()
+        if value is not None
+    }
     facts = {name: given.pop(name) for name in _FACTS if name in given}
     for name, value in facts.items():
         if name != "sex" and (isinstance(value, bool) or not isinstance(value, int | float)):
@@ -211,20 +215,6 @@ def read_record(path: Path) -> dict[str, Any]:
             else f"{error.source}: {error.what}"
         )
         raise InputError(told, source=path.name, remedy=error.remedy) from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "cannot be read as JSON", source=path.name, remedy="check the file"
-        ) from error
-    if not isinstance(found, dict):
-        raise InputError(
-            "holds no JSON object", source=path.name, remedy='write {"sex": "male", …}'
-        )
-    return found
 
 
 def read_cohort_case(folder: Path, patient: str | None = None) -> CaseSource:

@@ -9,7 +9,6 @@ A folder of one's own::
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.cohort.folder_schema import PATIENT_ID, SCHEMA_FILE
 from hccsurv_core.errors import InputError, TableError
+from hccsurv_core.io.json_object import read_json_object
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.systems.patient_profile import ALIASES, Profile, profile_of
 from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES, SYSTEM, has_images
@@ -92,16 +92,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is no JSON object, a name is not known, or a value is not possible.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "cannot be read as JSON", source=path.name, remedy="check the file"
-        ) from error
-    if not isinstance(found, dict):
-        raise InputError(
-            "holds no JSON object", source=path.name, remedy='write {"age_years": 61, …}'
-        )
+    found = read_json_object(path, '{"age_years": 61, …}')
     try:
         return checked_record(found)
     except InputError as error:
