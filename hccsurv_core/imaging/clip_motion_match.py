@@ -172,7 +172,9 @@ class Patch:
         spread_one = float((weight * one) @ one) / total - mean_one**2
         spread_other = float(weighed @ other) / total - mean_other**2
         together = float(weighed @ one) / total - mean_one * mean_other
-        return together / float(np.sqrt(max(spread_one, _TINY) * max(spread_other, _TINY)))
+        return together / float(
+            np.sqrt(max(spread_one, float(_TINY)) * max(spread_other, float(_TINY)))
+        )
 
     def _on_coarse(self, picture: Floats) -> Floats:
         down, along = (k % COARSE for k in self._box.reach)

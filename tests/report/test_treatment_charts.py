@@ -13,6 +13,7 @@ from hccsurv_core.report.figures.treatment_charts import (
     overlap_chart,
 )
 from hccsurv_core.simulate.treatment.demo import treatment_demo
+from hccsurv_core.systems.patient_profile import profile_of
 from hccsurv_core.systems.treatment.answer_table import (
     answer_frame,
     answer_rows,
@@ -21,7 +22,6 @@ from hccsurv_core.systems.treatment.answer_table import (
 )
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.model import TreatmentModel
-from hccsurv_core.systems.patient_profile import profile_of
 from hccsurv_core.systems.treatment.stop_rules import STOP_RULES, check_rules
 
 
