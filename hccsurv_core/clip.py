@@ -6,7 +6,7 @@ RGB. Positions on it are (row, column), from the top left, in pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,16 +62,31 @@ class Panels:
         found_by: how they were told apart, in words ("the file's regions and their color",
             "by hand").
         sure: False where a person should confirm it.
+        found: every panel on the screen, from left to right; also one of two that are both
+            without contrast. Empty where panels were given by hand.
     """
 
     grayscale: Region | None
     contrast: Region | None
     found_by: str = ""
     sure: bool = True
+    found: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         if self.grayscale is None and self.contrast is None:
             raise GeometryError("a screen must show a grayscale or a contrast panel")
+
+    def swapped(self) -> Panels:
+        """The same panels the other way round, as a person says."""
+        return replace(
+            self, grayscale=self.contrast, contrast=self.grayscale, found_by="by hand", sure=True
+        )
+
+    @property
+    def is_calibrated(self) -> bool:
+        """True where the size of a pixel is known on every panel."""
+        shown = [panel for panel in (self.grayscale, self.contrast) if panel is not None]
+        return all(panel.spacing_mm is not None for panel in shown)
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,6 +71,31 @@ def count_glyphs(image: NDArray, ignore: NDArray[np.bool_] | None = None) -> int
     return best
 
 
+def text_lines(bright: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Lines of letter-like shapes.
+
+    Args:
+        bright: (rows, columns) True where text may be.
+
+    Returns:
+        (n, 5) first row, row after the last, first column, column after the last, and number of
+        letters of each line of at least four.
+    """
+    boxes = _glyph_boxes(bright)
+    found = []
+    for line in _lines(boxes):
+        members = _sorted_by_left(boxes)[line]
+        found.append(
+            (members[:, 0].min(), members[:, 1].max(), members[:, 2].min(), members[:, 3].max(),
+             len(line))
+        )  # fmt: skip
+    return np.array(found, dtype=np.int64).reshape(-1, 5)
+
+
+def _sorted_by_left(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return boxes[np.argsort(boxes[:, 2], kind="stable")]
+
+
 def _glyph_boxes(bright: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(n, 4) top, bottom, left, right of shapes with the size and fill of letters."""
     from scipy import ndimage
@@ -96,7 +121,7 @@ def _lines(boxes: NDArray[np.float64]) -> list[list[int]]:
     """Chains of boxes of like height on one baseline, less than two heights apart."""
     if len(boxes) > _MAX_BOXES:
         return []
-    boxes = boxes[np.argsort(boxes[:, 2], kind="stable")]
+    boxes = _sorted_by_left(boxes)
     used: set[int] = set()
     lines: list[list[int]] = []
     for start in range(len(boxes)):

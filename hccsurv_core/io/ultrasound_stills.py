@@ -56,7 +56,7 @@ def read_picture(path: Path, limits: IntakeLimits) -> NDArray[np.uint8]:
 
 def still_times(
     headers: list[Dataset], warnings: list[str]
-) -> tuple[list[int], NDArray[np.float64]]:
+) -> tuple[list[int], NDArray[np.floating]]:
     """The order in which stills were taken, and their times (n,) in seconds from the first.
 
     Where the headers' times do not tell the stills apart, they are put in order of their instance
