@@ -300,9 +300,9 @@ def checked_kinds(event: ArrayLike, n: int) -> np.ndarray:
     rarer = int(min(found.sum(), (~found).sum()))
     if rarer < FEWEST_OF_A_KIND:
         raise StatisticsError(
-            f"{int(found.sum())} of {n} patients have the event: of either kind there must be "
-            f"{FEWEST_OF_A_KIND} or more to select by",
-            source="selection", remedy="give more patients, or longer follow-up",
+            f"{int(found.sum())} of {n} patients have the event: of either kind {FEWEST_OF_A_KIND} "
+            "or more are needed",
+            source="event", remedy="give more patients, or longer follow-up",
         )  # fmt: skip
     return found
 

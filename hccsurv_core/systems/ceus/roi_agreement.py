@@ -6,9 +6,9 @@ agreement, which counts a shift between the outlines as error, and ICC(C,1), con
 not. Words for their size, and that the interval rather than the estimate be judged, are of Koo & Li, J
 Chiropr Med 2016;15:155-163: above 0.75 good, above 0.9 excellent.
 
-With two outlines a shift rests on one degree of freedom. Where there is one, the interval of ICC(A,1)
-reaches far down, however many patients there are, because other readers may shift otherwise; a gate by
-its lower bound then lets little through. :attr:`RoiAgreement.shift` shows where that is the reason.
+With two outlines a shift rests on one degree of freedom. Where it is large beside the scatter, the
+interval of ICC(A,1) reaches far down, however many patients there are, because other readers may shift
+otherwise; a gate by its lower bound then lets little through. :attr:`RoiAgreement.shift` shows where that is the reason.
 
 A correlation is about the patients at hand: the more they differ, the higher it is. It says nothing
 about other machines, other frames or another injection.
