@@ -24,7 +24,7 @@ COARSE = 2
 FINE_REACH = 3
 #: A place counts where at least this share of the patch's weight is picture.
 _LEAST_OVERLAP = 0.5
-_TINY = np.float32(1e-6)
+_TINY = 1e-6
 
 
 class Match(NamedTuple):

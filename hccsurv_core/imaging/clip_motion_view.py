@@ -112,7 +112,7 @@ def build_view(
     box = _search_box(mask[panel.box], pixel, settings)
     frames = np.unique(np.linspace(0, len(clip) - 1, _SAMPLED).astype(int))
     levels = np.stack([read_levels(clip, panel, box, int(k)) for k in frames])
-    seen = _picture_area(levels)
+    seen = picture_area(levels)
     if ignore is not None:
         seen &= ~box.cut(ignore[panel.box])
     if np.count_nonzero(seen[box.patch]) < _FEWEST_PIXELS:
@@ -154,7 +154,7 @@ def _search_box(mask: Mask, pixel: tuple[float, float], settings: ViewSettings) 
     return SearchBox(top, left, rows, columns, (down, along))
 
 
-def _picture_area(levels: Floats) -> Mask:
+def picture_area(levels: Floats) -> Mask:
     """Pixels of the fan: bright once, holes filled, a narrow border left out."""
     from scipy.ndimage import binary_closing, binary_erosion, binary_fill_holes
 

@@ -28,6 +28,8 @@ _SIZE_APART, _ALIKE = 0.25, 0.7
 _TOUCH, _SHARED_ROWS, _EDGES_APART = 0.15, 0.4, 0.05
 #: A seam stands out from the columns beside it by this factor; where it may lie, share of the width.
 _SEAM, _SEAM_AT = 2.5, (0.4, 0.6)
+#: A panel with less than this share of the other's lit pixels is dark: before the agent arrives.
+_DARK = 0.2
 #: A lone fan this far in one half of the screen has a dark neighbor, or none.
 _HALF = 0.06
 
@@ -112,12 +114,16 @@ def _with_fans(
     parts = [(lit[box.box], faint[box.box]) for box in boxes]
     if len(parts) == 2 and parts[0][0].shape == parts[1][0].shape:
         (lit_a, faint_a), (lit_b, faint_b) = parts
-        if _overlap(lit_a, lit_b) > _ALIKE - 0.2:
+        lit_pixels = sorted(np.count_nonzero(part) for part in (lit_a, lit_b))
+        if lit_pixels[0] < _DARK * lit_pixels[1] or _overlap(lit_a, lit_b) > _ALIKE - 0.2:
             parts = [(lit_a | lit_b, faint_a | faint_b)]
     fans = [fan_shape(p, _aspect(b), f) for (p, f), b in zip(parts, boxes, strict=False)]
     if len(fans) < len(boxes):
         fans *= 2
-    return Layout(tuple(boxes), tuple(fans), found_by, sure)
+    shown = [(box, fan) for box, fan in zip(boxes, fans, strict=True) if fan.any()]
+    return Layout(
+        tuple(b for b, _ in shown), tuple(f for _, f in shown), found_by, sure and len(shown) > 0
+    )
 
 
 def _aspect(box: Region) -> float:

@@ -49,7 +49,7 @@ def find_panels(clip: Clip) -> Panels:
         GeometryError: no picture was found on the screen.
     """
     looks, layout = looks_and_layout(clip)
-    if not layout.panels or not all(fan.any() for fan in layout.fans):
+    if not layout.panels:
         raise GeometryError(
             "no ultrasound picture was found on the screen", remedy="mark the panels by hand"
         )

@@ -24,6 +24,8 @@ _TEXT_LEVEL, _TEXT_SPREAD = 100, 24
 _DIM_TEXT_LEVEL = 45
 #: Letters that change (a clock) stand in one line: gaps of up to this many pixels are closed.
 _LETTER_GAP_PX = 15
+#: A space between words is at most so many letter heights wide.
+_SPACE = 2.0
 #: A gray panel has at most this share of colored pixels, and colored means this many levels.
 _COLORED_SHARE, _COLORED_LEVELS = 0.03, 48
 #: Lines of letters are not looked for where more of a fan than this is as bright as text.
@@ -130,11 +132,22 @@ def _text_level(looks: Looks, outside: Mask) -> int | None:
 
 
 def _lines_mask(bright: Mask) -> Mask:
-    """The boxes of lines of letters, one letter wider at each end."""
+    """The boxes of lines of letters, one letter wider at each end.
+
+    What stands beside a line in the same rows, no further off than a space, belongs to it: a short
+    word or a date whose digits touch is no line by itself.
+    """
     found = np.zeros(bright.shape, bool)
     for top, bottom, left, right, _ in text_lines(bright):
-        pad = bottom - top
-        found[max(top - 2, 0) : bottom + 2, max(left - pad, 0) : right + pad] = True
+        height = int(bottom - top)
+        lit = np.flatnonzero(bright[top:bottom].any(axis=0))
+        beside = np.concatenate(
+            ([-1], np.flatnonzero(np.diff(lit) > _SPACE * height), [len(lit) - 1])
+        )
+        for first, last in zip(lit[beside[:-1] + 1], lit[beside[1:]], strict=True):
+            if first < right and last >= left:
+                left, right = min(left, first), max(right, last + 1)
+        found[max(top - 2, 0) : bottom + 2, max(left - height, 0) : right + height] = True
     return found
 
 

@@ -22,6 +22,8 @@ _MIN_GLYPHS = 8
 _MAX_PIECES = 6000
 #: More letter-sized shapes than a full screen of text holds: noise.
 _MAX_BOXES = 1200
+#: Of a word whose letters touch: a letter's width over its height, and the share of its box it fills.
+_LETTER_WIDTH, _FILL = 0.9, (0.2, 0.75)
 #: Grey levels (share of the range) at which shapes are cut out: dim and bright text.
 _LEVELS = (0.3, 0.55)
 _MIN_SHARE = 0.2
@@ -72,17 +74,17 @@ def count_glyphs(image: NDArray, ignore: NDArray[np.bool_] | None = None) -> int
 
 
 def text_lines(bright: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Lines of letter-like shapes.
+    """Lines of letter-like shapes, and words whose letters touch.
 
     Args:
         bright: (rows, columns) True where text may be.
 
     Returns:
         (n, 5) first row, row after the last, first column, column after the last, and number of
-        letters of each line of at least four.
+        letters of each line or word of at least four.
     """
     boxes = _glyph_boxes(bright)
-    found = []
+    found = _words(bright)
     for line in _lines(boxes):
         members = _sorted_by_left(boxes)[line]
         found.append(
@@ -90,6 +92,26 @@ def text_lines(bright: NDArray[np.bool_]) -> NDArray[np.int64]:
              len(line))
         )  # fmt: skip
     return np.array(found, dtype=np.int64).reshape(-1, 5)
+
+
+def _words(bright: NDArray[np.bool_]) -> list[tuple[int, int, int, int, int]]:
+    """Shapes as long as words and as often interrupted along their rows as letters are."""
+    from scipy import ndimage
+
+    labels, n = ndimage.label(bright, structure=np.ones((3, 3)))
+    if n == 0 or n > _MAX_PIECES:
+        return []
+    words = []
+    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        letters = round(width / (_LETTER_WIDTH * height))
+        if not _HEIGHT_PX[0] <= height <= _HEIGHT_PX[1] or letters < _MIN_LINE:
+            continue
+        piece = labels[rows, columns] == label
+        strokes = np.count_nonzero(np.diff(piece.astype(np.int8), axis=1) == 1, axis=1)
+        if _FILL[0] <= piece.mean() <= _FILL[1] and np.median(strokes) >= letters:
+            words.append((rows.start, rows.stop, columns.start, columns.stop, letters))
+    return words
 
 
 def _sorted_by_left(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -64,19 +64,28 @@ def write_pictures(
             source=path.name,
             remedy="rename the output",
         )
-    with writing(path):
-        if suffix == ".png":
-            path.write_bytes(_png(hidden_picture(clip, 0, hide)))
-            return path
-        with zipfile.ZipFile(path, "w") as archive:
-            for n in range(len(clip)):
-                progress(n / len(clip), f"frame {n + 1} of {len(clip)}")
-                data = _png(hidden_picture(clip, n, hide))
-                archive.writestr(zipfile.ZipInfo(f"frame-{n + 1:04d}.png", _ZIP_TIME), data)
-            rows = [f"{n + 1},{time:.6g}" for n, time in enumerate(clip.time_s)]
-            told = "\n".join(["frame,seconds", *rows]) + "\n"
-            archive.writestr(zipfile.ZipInfo(TIMES_NAME, _ZIP_TIME), told)
+    part = path.with_name(path.name + ".part")
+    try:
+        with writing(path):
+            if suffix == ".png":
+                part.write_bytes(_png(hidden_picture(clip, 0, hide)))
+            else:
+                _write_zip(part, clip, hide, progress)
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
+
+
+def _write_zip(path: Path, clip: Clip, hide: NDArray[np.bool_], progress: Progress) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for n in range(len(clip)):
+            progress(n / len(clip), f"frame {n + 1} of {len(clip)}")
+            data = _png(hidden_picture(clip, n, hide))
+            archive.writestr(zipfile.ZipInfo(f"frame-{n + 1:04d}.png", _ZIP_TIME), data)
+        rows = [f"{n + 1},{time:.6g}" for n, time in enumerate(clip.time_s)]
+        told = "\n".join(["frame,seconds", *rows]) + "\n"
+        archive.writestr(zipfile.ZipInfo(TIMES_NAME, _ZIP_TIME), told)
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

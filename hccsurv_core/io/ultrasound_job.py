@@ -140,7 +140,7 @@ class UltrasoundJob:
 
     def _dicom(self, source: Source, interval_s: float | None) -> tuple[FrameFile, Found]:
         path, header = source.files[0].path, source.header
-        ds = read_dataset(path, pixels=True)
+        ds = _with_pixels(path)
         syntax = text(getattr(ds, "file_meta", None) or Dataset(), "TransferSyntaxUID")
         found = Found(np.zeros(1), header=header, machine=_machine(ds))
         if syntax in _VIDEO_SYNTAXES:
@@ -217,7 +217,7 @@ class UltrasoundJob:
         for k, index in enumerate(order):
             file = headers[index][0]
             self._on_file(file.path, file.name)
-            ds = read_dataset(file.path, pixels=True)
+            ds = _with_pixels(file.path)
             try:
                 pixels = Pixels(ds, self._limits)
                 if store is None:
@@ -260,6 +260,21 @@ class UltrasoundJob:
             "study_date": None if header is None else header.study_date,
             "contrast_agent": header is not None and bool(header.contrast_agent),
         }
+
+
+def _with_pixels(path: Path) -> Dataset:
+    """A file whose header was read before, pixels included.
+
+    Raises:
+        UnreadableFileError: it ends before its pixels do: pydicom then drops the header as well.
+    """
+    try:
+        return read_dataset(path, pixels=True)
+    except UnreadableFileError as error:
+        raise UnreadableFileError(
+            "is cut off: it ends before its pixels do",
+            remedy="copy it again, or export it again from the machine or the archive",
+        ) from error
 
 
 def _machine(ds: Dataset) -> tuple[str, str]:
