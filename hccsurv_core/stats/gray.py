@@ -142,6 +142,10 @@ def _counts(
     return at_risk[kept], own[kept], other[kept]
 
 
+#: An incidence this close to 1 is 1.
+_ALL_HAD_IT = 1e-12
+
+
 def _stratum_score(
     at_risk: np.ndarray, own: np.ndarray, other: np.ndarray, rho: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -161,13 +165,22 @@ def _stratum_score(
     total = reach.sum(axis=1)
     pooled = np.cumsum(d / total)
     pooled_before = np.concatenate(([0.0], pooled[:-1]))
+    if (pooled_before[d > 0] >= 1.0 - _ALL_HAD_IT).any():
+        # Few patients: groups that have run out are pooled no more, and the rest count too much.
+        raise StatisticsError(
+            "too few patients: by the pooled estimate everybody has had the event before the last "
+            "one happens, so Gray's test has no variance",
+            source="outcome",
+            remedy="join groups, or compare the curves without a test",
+        )
     weight = (1.0 - pooled_before) ** rho
     score = (weight[:, None] * (own - (d / staying.sum(axis=1))[:, None] * staying)).sum(axis=0)
     # a_ij(t): how group i's weighted expectation moves with group j's hazard.
     a = -reach[:, :, None] * reach[:, None, :] / total[:, None, None]
     a[:, range(k), range(k)] += reach
     a *= weight[:, None, None]
-    step = d / (total * (1.0 - pooled_before))
+    # Where nobody has the event, nothing is added, even where everybody has had it before.
+    step = np.divide(d, total * (1.0 - pooled_before), out=np.zeros_like(d), where=d > 0)
     c = np.cumsum(a * step[:, None, None], axis=0)
     to_come = c[-1] - c
     ratio = (1.0 - pooled)[:, None] / np.where(event_free > 0, event_free, 1.0)

@@ -140,3 +140,15 @@ def test_scores_add_up_to_nothing(values):
     assert result.score.sum() == pytest.approx(0, abs=1e-10)
     np.testing.assert_allclose(result.covariance.sum(axis=1), 0, atol=1e-9)
     assert 0 <= result.p <= 1
+
+
+def test_so_few_patients_that_the_pooled_incidence_runs_over_are_refused():
+    """Half of four at the start, then one of the two left: 2/4 + 1/2 = 1 before the last event."""
+    outcome = CompetingOutcome([0, 0, 1, 2], [1, 1, 1, 1])
+    with pytest.raises(StatisticsError, match="everybody has had the event before the last"):
+        gray_test(outcome, [2, 2, 0, 1])
+
+
+def test_a_competing_event_after_everybody_has_had_the_cause_by_the_pooled_estimate():
+    result = gray_test(CompetingOutcome([0, 0, 1, 2], [1, 1, 1, 2]), [1, 2, 0, 0])
+    assert np.isfinite(result.covariance).all() and 0 <= result.p <= 1
