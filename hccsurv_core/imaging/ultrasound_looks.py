@@ -73,7 +73,7 @@ def picture_mask(looks: Looks) -> Mask:
     """(rows, columns) True where the screen shows echoes: lit without gaps, and speckled.
 
     Dark parts of a fan (vessels, shadows, deep tissue) are not found by this; see
-    `hccsurv_core.imaging.ultrasound_fan`.
+    `hccsurv_core.imaging.ultrasound_sector`.
     """
     from scipy import ndimage
 

@@ -18,6 +18,7 @@ from hccsurv_core.errors import InputError
 from hccsurv_core.models.breslow import survival_from_hazard
 from hccsurv_core.models.coxph import Baseline, CoxModel
 from hccsurv_core.models.standardize import Standardizer
+from hccsurv_core.models.tensor_parts import tensors_of
 
 #: What a bundle calls this kind of model.
 KIND = "ridge Cox"
@@ -186,11 +187,7 @@ class CoxPosterior:
             InputError: a part is missing, or shapes do not go together.
         """
         try:
-            scales = {
-                key.removeprefix("standardizer."): value
-                for key, value in tensors.items()
-                if key.startswith("standardizer.")
-            }
+            scales = tensors_of(tensors, "standardizer")
             found = cls(
                 Standardizer.from_tensors(description["names"], scales),
                 tensors["coef"],

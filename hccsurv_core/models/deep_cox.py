@@ -23,6 +23,7 @@ from hccsurv_core.models.encoder_layers import EncoderLayers, EncoderStart
 from hccsurv_core.models.network import Networks
 from hccsurv_core.models.network_settings import NetworkSettings
 from hccsurv_core.models.representation import Representation
+from hccsurv_core.models.tensor_parts import tensors_of
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, silent
 
@@ -75,21 +76,17 @@ class FittedNetworks:
         found = {name: getattr(self, name) for name in _COURSE} | self.networks.tensors()
         if self.representation is not None:
             parts = self.representation.tensors()
-            found |= {f"{_ENCODER}{name}": value for name, value in parts.items()}
+            found |= {f"{_ENCODER}.{name}": value for name, value in parts.items()}
         return found
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray], activation: str) -> FittedNetworks:
         """Back from a checkpoint."""
-        encoder = {
-            name.removeprefix(_ENCODER): value
-            for name, value in tensors.items()
-            if name.startswith(_ENCODER)
-        }
+        encoder = tensors_of(tensors, _ENCODER)
         own = {
             name: value
             for name, value in tensors.items()
-            if name not in _COURSE and not name.startswith(_ENCODER)
+            if name not in _COURSE and not name.startswith(f"{_ENCODER}.")
         }
         representation = None
         if encoder:
@@ -102,7 +99,7 @@ class FittedNetworks:
 
 
 _COURSE = ("best_epoch", "train_loss", "stop_loss")
-_ENCODER = "encoder."
+_ENCODER = "encoder"
 
 
 def fit_networks(

@@ -17,6 +17,7 @@ from hccsurv_core.checks import checked_level
 from hccsurv_core.errors import InputError
 from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.models.standardize import Standardizer
+from hccsurv_core.models.tensor_parts import tensors_of
 
 #: What a bundle calls this kind of model.
 KIND = "ridge logistic"
@@ -158,11 +159,7 @@ class LogisticPosterior:
         Raises:
             InputError: a part is missing, or shapes do not go together.
         """
-        scales = {
-            key.removeprefix("standardizer."): value
-            for key, value in tensors.items()
-            if key.startswith("standardizer.")
-        }
+        scales = tensors_of(tensors, "standardizer")
         try:
             found = cls(
                 Standardizer.from_tensors(description["names"], scales),

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from hccsurv_core.errors import BundleError, StatisticsError
 from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.models.chain_result import ChainResult
 from hccsurv_core.models.selection_chain_filters import (
     CorrelationFilter,
     UnivariateCox,
@@ -27,12 +28,13 @@ from hccsurv_core.models.selection_chain_filters import (
     univariate_cox,
 )
 from hccsurv_core.models.selection_chain_lasso import FEWEST_EVENTS, LassoPath, fit_lasso
-from hccsurv_core.models.selection_chain_report import FeatureFate, SelectionStep, fates, steps
+from hccsurv_core.models.selection_chain_report import FeatureFate, fates, steps
 from hccsurv_core.models.selection_chain_settings import (
     SelectionSettings,
     selection_settings_from_json,
 )
 from hccsurv_core.models.standardize import Standardizer, fit_standardizer
+from hccsurv_core.models.tensor_parts import tensors_of
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.progress import Progress, part_of, silent
 
@@ -95,9 +97,7 @@ class Signature:
         Raises:
             BundleError: an array is missing, or there is not one coefficient a feature.
         """
-        arrays = {
-            k.removeprefix("scales."): v for k, v in tensors.items() if k.startswith("scales.")
-        }
+        arrays = tensors_of(tensors, "scales")
         try:
             coef = np.asarray(tensors["coef"], dtype=np.float64)
             scales = Standardizer.from_tensors(names, arrays) if names else None
@@ -108,53 +108,14 @@ class Signature:
         return cls(scales, coef)
 
 
-@dataclass(frozen=True, eq=False)
-class SelectionResult:
-    """What the chain did with every feature.
-
-    Args:
-        settings: it ran with.
-        signature: what came out.
-        steps: in order, with how many features went in and out.
-        features: the fate of every feature, in the table's order.
-        lasso: the path; None where no feature came so far.
-        n, n_events: patients it was fitted on.
-    """
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SelectionResult(ChainResult):
+    """What the chain did with every feature; ``signature`` is a log hazard ratio."""
 
     settings: SelectionSettings
     signature: Signature
-    steps: tuple[SelectionStep, ...]
     features: tuple[FeatureFate, ...]
     lasso: LassoPath | None
-    n: int
-    n_events: int
-
-    @property
-    def words(self) -> str:
-        """How it came out, in a sentence."""
-        if self.signature.is_empty:
-            return f"The signature is empty: {self.steps[-1].words}."
-        return (
-            f"{len(self.signature.names)} of {len(self.features)} features, from {self.n} patients "
-            f"with {self.n_events} events."
-        )
-
-    def table(self) -> list[dict[str, Any]]:
-        """A row for every feature: what a reviewer reads."""
-        return [fate.to_json() for fate in self.features]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, for a bundle or a page."""
-        return {
-            "settings": self.settings.to_json(),
-            "n": self.n,
-            "n_events": self.n_events,
-            "words": self.words,
-            "steps": [step.to_json() for step in self.steps],
-            "selected": list(self.signature.names),
-            "features": self.table(),
-            "lasso": None if self.lasso is None else self.lasso.to_json(),
-        }
 
 
 def fit_selection(

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from hccsurv_core.errors import BundleError
+from hccsurv_core.models.tensor_parts import tensors_of
 
 WEIGHTS, MODEL, CARD = "weights.safetensors", "model.json", "card.md"
 FORMAT, FORMAT_VERSION = "hccsurv model bundle", 1
@@ -55,8 +56,7 @@ class Bundle:
 
     def tensors_of(self, part: str) -> dict[str, np.ndarray]:
         """Arrays whose names begin with ``part.``, without it."""
-        start = f"{part}."
-        return {k[len(start) :]: v for k, v in self.tensors.items() if k.startswith(start)}
+        return tensors_of(self.tensors, part)
 
     def require_system(self, system: str) -> None:
         """Refuse a bundle of another system.

@@ -25,10 +25,10 @@ import numpy as np
 from hccsurv_core.errors import BundleError, StatisticsError
 from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.models.chain_folds import CrossFitted, cross_fit
+from hccsurv_core.models.chain_result import ChainResult
 from hccsurv_core.models.feature_gate import FeatureGate, gate_mask
 from hccsurv_core.models.selection_chain import Signature
 from hccsurv_core.models.selection_chain_lasso import FEWEST_EVENTS, LassoPath, fit_lasso
-from hccsurv_core.models.selection_chain_report import SelectionStep
 from hccsurv_core.models.standardize import fit_standardizer
 from hccsurv_core.models.survival_chain_report import (
     SurvivalCourse,
@@ -44,56 +44,16 @@ from hccsurv_core.models.univariate_concordance import univariate_concordance
 from hccsurv_core.progress import Progress, part_of, silent
 
 
-@dataclass(frozen=True, eq=False)
-class SurvivalChainResult:
-    """What the chain did with every feature.
-
-    Args:
-        settings: it ran with.
-        gate: which features could take part; None where all could.
-        signature: what came out, as a log hazard ratio to the average training patient.
-        steps: in order, with how many features went in and out.
-        features: the fate of every feature, in the table's order.
-        lasso: the path; None where no feature came so far.
-        n, n_events: patients it was fitted on.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SurvivalChainResult(ChainResult):
+    """What the chain did with every feature; ``signature`` is a log hazard ratio to the average
+    training patient.
     """
 
     settings: SurvivalChainSettings
-    gate: FeatureGate | None
     signature: Signature
-    steps: tuple[SelectionStep, ...]
     features: tuple[SurvivalFate, ...]
     lasso: LassoPath | None
-    n: int
-    n_events: int
-
-    @property
-    def words(self) -> str:
-        """How it came out, in a sentence."""
-        if self.signature.is_empty:
-            return f"The signature is empty: {self.steps[-1].words}."
-        return (
-            f"{len(self.signature.names)} of {len(self.features)} features, from {self.n} patients "
-            f"with {self.n_events} events."
-        )
-
-    def table(self) -> list[dict[str, Any]]:
-        """A row for every feature: what a reviewer reads."""
-        return [fate.to_json() for fate in self.features]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, for a bundle or a page."""
-        return {
-            "settings": self.settings.to_json(),
-            "gate": None if self.gate is None else self.gate.to_json(),
-            "n": self.n,
-            "n_events": self.n_events,
-            "words": self.words,
-            "steps": [step.to_json() for step in self.steps],
-            "selected": list(self.signature.names),
-            "features": self.table(),
-            "lasso": None if self.lasso is None else self.lasso.to_json(),
-        }
 
 
 def fit_survival_chain(

@@ -11,6 +11,7 @@ import numpy as np
 
 from hccsurv_core.errors import BundleError, InputError
 from hccsurv_core.models.nomogram_curves import TRANSFORMS
+from hccsurv_core.models.tensor_parts import tensors_of
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_table import TreatmentTable
@@ -102,14 +103,7 @@ class Recommender:
         Raises:
             BundleError: a part is missing.
         """
-        part = {
-            name: {
-                k.removeprefix(f"{name}."): v
-                for k, v in tensors.items()
-                if k.startswith(f"{name}.")
-            }
-            for name in (*_PARTS, "missing")
-        }
+        part = {name: tensors_of(tensors, name) for name in (*_PARTS, "missing")}
         try:
             return cls(
                 ArmModels.from_parts(description["arms"], part["arms"]),
