@@ -18,7 +18,7 @@ from hccsurv_core.errors import GeometryError, InputError
 from hccsurv_core.features.perfusion.floor import Floor, find_floor
 from hccsurv_core.features.perfusion.intensity import ASSUMED_RANGE_DB, linear_power, white_level
 from hccsurv_core.imaging.clip_motion import Motion, on_panel, panel_of
-from hccsurv_core.imaging.clip_motion_view import picture_area
+from hccsurv_core.imaging.ultrasound_panels import fan_mask
 from hccsurv_core.progress import Progress, silent
 
 Floats = NDArray[np.float64]
@@ -29,8 +29,6 @@ _LEAST_INSIDE = 0.8
 _SATURATED = 0.02
 #: An outline of fewer pixels gives no curve.
 _FEWEST_PIXELS = 20
-#: Of how many frames it is learned where the fan is.
-_SAMPLED = 24
 #: The ratio is given where both exceed this many standard deviations of the floor.
 _ABOVE_NOISE = 3.0
 
@@ -120,7 +118,8 @@ def time_intensity(
         motion: from :func:`hccsurv_core.imaging.clip_motion.follow_region`.
         dynamic_range_db: of the contrast picture; None takes a usual one and warns.
         injection_s: when the agent was given, on the clip's clock; None takes the clip's 0 s.
-        ignore: (rows, columns) of the screen: text and marks; they are not measured.
+        ignore: (rows, columns) of the screen: what is not measured, besides text and marks that are
+            found on the panel.
         progress: called per frame; may raise to cancel.
 
     Raises:
@@ -138,7 +137,7 @@ def time_intensity(
     span = ASSUMED_RANGE_DB if dynamic_range_db is None else dynamic_range_db
     span = checked_number(span, "dynamic range (dB)", low=10, high=120)
     start = checked_number(0.0 if injection_s is None else injection_s, "time of injection (s)")
-    shown = _fan(clip, panel)
+    shown = fan_mask(clip, panel)
     if ignore is not None:
         shown &= ~ignore[panel.box]
     masks = {"lesion": lesion} | ({} if reference is None else {"reference": reference})
@@ -194,11 +193,6 @@ def _on_contrast(clip: Clip, panels: Panels, panel: Region, mask: Mask, name: st
             remedy=f"outline at least {_FEWEST_PIXELS}",
         )
     return np.asarray(placed, bool)
-
-
-def _fan(clip: Clip, panel: Region) -> Mask:
-    frames = np.unique(np.linspace(0, len(clip) - 1, _SAMPLED).astype(int))
-    return picture_area(np.stack([clip.brightness(int(k), panel) for k in frames]))
 
 
 @dataclass(frozen=True, eq=False)
