@@ -202,7 +202,7 @@ def _fill_taper(
     """A piece without a counterpart shrinks evenly and is gone where the other slice is."""
     distance = _signed_distance(np.pad(mask, 1), pixel_mm)[1:-1, 1:-1]
     for k, share in enumerate(shares):
-        filled[k] |= distance > share * distance.max()
+        filled[k] |= distance > share * distance.max() + _ON_THE_LINE_MM
 
 
 @dataclass(frozen=True)
