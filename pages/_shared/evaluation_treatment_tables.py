@@ -35,7 +35,8 @@ def overview(report: TreatmentReport) -> str:
     arms = report.evaluation.arms
     horizons = sorted({h for one in arms.values() for h in one.performance.horizons_months})
     heads = ["Arm", "Patients", "Deaths", "C-index", *(f"AUC, {h:g} months" for h in horizons)]
-    heads += ["Observed / expected", "Calibration slope"]
+    last = f", {horizons[-1]:g} months" if horizons else ""
+    heads += [f"Observed / expected{last}", "Calibration slope"]
     return html_table(heads, [_arm_row(arm, one, horizons) for arm, one in arms.items()], "arms")
 
 
