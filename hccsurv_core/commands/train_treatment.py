@@ -28,8 +28,9 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from hccsurv_core.device import choose_device
     from hccsurv_core.models.checkpoint import Checkpoint, fingerprint
+    from hccsurv_core.systems.training_part import training_part
     from hccsurv_core.systems.treatment.settings import TreatmentSettings, settings_from_json
-    from hccsurv_core.systems.treatment.training import train_treatment, training_part
+    from hccsurv_core.systems.treatment.training import train_treatment
 
     start = time.perf_counter()
     given = read_settings(arguments.settings)

@@ -55,7 +55,7 @@ class TreatmentSource(TrainingSource):
 
     def as_the_cohort_says(self) -> FeatureTable:
         """The table with the split that will be learned from: a cut-short simulated cohort has none."""
-        from hccsurv_core.systems.treatment.training import training_part
+        from hccsurv_core.systems.training_part import training_part
 
         whole = self.cohort_of
         if "split" in self.table.labels and len(training_part(whole).cohort) == len(whole):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hccsurv_core.errors import StatisticsError
 from hccsurv_core.models.checkpoint import Checkpoint
 from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_json import nomogram_to_json
 from hccsurv_core.models.store import Bundle, write_bundle
 from hccsurv_core.progress import Progress, part_of, silent
-from hccsurv_core.systems.covariates import Covariate, covariate_matrix
+from hccsurv_core.systems.covariates import Covariate
+from hccsurv_core.systems.training_part import choose_covariates as choose
+from hccsurv_core.systems.training_part import training_part
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import SYSTEM, TreatmentCohort
@@ -37,10 +38,6 @@ from hccsurv_core.systems.treatment.settings import (
 
 if TYPE_CHECKING:
     from hccsurv_core.systems.treatment.deep_images import DeepImages
-
-#: Fewer simulated patients in split "train" than this: the whole cohort is learned from.
-FEWEST_IN_SPLIT = 100
-TRAIN = "train"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,29 +77,6 @@ class TrainedTreatment:
         )
 
 
-@dataclass(frozen=True)
-class TrainingPart:
-    """Who is learned from: the patients, and that in words."""
-
-    cohort: TreatmentCohort
-    words: str
-
-
-def training_part(cohort: TreatmentCohort) -> TrainingPart:
-    """Split "train" where there is one, else everybody.
-
-    A simulated cohort cut short has a split "train" too small to learn from; it is then taken as a
-    cohort of its own. Real patients whom somebody held out are never learned from.
-    """
-    n = int(cohort.where("split", TRAIN).sum())
-    if n >= FEWEST_IN_SPLIT or (n and not cohort.simulated):
-        return TrainingPart(cohort.split(TRAIN), f"the {n} patients of split “train”")
-    if n:
-        why = f"split “train” has {n} patients, fewer than {FEWEST_IN_SPLIT}"
-        return TrainingPart(cohort, f"all {len(cohort)} patients: {why}")
-    return TrainingPart(cohort, f"all {len(cohort)} patients: there is no split “train”")
-
-
 def choose_covariates(
     cohort: TreatmentCohort, settings: TreatmentSettings
 ) -> tuple[tuple[Covariate, ...], dict[str, str]]:
@@ -114,39 +88,16 @@ def choose_covariates(
         StatisticsError: none can be used, or one that was asked for cannot.
     """
     asked = settings.covariates
-    candidates = CLINICAL_COVARIATES if asked is None else clinical_covariates(asked)
-    values = covariate_matrix(cohort.profiles, candidates)
-    given = {arm: np.array([t == arm for t in cohort.treatment]) for arm in ARMS}
-    chosen, left_out = [], {}
-    for k, covariate in enumerate(candidates):
-        why = _why_not(values[:, k], given, settings.min_known)
-        if why:
-            left_out[covariate.name] = why
-        else:
-            chosen.append(covariate)
-    if asked is not None and left_out:
-        name, why = next(iter(left_out.items()))
-        raise StatisticsError(
-            f"{name} cannot be used: {why}", source=cohort.source, remedy="leave it out"
-        )
-    if not chosen:
-        raise StatisticsError(
-            "no clinical value is known of enough patients", source=cohort.source,
-            remedy=f"add columns such as {', '.join(c.name for c in candidates[:3])}",
-        )  # fmt: skip
-    return tuple(chosen), left_out
-
-
-def _why_not(values: np.ndarray, given: Mapping[str, np.ndarray], min_known: float) -> str:
-    for arm, rows in given.items():
-        known = np.isfinite(values[rows])
-        if not known.any():
-            return f"not known of anybody given {ARM_WORDS[arm]}"
-        if known.mean() < min_known:
-            return f"known of {100 * known.mean():.0f} % of those given {ARM_WORDS[arm]}"
-        if np.ptp(values[rows][known]) == 0:
-            return f"the same in everybody given {ARM_WORDS[arm]}"
-    return ""
+    return choose(
+        cohort,
+        CLINICAL_COVARIATES if asked is None else clinical_covariates(asked),
+        settings.min_known,
+        groups={
+            f"given {ARM_WORDS[arm]}": np.array([t == arm for t in cohort.treatment])
+            for arm in ARMS
+        },
+        asked=asked is not None,
+    )
 
 
 def train_treatment(

@@ -15,13 +15,14 @@ from hccsurv_core.errors import HccsurvError, StatisticsError
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import median_follow_up
 from hccsurv_core.systems.covariates import Covariate
+from hccsurv_core.systems.training_part import TRAIN, training_part
 from hccsurv_core.systems.training_preview import EVENTS_PER_VARIABLE, PartCount
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS
 from hccsurv_core.systems.treatment.arms import arm_members
 from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 from hccsurv_core.systems.treatment.covariates import CLINICAL_COVARIATES
 from hccsurv_core.systems.treatment.settings import TreatmentSettings
-from hccsurv_core.systems.treatment.training import TRAIN, choose_covariates, training_part
+from hccsurv_core.systems.treatment.training import choose_covariates
 from hccsurv_core.wording import count_of
 
 #: With fewer deaths in an arm, C of its model is uncertain by about 0.1 either way.
@@ -70,7 +71,7 @@ def preview_treatment(cohort: TreatmentCohort, settings: TreatmentSettings) -> T
 
     Args:
         cohort: its label "split" says who is learned from, as in
-            :func:`~hccsurv_core.systems.treatment.training.training_part`.
+            :func:`~hccsurv_core.systems.training_part.training_part`.
         settings: of the training.
     """
     part = training_part(cohort)
