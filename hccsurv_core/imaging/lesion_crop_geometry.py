@@ -1,7 +1,4 @@
-"""Where a lesion's crops lie in the scans, and the way there and back.
-
-A crop has P×P pixels about the middle of the outline; pixel p lies (p − (P−1)/2) · mm from it.
-"""
+"""Where a lesion's crops lie in the scans of two phases."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.imaging.crop_grid import CropPlace
 from hccsurv_core.imaging.windows import IntensityWindow
 from hccsurv_core.volume import Volume
 
@@ -32,66 +30,25 @@ class Outlined(Protocol):
 
 
 @dataclass(frozen=True)
-class PhasePlace:
+class PhasePlace(CropPlace):
     """Where crops lie in one phase's scan.
 
     Args:
         slices: index of each crop's slice.
-        middle: (row, column) index of the crops' middle.
-        spacing_mm: distance between (rows, columns).
-        shape: (rows, columns) of the scan.
     """
 
     slices: tuple[int, ...]
-    middle: tuple[float, float]
-    spacing_mm: tuple[float, float]
-    shape: tuple[int, int]
 
     @classmethod
     def about(cls, volume: Volume, lesion: Mask, slices: Sequence[int]) -> PhasePlace:
         """About the center of area of the outline on the first of ``slices``."""
-        rows, columns = np.nonzero(lesion[slices[0]])
         _, dy, dx = volume.spacing_mm
-        middle = (float(rows.mean()), float(columns.mean()))
-        return cls(tuple(map(int, slices)), middle, (dy, dx), volume.shape[1:])
+        place = CropPlace.about_outline(lesion[slices[0]], (dy, dx))
+        return cls(place.middle, place.spacing_mm, place.shape, tuple(map(int, slices)))
 
-    def reach_mm(self, lesion: Mask) -> float:
-        """How far the outline reaches from the middle along rows or columns, mm."""
-        reach = []
-        _, *outlined = np.nonzero(lesion[list(self.slices)])
-        for middle, at, spacing in zip(self.middle, outlined, self.spacing_mm, strict=True):
-            reach.append((max(middle - at.min(), at.max() - middle) + 0.5) * spacing)
-        return float(max(reach))
-
-    def to_scan(self, values: NDArray[np.floating], mm: float) -> NDArray[np.float32]:
-        """(P, P) values on the crop → (rows, columns) on the scan, 0 outside the crop."""
-        size = values.shape[0]
-        weights = []
-        for axis in (0, 1):
-            offset = (np.arange(self.shape[axis]) - self.middle[axis]) * self.spacing_mm[axis] / mm
-            at = offset + (size - 1) / 2
-            inside = (at >= -0.5) & (at <= size - 0.5)
-            at = np.clip(at, 0, size - 1)
-            near = np.clip(1 - np.abs(at[:, None] - np.arange(size)[None]), 0, None)
-            weights.append((near * inside[:, None]).astype(np.float32))
-        return weights[0] @ np.asarray(values, np.float32) @ weights[1].T
-
-
-def sampling_weights(
-    middle: float, spacing_mm: float, n: int, pixels: int, mm: float
-) -> NDArray[np.float32]:
-    """(pixels, n) weights that take a line of the scan to a line of the crop.
-
-    A triangular kernel as wide as the coarser of the two grids: linear interpolation where the crop
-    is finer, an average where it is coarser. Rows of pixels outside the scan are 0.
-    """
-    at = middle + (np.arange(pixels) - (pixels - 1) / 2) * mm / spacing_mm
-    inside = (at >= -0.5) & (at <= n - 0.5)
-    at = np.clip(at, 0, n - 1)
-    reach = max(mm / spacing_mm, 1.0)
-    weights = np.clip(1 - np.abs(at[:, None] - np.arange(n)[None]) / reach, 0, None)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return (weights * inside[:, None]).astype(np.float32)
+    def reach_mm(self, outline: Mask) -> float:
+        """How far the outline (all slices of the scan) reaches from the middle in the crops, mm."""
+        return super().reach_mm(outline[list(self.slices)])
 
 
 def blend(

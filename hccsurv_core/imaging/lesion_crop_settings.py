@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.imaging.crop_grid import CropGrid
 from hccsurv_core.imaging.windows import IntensityWindow
 
 #: The phases, in order, and what messages call them.
@@ -29,15 +30,11 @@ _SOURCE = "crop settings"
 
 
 @dataclass(frozen=True)
-class CropSettings:
+class CropSettings(CropGrid):
     """How a lesion is cropped.
 
     Args:
-        pixels: rows and columns of the crop's grid.
-        mm_per_pixel: the same for every patient, so that size is seen; a lesion that does not fit
-            with its margin is shown smaller, and that is told. None fits each crop to its lesion,
-            and the network then sees shape and texture without size.
-        margin_mm: at least this much around the outline is in the crop.
+        pixels, mm_per_pixel, margin_mm: see :class:`~hccsurv_core.imaging.crop_grid.CropGrid`.
         window: HU outside it are cut to its ends; soft tissue by default, −50 to 200 HU.
         thickness_mm: thinner slices are averaged to this; 0 takes them as they are.
         n_slices: 1 is the slice of largest area alone; more add slices above and below by turns.
@@ -48,9 +45,6 @@ class CropSettings:
         InputError: a value that cannot be.
     """
 
-    pixels: int = 160
-    mm_per_pixel: float | None = 1.0
-    margin_mm: float = 10.0
     window: IntensityWindow = CONTRAST_WINDOW
     thickness_mm: float = 4.0
     n_slices: int = 1
@@ -70,14 +64,6 @@ class CropSettings:
         if unknown or not self.channels or len(set(self.channels)) < len(self.channels):
             what = f"no channel is called {unknown[0]!r}" if unknown else "each channel comes once"
             raise InputError(what, source=_SOURCE, remedy=f"use {', '.join(CHANNELS)}")
-
-    def scale(self, reach_mm: float) -> tuple[float, bool]:
-        """Size of a pixel for a lesion that reaches so far from the middle, and whether it is larger
-        than wanted."""
-        needed = 2 * (reach_mm + self.margin_mm) / self.pixels
-        if self.mm_per_pixel is None:
-            return needed, False
-        return max(needed, self.mm_per_pixel), needed > self.mm_per_pixel
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -16,12 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.errors import GeometryError, InputError
-from hccsurv_core.imaging.lesion_crop_geometry import (
-    PhasePlace,
-    blend,
-    matched_slices,
-    sampling_weights,
-)
+from hccsurv_core.imaging.lesion_crop_geometry import PhasePlace, blend, matched_slices
 from hccsurv_core.imaging.lesion_crop_settings import CHANNELS, PHASES, CropSettings
 from hccsurv_core.volume import Volume
 
@@ -206,10 +201,7 @@ def _check(phase: LesionPhase, words: str) -> None:
 
 def _cut(phase: LesionPhase, place: PhasePlace, mm: float, settings: CropSettings) -> _Cut:
     window = settings.window
-    down, along = (
-        sampling_weights(place.middle[a], place.spacing_mm[a], place.shape[a], settings.pixels, mm)
-        for a in (0, 1)
-    )
+    down, along = place.weights(settings.pixels, mm)
     in_scan = (down.sum(1) > 0)[:, None] & (along.sum(1) > 0)[None]
 
     def onto(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -286,10 +278,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if larger_mm is not None:
-        notes.append(
-            f"the lesion and {settings.margin_mm:g} mm about it do not fit into "
-            f"{settings.pixels} pixels of {settings.mm_per_pixel:g} mm; shown at {larger_mm:.2f} mm"
-        )
+        notes.append(settings.zoom_note(larger_mm))
     if len(set(slices)) < len(slices):
         notes.append("the lesion is on fewer slices than asked for; some count more than once")
     if abs(shift_mm) > _BREATH_MM:
