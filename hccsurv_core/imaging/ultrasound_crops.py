@@ -154,7 +154,7 @@ def crop_still(still: Still, settings: StillCropSettings | None = None) -> Still
     window = _sampled(still, place, settings.pixels, mm)
     decibels = np.where(window.fan, window.decibels, np.float32(FILL_DB))
     made: dict[str, NDArray[np.float32]] = {
-        "decibels": decibels / np.float32(UNIT_DB),
+        "decibels": (decibels / UNIT_DB).astype(np.float32),
         "mask": window.covered,
     }
     return StillCrop(

@@ -57,6 +57,7 @@ def test_presets_have_as_many_features_as_they_say() -> None:
         "muscle-full": 17 * (18 + 24 + 16 + 16 + 5 + 14) + 14,
         "lesion": 17 * (18 + 24 + 16 + 16 + 5 + 14) + 14,
         "lesion-2d": 13 * (18 + 24 + 16 + 16 + 5 + 14) + 9,
+        "ceus-2d": 14 * (18 + 24 + 16 + 16 + 5 + 14) + 9,
     }
     assert len(feature_names("muscle-1343")) == 1343
     assert all(len(set(feature_names(name))) == len(feature_names(name)) for name in PRESETS)

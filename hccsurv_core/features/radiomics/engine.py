@@ -22,13 +22,14 @@ from hccsurv_core.features.radiomics.discretize import discretize, near_edge
 from hccsurv_core.features.radiomics.filters import (
     POINTWISE,
     PointFilter,
+    binary_pattern,
     gradient_magnitude,
 )
 from hccsurv_core.features.radiomics.first_order import first_order_features
 from hccsurv_core.features.radiomics.glcm import co_occurrence_features
 from hccsurv_core.features.radiomics.neighborhood import Neighborhood, find_neighbors
 from hccsurv_core.features.radiomics.ngtdm import tone_difference_features
-from hccsurv_core.features.radiomics.presets import RadiomicsPreset
+from hccsurv_core.features.radiomics.presets import BINARY_PATTERN, RadiomicsPreset
 from hccsurv_core.features.radiomics.recursive_gaussian import (
     laplacian_of_gaussian,
     surroundings,
@@ -146,6 +147,8 @@ def _filters(
         yield partial(_log, name, sigma, region, preset, around)
     yield partial(_wavelet, backend)
     yield lambda: {"gradient": gradient_magnitude(region, around.index)}
+    if preset.binary_pattern:
+        yield lambda: {BINARY_PATTERN: binary_pattern(region, around.index)}
     values = region.image[tuple(around.index)]
     yield lambda: {"original": values}
     peak = region.peak

@@ -7,6 +7,7 @@ the image, so that value is looked up in the whole image, not in a crop.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -57,6 +58,21 @@ def gradient_magnitude(region: Region, index: NDArray[np.int64]) -> NDArray[np.f
     flat = region.image.ndim == 2
     where = np.vstack([np.zeros_like(index[:1]), index]) if flat else index
     return _gradient(image, np.ascontiguousarray(where), 0.5 * (1.0 / spacing))
+
+
+def binary_pattern(region: Region, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Uniform local binary patterns (Ojala 2002) at the pixels of ``index`` (axes, pixels): 0 to 9.
+
+    How many of the 8 neighbors on a circle of one pixel are not darker, where these stand together;
+    9 where they do not. Beyond the image all is 0, as for PyRadiomics.
+    """
+    from skimage.feature import local_binary_pattern
+
+    # Neighbors are compared exactly, as is meant. Told for good: threads share their warnings.
+    warnings.filterwarnings("ignore", "Applying `local_binary_pattern`", UserWarning)
+    found = local_binary_pattern(region.image, P=8, R=1, method="uniform")
+    values: NDArray[np.float64] = np.asarray(found[tuple(index)], np.float64)
+    return values
 
 
 @njit(cache=True, nogil=True)

@@ -57,7 +57,10 @@ CLASS_FEATURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 #: Image types in PyRadiomics' spelling, in the order the features come.
 IMAGE_TYPES = (
     "Original", "LoG", "Wavelet", "Square", "SquareRoot", "Logarithm", "Exponential", "Gradient",
+    "LBP2D",
 )  # fmt: skip
+#: PyRadiomics' name of the image of local binary patterns.
+BINARY_PATTERN = "lbp-2D"
 _SHAPE_CLASSES = ("shape", "shape2D")
 _TEXTURE_1343 = ("firstorder", "glcm", "glrlm", "glszm", "ngtdm")
 _TEXTURE_ALL = ("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
@@ -67,8 +70,8 @@ _TEXTURE_ALL = ("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 class RadiomicsPreset:
     """A feature set and every setting it depends on.
 
-    Nothing is resampled and intensities are not normalized: a voxel is what the
-    scanner reconstructed. Texture matrices are symmetrical where they can be,
+    Nothing is resampled and intensities are not normalized here: a voxel is what the
+    scanner reconstructed, or what the caller made of it (``pixel_mm``). Texture matrices are symmetrical where they can be,
     count neighbors at a distance of one voxel, and are averaged over directions.
 
     Args:
@@ -77,9 +80,13 @@ class RadiomicsPreset:
         reading: where the set comes from, and what in it is our choice.
         classes: PyRadiomics' feature classes, shape first.
         dimensions: 3; or 2 for a single slice, whose filters then stay in its plane.
-        bin_width: width of a gray-level bin, in the image's unit (HU); bins start at multiples of it.
+        bin_width: width of a gray-level bin, in the image's unit; bins start at multiples of it.
         log_sigma_mm: widths of the Laplacian of Gaussian, mm.
         wavelet: name of the stationary wavelet, one level.
+        pixel_mm: the spacing that the image must have in its plane; None takes any.
+        unit: of the image.
+        binary_pattern: whether local binary patterns (uniform, 8 neighbors at one pixel) are among
+            the images; in two dimensions only.
     """
 
     name: str
@@ -90,6 +97,14 @@ class RadiomicsPreset:
     bin_width: float = 25
     log_sigma_mm: tuple[float, ...] = (1.0, 2.0, 3.0)
     wavelet: str = "coif1"
+    pixel_mm: float | None = None
+    unit: str = "HU"
+    binary_pattern: bool = False
+
+    @property
+    def image_types(self) -> tuple[str, ...]:
+        """Of :data:`IMAGE_TYPES`, those that are made."""
+        return tuple(name for name in IMAGE_TYPES if name != "LBP2D" or self.binary_pattern)
 
     @property
     def shape_class(self) -> str | None:
@@ -108,11 +123,12 @@ class RadiomicsPreset:
         bands = ["".join(band) for band in product("LH", repeat=self.dimensions)]
         wavelet = [f"wavelet-{band}" for band in (*bands[1:], bands[0])]
         pointwise = ("square", "squareroot", "logarithm", "exponential", "gradient")
-        return ("original", *log, *wavelet, *pointwise)
+        pattern = (BINARY_PATTERN,) if self.binary_pattern else ()
+        return ("original", *log, *wavelet, *pointwise, *pattern)
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides a feature's value, plain values only."""
-        return {
+        found = {
             "preset": self.name,
             "reading": self.reading,
             "dimensions": self.dimensions,
@@ -131,6 +147,12 @@ class RadiomicsPreset:
             "gldm_alpha": 0,
             "voxel_array_shift": 0,
         }
+        # Models that were kept say nothing of what their presets do not have.
+        if self.pixel_mm is not None:
+            found |= {"pixel_mm": self.pixel_mm, "unit": self.unit}
+        if self.binary_pattern:
+            found |= {"lbp_2d": {"radius_pixels": 1, "samples": 8, "method": "uniform"}}
+        return found
 
 
 _OUR_READING = (
@@ -139,6 +161,15 @@ _OUR_READING = (
     " square root, logarithm, exponential, gradient) × 79 features (first-order 18, GLCM 24, GLRLM"
     " 16, GLSZM 16, NGTDM 5) is the combination that comes to exactly 1343; the paper names shape"
     " and GLDM too, with which it would not"
+)
+
+_CEUS_READING = (
+    "our choice for Huang et al. 2022 (doi:10.4251/wjgo.v14.i12.2380), who do not list their set: all"
+    " classes of PyRadiomics given a two-dimensional image, on 14 images (original, LoG 1, 2 and 3 mm,"
+    " four wavelet bands, square, square root, logarithm, exponential, gradient, local binary"
+    " pattern). Pixels of 0.4 mm, near those of two panels side by side, so that little is made up;"
+    " bins of 1 dB. LoG stays in the plane though its name says 3D: PyRadiomics makes it of an image"
+    " of two dimensions, and skips it without a word on one slice of three"
 )
 
 PRESETS: Mapping[str, RadiomicsPreset] = MappingProxyType(
@@ -172,6 +203,17 @@ PRESETS: Mapping[str, RadiomicsPreset] = MappingProxyType(
                 " along four directions, and the nine shape features of an area",
                 ("shape2D", *_TEXTURE_ALL),
                 dimensions=2,
+            ),
+            RadiomicsPreset(
+                "ceus-2d",
+                "Lesion on a contrast or grayscale ultrasound still, in decibels against the liver",
+                _CEUS_READING,
+                ("shape2D", *_TEXTURE_ALL),
+                dimensions=2,
+                bin_width=1.0,
+                pixel_mm=0.4,
+                unit="dB against the parenchyma's mean power",
+                binary_pattern=True,
             ),
         )
     }

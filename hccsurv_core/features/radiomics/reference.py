@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hccsurv_core.errors import RadiomicsError
-from hccsurv_core.features.radiomics.presets import IMAGE_TYPES, RadiomicsPreset
+from hccsurv_core.features.radiomics.presets import RadiomicsPreset
 from hccsurv_core.features.radiomics.region import Region
 
 #: PyRadiomics logs each step and each failed feature; what fails is told by the caller instead.
@@ -58,8 +58,9 @@ def extract_with_pyradiomics(region: Region, preset: RadiomicsPreset) -> dict[st
         "LoG": {"sigma": list(preset.log_sigma_mm)},
         "Wavelet": {"wavelet": preset.wavelet, "level": 1, "start_level": 0},
         "Gradient": {"gradientUseSpacing": True},
+        "LBP2D": {"lbp2DRadius": 1, "lbp2DSamples": 8, "lbp2DMethod": "uniform"},
     }
-    for image_type in IMAGE_TYPES:
+    for image_type in preset.image_types:
         extractor.enableImageTypeByName(image_type, customArgs=special.get(image_type, {}))
     extractor.disableAllFeatures()
     for name in preset.classes:
@@ -68,6 +69,7 @@ def extract_with_pyradiomics(region: Region, preset: RadiomicsPreset) -> dict[st
         # Divisions by zero become NaN, which the caller reports by feature.
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.filterwarnings("ignore", "Applying `local_binary_pattern`", UserWarning)
             features = extractor.execute(image, mask)
     except (ValueError, RuntimeError) as error:
         raise RadiomicsError(f"PyRadiomics refuses the region: {error}", source="mask") from error

@@ -21,6 +21,8 @@ from hccsurv_core.volume import LabelMap, Volume, check_same_geometry, describe_
 _SHEAR_COSINE = 1e-3
 #: SimpleITK's recursive Gaussian needs this many voxels along each axis.
 MINIMUM_LOG_VOXELS = 4
+#: Spacings that differ by no more than this are the same.
+_SPACING_MM = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ def prepare_region(
         GeometryMismatchError: image and mask do not coincide.
         IntensityError: the image holds values that are not finite or not usable numbers.
         RadiomicsError: the mask is empty, a voxel, or a line; the grid is sheared; the image is
-            0 everywhere, or too small for a filter of the preset.
+            0 everywhere, too small for a filter of the preset, or of another spacing than it asks.
     """
     chosen = _chosen_voxels(volume, mask, label)
     _check_axes(volume)
@@ -96,6 +98,7 @@ def prepare_region(
             source="image",
             remedy="check the image",
         )
+    _check_spacing(region, preset)
     _check_extent(region)
     _check_log(region, preset)
     return region
@@ -180,6 +183,20 @@ def _check_extent(region: Region) -> None:
             f"the mask {what} (box of {'×'.join(map(str, sizes))} voxels)",
             source="mask",
             remedy="texture needs a region that extends along two axes at least",
+        )
+
+
+def _check_spacing(region: Region, preset: RadiomicsPreset) -> None:
+    if preset.pixel_mm is None:
+        return
+    if any(abs(s - preset.pixel_mm) > _SPACING_MM for s in region.spacing_mm):
+        found = "×".join(f"{s:.3f}" for s in region.spacing_mm)
+        raise RadiomicsError(
+            f"{preset.name} is made for pixels of {preset.pixel_mm:g} mm and values in"
+            f" {preset.unit}, the image has {found} mm",
+            source="image",
+            remedy="give ultrasound stills with their outlines (features.ultrasound_radiomics), or"
+            " use the preset lesion-2d",
         )
 
 
