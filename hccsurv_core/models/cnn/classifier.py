@@ -13,13 +13,16 @@ from hccsurv_core.errors import BundleError, InputError
 from hccsurv_core.imaging.lesion_crop_settings import CropSettings, crop_settings_from_json
 from hccsurv_core.models.cnn.architectures import architecture, build_network, stage_modules
 from hccsurv_core.models.cnn.samples import checked_images
+from hccsurv_core.models.cnn.stage_features import (
+    batches,
+    channel_means,
+    slice_means,
+    stage_feature_names,
+)
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-#: Pictures that go through the network at once.
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +46,7 @@ class CnnClassifier:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """``resnet50.layer3.0001`` and so on."""
-        shape = architecture(self.architecture)
-        start = f"{shape.name}.{shape.feature_stage}"
-        return tuple(f"{start}.{k + 1:04d}" for k in range(shape.n_features))
+        return stage_feature_names(self.architecture)
 
     @property
     def stages(self) -> dict[str, nn.Module]:
@@ -88,25 +89,21 @@ class CnnClassifier:
                 remedy="crop with the network's own settings",
             )
         n, slices = x.shape[:2]
-        flat = x.reshape(n * slices, *x.shape[2:])
         maps: list[torch.Tensor] = []
         found, means = [], []
         stage = self.stages[architecture(self.architecture).feature_stage]
         handle = stage.register_forward_hook(lambda _m, _i, out: maps.append(out))
         try:
             with torch.inference_mode():
-                for first in range(0, len(flat), _AT_ONCE):
+                for batch in batches(x, self.device):
                     maps.clear()
-                    batch = torch.from_numpy(np.ascontiguousarray(flat[first : first + _AT_ONCE]))
-                    found.append(self.network(batch.to(self.device))[:, 0].float().cpu().numpy())
+                    found.append(self.network(batch)[:, 0].float().cpu().numpy())
                     if features:
-                        means.append(maps[0].float().mean((2, 3)).cpu().numpy())
+                        means.append(channel_means(maps[0]))
         finally:
             handle.remove()
-        odds = np.concatenate(found).astype(np.float64).reshape(n, slices).mean(1)
-        if not features:
-            return odds, np.empty((n, 0))
-        return odds, np.concatenate(means).astype(np.float64).reshape(n, slices, -1).mean(1)
+        odds = slice_means(found, n, slices)
+        return odds, slice_means(means, n, slices) if features else np.empty((n, 0))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """For a bundle or a checkpoint."""
