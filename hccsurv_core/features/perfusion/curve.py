@@ -16,6 +16,7 @@ from hccsurv_core.checks import checked_number
 from hccsurv_core.clip import Clip, Panels, Region
 from hccsurv_core.errors import GeometryError, InputError
 from hccsurv_core.features.perfusion.floor import Floor, find_floor
+from hccsurv_core.features.perfusion.inner_region import BORDER_MM, inner_region
 from hccsurv_core.features.perfusion.intensity import ASSUMED_RANGE_DB, linear_power, white_level
 from hccsurv_core.imaging.clip_motion import Motion, on_panel, panel_of
 from hccsurv_core.imaging.ultrasound_panels import fan_mask
@@ -45,6 +46,7 @@ class TimeIntensity:
         saturated: (n,) share of the lesion at the end of the gray scale.
         inside: (n,) share of the lesion's outline within the fan.
         dynamic_range_db: that was undone.
+        border_mm: what of the lesion's outline was left out all around.
         warnings: what a user should know, sentences without a final full stop.
     """
 
@@ -56,6 +58,7 @@ class TimeIntensity:
     saturated: Floats
     inside: Floats
     dynamic_range_db: float
+    border_mm: float = 0.0
     warnings: tuple[str, ...] = ()
 
     @property
@@ -107,6 +110,7 @@ def time_intensity(
     dynamic_range_db: float | None = None,
     injection_s: float | None = None,
     ignore: Mask | None = None,
+    border_mm: float = BORDER_MM,
     progress: Progress = silent,
 ) -> TimeIntensity:
     """Measure the curves of a lesion and of reference parenchyma on the contrast panel.
@@ -120,6 +124,8 @@ def time_intensity(
         injection_s: when the agent was given, on the clip's clock; None takes the clip's 0 s.
         ignore: (rows, columns) of the screen: what is not measured, besides text and marks that are
             found on the panel.
+        border_mm: what of the lesion's outline is left out all around, because liver is mixed in
+            there (:mod:`hccsurv_core.features.perfusion.inner_region`).
         progress: called per frame; may raise to cancel.
 
     Raises:
@@ -136,15 +142,15 @@ def time_intensity(
         )
     span = ASSUMED_RANGE_DB if dynamic_range_db is None else dynamic_range_db
     span = checked_number(span, "dynamic range (dB)", low=10, high=120)
+    border = checked_number(border_mm, "border (mm)", low=0, high=20)
     start = checked_number(0.0 if injection_s is None else injection_s, "time of injection (s)")
     shown = fan_mask(clip, panel)
     if ignore is not None:
         shown &= ~ignore[panel.box]
     masks = {"lesion": lesion} | ({} if reference is None else {"reference": reference})
-    regions = {
-        name: _Region.of(_on_contrast(clip, panels, panel, mask, name), shown)
-        for name, mask in masks.items()
-    }
+    placed = {n: _on_contrast(clip, panels, panel, mask, n) for n, mask in masks.items()}
+    placed["lesion"] = inner_region(placed["lesion"], panel.spacing_mm, border)
+    regions = {name: _Region.of(mask, shown) for name, mask in placed.items()}
     measured = _measured(clip, panel, regions, motion, span, progress)
     gap = motion.excluded | (measured["lesion"].inside < _LEAST_INSIDE)
     curves = {n: np.where(gap | (m.inside <= 0), np.nan, m.mean) for n, m in measured.items()}
@@ -158,6 +164,7 @@ def time_intensity(
         saturated=np.where(gap, np.nan, measured["lesion"].saturated),
         inside=measured["lesion"].inside,
         dynamic_range_db=span,
+        border_mm=border if panel.spacing_mm else 0.0,
         warnings=_warnings(clip, floors, measured, gap, dynamic_range_db, injection_s),
     )
     progress(1.0, "done")
