@@ -76,7 +76,8 @@ def with_network(
     import numpy as np
 
     # Brings torch along, which a model without a network has no use for.
-    from hccsurv_core.systems.treatment.deep_images import deep_values, joined
+    from hccsurv_core.systems.study_cohort import joined
+    from hccsurv_core.systems.treatment.deep_images import deep_values
 
     crops = read_source_crops(cohort, deep.classifier.crop, progress)
     scores = deep.values(np.stack(list(crops.values())))

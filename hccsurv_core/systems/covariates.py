@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from hccsurv_core.errors import InputError
 from hccsurv_core.models.nomogram_curves import TRANSFORMS
 from hccsurv_core.systems.patient_profile import Profile
 
@@ -89,6 +90,21 @@ def at_least(name: str, lowest: float) -> Callable[[Profile], Any]:
 def scored(key: str) -> Callable[[Profile], Any]:
     """A score of the record, see :mod:`hccsurv_core.features.clinical_scores.registry`."""
     return lambda profile: profile.scores[key].value
+
+
+def covariates_named(known: Mapping[str, Covariate], names: Sequence[str]) -> tuple[Covariate, ...]:
+    """Covariates by name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"no covariate is called {name!r}", source="covariates",
+                remedy=f"choose among {', '.join(known)}",
+            )  # fmt: skip
+    return tuple(known[name] for name in names)
 
 
 def covariate_values(profile: Profile, covariates: Sequence[Covariate]) -> dict[str, float]:

@@ -44,6 +44,26 @@ class ImageValues:
         )
 
 
+def joined(first: ImageValues | None, second: ImageValues) -> ImageValues:
+    """Both kinds of covariates of images."""
+    if first is None:
+        return second
+    patients = {*first.by_patient, *second.by_patient}
+    nothing = tuple(np.full(len(v.names), np.nan) for v in (first, second))
+    return replace(
+        first,
+        names=(*first.names, *second.names),
+        by_patient={
+            p: np.concatenate(
+                (first.by_patient.get(p, nothing[0]), second.by_patient.get(p, nothing[1]))
+            )
+            for p in patients
+        },
+        labels={**first.labels, **second.labels},
+        units={**first.units, **second.units},
+    )
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StudyCohort:
     """n patients.

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from waiting import settle
+from waiting import go_to, settle
 
 #: Positions of "Used as" and "Shown as" in the table of columns.
 ROLE_CELL, LABEL_CELL = 3, 7
@@ -28,7 +28,7 @@ def small_table() -> str:
 
 def open_import(page) -> None:
     """By the menu and the button, as a newcomer would."""
-    page.get_by_role("link", name="Explorer").click()
+    go_to(page, "Explorer")
     page.get_by_role("button", name="Import a table").first.click()
     page.get_by_text("Drop a clinical table").wait_for()
 

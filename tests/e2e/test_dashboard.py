@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from waiting import settle
+from waiting import go_to, settle
 
 DEFINITIONS = ("SMI", "PMA", "PMI", "PD", "MA")
 
@@ -28,7 +28,7 @@ def first_number(text: str) -> float:
 def open_scan_page(page) -> None:
     """Go to the scan page and wait for its level row."""
     settle(page)
-    page.get_by_role("link", name="Scan & ROIs").click()
+    go_to(page, "Scan & ROIs")
     page.locator(".st-key-level_row").wait_for()
     settle(page)
 
@@ -52,7 +52,7 @@ def test_a_real_scan_reaches_the_five_definitions(page, shared_data):
     page.get_by_role("button", name="Read and measure").click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=120_000)
     settle(page)
-    page.get_by_role("link", name="Muscle").click()
+    go_to(page, "Muscle")
     page.locator(".hcc-headline").wait_for()
     rows = definition_rows(page)
     assert tuple(rows) == DEFINITIONS
@@ -81,7 +81,7 @@ def test_a_demo_patient_opens_is_confirmed_moved_and_deleted(page):
     settle(page)
     assert level_slice(page) > before
     settle(page)
-    page.get_by_role("link", name="Worklist").click()
+    go_to(page, "Worklist")
     page.locator("[class*=st-key-row_]", has_text="DEMO-1").wait_for()
     page.locator("[class*=st-key-row_] [class*=st-key-delete_] button").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

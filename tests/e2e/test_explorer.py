@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
+from waiting import go_to
+
 
 def choose(page, label: str, option: str) -> None:
     """Pick an option of a select box by its words."""
@@ -14,7 +16,7 @@ def choose(page, label: str, option: str) -> None:
 
 def open_simulated_cohort(page) -> None:
     """From the home page to the explorer with the simulated cohort."""
-    page.get_by_role("link", name="Explorer").click()
+    go_to(page, "Explorer")
     page.get_by_role("button", name="Open the simulated cohort").click()
     page.get_by_text("826 patients").first.wait_for(timeout=120_000)
 
@@ -67,9 +69,9 @@ def test_a_reload_and_another_page_lose_nothing(page):
     open_simulated_cohort(page)
     choose(page, "Compare by", "Sex")
     page.get_by_test_id("groups").get_by_text("female").wait_for()
-    page.get_by_role("link", name="Settings").click()
+    go_to(page, "Settings")
     page.get_by_role("heading", name="Settings").wait_for()
-    page.get_by_role("link", name="Explorer").click()
+    go_to(page, "Explorer")
     page.get_by_test_id("groups").get_by_text("female").wait_for()
     assert "cohort=" in page.url
     page.reload()

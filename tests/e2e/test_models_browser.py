@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from waiting import settle
+from waiting import go_to, settle
 
 #: A training in a browser test takes a while on a loaded machine.
 _LONG_MS = 900_000
@@ -48,7 +48,7 @@ def table(tmp_path) -> Path:
 def choose_table(page, table: Path) -> None:
     """From the home page to what will be used of a feature table."""
     settle(page)
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     page.get_by_text("1 · Patients").first.wait_for()
     page.get_by_text("Feature table", exact=True).click()
     page.locator("input[type=file]").first.set_input_files(str(table))
@@ -136,7 +136,7 @@ def test_a_table_becomes_a_model_that_is_published_activated_and_evaluated(page,
 
 def test_simulated_patients_are_drawn_learned_from_and_the_model_is_held_against_the_truth(page):
     settle(page)
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     page.get_by_role("button", name="Simulate a cohort").click()
     for name, value in (("Patients", "70"), ("Seed", "8")):
         box = page.get_by_role("spinbutton", name=name)
@@ -191,7 +191,7 @@ def test_a_model_that_was_changed_on_its_way_is_refused(page, tmp_path):
         archive.writestr("m/weights.safetensors", b"x")
         archive.writestr("m/card.md", "# card")
     settle(page)
-    page.get_by_role("link", name="Model library").click()
+    go_to(page, "Model library")
     page.get_by_role("button", name="Upload a bundle").click()
     page.locator("input[type=file]").first.set_input_files(str(spoiled))
     page.get_by_role("textbox", name="Taken in by").fill("Dr. Adler")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from waiting import settle
+from waiting import go_to, settle
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 pytestmark = pytest.mark.skipif(
@@ -21,7 +21,7 @@ def open_demo(page, key: str) -> None:
     page.locator(f".st-key-open_demo_{key} button").first.click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=WAIT_MS)
     settle(page)
-    page.get_by_role("link", name="Muscle").click()
+    go_to(page, "Muscle")
     page.get_by_test_id("model_risk").first.wait_for(timeout=WAIT_MS)
     settle(page, WAIT_MS)
 

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from waiting import settle
+from waiting import go_to, settle
 
 from hccsurv_core.cohort.store import PatientStore
 from hccsurv_core.roi.editing import polygon_mask
@@ -357,7 +357,7 @@ def test_the_outline_at_l3_changes_every_number(page):
     page.locator(".st-key-open_demo_streaky_muscle button").first.click()
     page.locator(".hcc-headline, .st-key-level_row").first.wait_for(timeout=WAIT_MS)
     settle(page)
-    page.get_by_role("link", name="Scan & ROIs").click()
+    go_to(page, "Scan & ROIs")
     editor_there(page)
     numbers = page.locator(".numbers")
     before = numbers.inner_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from waiting import settle
+from waiting import go_to, settle
 
 #: A training in a browser test takes a while on a loaded machine.
 _LONG_MS = 300_000
@@ -31,7 +31,7 @@ def table(tmp_path) -> Path:
 def choose_table(page, table: Path) -> None:
     """From the home page to what will be used of a clinical table."""
     settle(page)
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     page.get_by_text("1 · Patients").first.wait_for()
     page.locator(".st-key-train_system").get_by_text("Hepatectomy or TACE", exact=True).click()
     settle(page)
@@ -100,7 +100,7 @@ def test_a_table_that_is_none_says_what_is_missing(page, tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("patient_id,time_months,event\nA,10,1\nB,12,0\n", encoding="utf-8")
     settle(page)
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     page.get_by_text("1 · Patients").first.wait_for()
     page.locator(".st-key-train_system").get_by_text("Hepatectomy or TACE", exact=True).click()
     settle(page)

@@ -12,7 +12,8 @@ from hccsurv_core.errors import InputError
 from hccsurv_core.systems.study_cohort import ImageValues
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.cohort import read_treatment_folder
-from hccsurv_core.systems.treatment.deep_images import DEEP_NAMES, joined
+from hccsurv_core.systems.study_cohort import joined
+from hccsurv_core.systems.treatment.deep_settings import DEEP_NAMES
 from hccsurv_core.systems.treatment.deep_settings import DeepSettings
 from hccsurv_core.systems.treatment.model import TreatmentModel
 from hccsurv_core.systems.treatment.settings import TreatmentSettings

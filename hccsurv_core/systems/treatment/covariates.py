@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hccsurv_core.errors import InputError
-from hccsurv_core.systems.covariates import Covariate, at_least, recorded, scored
+from hccsurv_core.systems.covariates import Covariate, at_least, covariates_named, recorded, scored
 from hccsurv_core.systems.patient_profile import Profile
 
 
@@ -58,10 +57,4 @@ def clinical_covariates(names: Sequence[str]) -> tuple[Covariate, ...]:
     Raises:
         InputError: there is none of that name.
     """
-    for name in names:
-        if name not in BY_NAME:
-            raise InputError(
-                f"no covariate is called {name!r}", source="covariates",
-                remedy=f"choose among {', '.join(BY_NAME)}",
-            )  # fmt: skip
-    return tuple(BY_NAME[name] for name in names)
+    return covariates_named(BY_NAME, names)

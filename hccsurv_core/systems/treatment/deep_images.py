@@ -8,7 +8,7 @@ network: see :mod:`~hccsurv_core.systems.treatment.cnn_signature`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,23 +252,3 @@ def _short(chain: dict[str, Any]) -> dict[str, Any]:
     """The chain without the fate of each of a thousand features that was dropped."""
     kept = [f for f in chain["features"] if f.get("name") in chain["selected"]]
     return chain | {"features": kept}
-
-
-def joined(first: ImageValues | None, second: ImageValues) -> ImageValues:
-    """Both kinds of covariates of images."""
-    if first is None:
-        return second
-    patients = {*first.by_patient, *second.by_patient}
-    nothing = tuple(np.full(len(v.names), np.nan) for v in (first, second))
-    return replace(
-        first,
-        names=(*first.names, *second.names),
-        by_patient={
-            p: np.concatenate(
-                (first.by_patient.get(p, nothing[0]), second.by_patient.get(p, nothing[1]))
-            )
-            for p in patients
-        },
-        labels={**first.labels, **second.labels},
-        units={**first.units, **second.units},
-    )

@@ -11,7 +11,13 @@ from hccsurv_core import __version__
 from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
 from hccsurv_core.systems.covariates import Covariate
 from hccsurv_core.systems.muscle.description import RESEARCH_USE, software
-from hccsurv_core.systems.muscle.leakage import patient_digests, row_digests
+from hccsurv_core.systems.study_description import (
+    covariate_line,
+    describe_covariates,
+    describe_image_covariates,
+    describe_study,
+    unit_of,
+)
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 from hccsurv_core.systems.treatment.cross_validation import ArmJudgment, describe_judgments
@@ -55,14 +61,9 @@ def describe_training(
         "device": "cpu",
         "horizons_months": list(settings.arms.horizons_months),
         "rmst_months": settings.arms.rmst_months,
-        "covariates": [_describe_covariate(c) for c in covariates],
+        "covariates": describe_covariates(covariates),
         "left_out": dict(left_out),
-        "image_covariates": []
-        if images is None
-        else [
-            {"name": n, "label": images.labels.get(n, n), "unit": images.units.get(n, "")}
-            for n in images.names
-        ],
+        "image_covariates": describe_image_covariates(images),
         "recommenders": {name: found.describe() for name, found in recommenders.items()},
         "cutoffs": {
             "by_version": {
@@ -71,7 +72,8 @@ def describe_training(
             "method": "median risk of the arm's training patients, each by models that had not "
             "seen the patient",
         },
-        "training": _describe_cohort(cohort, words, table),
+        "training": describe_study(cohort, words, table.features)
+        | {"arms": {arm: _describe_arm(cohort, arm) for arm in ARMS}},
         "features": [{"name": name, "used": True} for name in table.names],
         "cross_validation": {
             "method": f"{settings.n_folds}-fold, {settings.n_rounds} rounds, deaths of each arm "
@@ -83,42 +85,12 @@ def describe_training(
     }
 
 
-def _describe_covariate(c: Covariate) -> dict[str, Any]:
-    return {
-        "name": c.name, "label": c.label, "unit": c.unit, "transform": c.transform, "kind": c.kind,
-        "reason": c.reason, "made_of": list(c.needs),
-    }  # fmt: skip
-
-
 def _best(results: Sequence[Mapping[str, Any]]) -> str:
     """The version that ranks better in both arms together."""
     versions = list(dict.fromkeys(str(r["version"]) for r in results))
     return max(
         versions, key=lambda v: sum(r["c_index"]["value"] or 0.0 for r in results if r["version"] == v)
     )  # fmt: skip
-
-
-def _describe_cohort(cohort: TreatmentCohort, words: str, table: TreatmentTable) -> dict[str, Any]:
-    outcome = cohort.outcome
-    return {
-        "source": cohort.source,
-        "words": words,
-        "simulated": cohort.simulated,
-        "n": len(cohort),
-        "n_events": outcome.n_events,
-        "n_features": len(table.names),
-        "n_missing_values": int(np.isnan(table.values).sum()),
-        "last_month": float(outcome.time_months.max()),
-        "median_time_months": float(np.median(outcome.time_months)),
-        "left_out_patients": dict(cohort.left_out),
-        "arms": {arm: _describe_arm(cohort, arm) for arm in ARMS},
-        "labels": {
-            name: {text: texts.count(text) for text in sorted(set(texts))}
-            for name, texts in cohort.labels.items()
-        },
-        "patient_digests": list(patient_digests(cohort.patient_ids)),
-        "row_digests": list(row_digests(table.values)),
-    }
 
 
 def _describe_arm(cohort: TreatmentCohort, arm: str) -> dict[str, Any]:
@@ -168,8 +140,8 @@ def write_card(d: Mapping[str, Any]) -> str:
         "",
         "## What it looks at",
         "",
-        *[_covariate_line(c) for c in d["covariates"]],
-        *[f"* {c['label']}{_unit(c)}: measured on CT" for c in d["image_covariates"]],
+        *[covariate_line(c) for c in d["covariates"]],
+        *[f"* {c['label']}{unit_of(c)}: measured on CT" for c in d["image_covariates"]],
         "",
         *[f"* Not used: {name}, {why}." for name, why in d["left_out"].items()],
         f"{training['n_missing_values']} missing values were taken as the median of all training "
@@ -215,14 +187,6 @@ def _arm_row(arm: str, found: Mapping[str, Any]) -> str:
     median = found["median_survival_months"]
     shown = "not reached" if median is None else f"{median:.1f}"
     return f"| {ARM_WORDS[arm]} | {found['n']} | {found['n_events']} | {shown} | {alive} |"
-
-
-def _covariate_line(c: Mapping[str, Any]) -> str:
-    return f"* {c['label']}{_unit(c)}: {c['reason']}"
-
-
-def _unit(c: Mapping[str, Any]) -> str:
-    return f" ({c['unit']})" if c["unit"] else ""
 
 
 def _result_row(r: Mapping[str, Any]) -> str:

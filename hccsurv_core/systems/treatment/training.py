@@ -133,7 +133,8 @@ def train_treatment(
     covariates, left_out = choose_covariates(part.cohort, settings)
     trained = None
     if settings.cnn is not None:
-        from hccsurv_core.systems.treatment.deep_images import joined, train_deep
+        from hccsurv_core.systems.study_cohort import joined
+        from hccsurv_core.systems.treatment.deep_images import train_deep
 
         trained = train_deep(
             part.cohort, crops or {}, settings.cnn,
