@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.systems.treatment.contrast import Banded
+from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.treatment.regret import STRATEGIES, coverage, regret
 
 #: Four patients: who is better off with what, by how much, is seen at a glance.

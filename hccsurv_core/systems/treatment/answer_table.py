@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.treatment.arm_table import ARMS
-from hccsurv_core.systems.treatment.contrast import Banded, TreatmentContrast
+from hccsurv_core.systems.treatment.contrast import TreatmentContrast
 from hccsurv_core.systems.treatment.stop_rules import STOP_RULES, RuleCheck, StopRule
 
 if TYPE_CHECKING:

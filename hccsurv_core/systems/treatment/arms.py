@@ -21,6 +21,7 @@ from hccsurv_core.models.cox_posterior import KIND, CoxPosterior
 from hccsurv_core.models.cox_posterior_fit import fit_posterior
 from hccsurv_core.models.standardize import fit_standardizer
 from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.treatment.arm_model import ArmModel
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings, settings_from_json
 from hccsurv_core.systems.treatment.arm_table import (
@@ -31,7 +32,6 @@ from hccsurv_core.systems.treatment.arm_table import (
 )
 from hccsurv_core.systems.treatment.borrowing import with_other_arm
 from hccsurv_core.systems.treatment.contrast import (
-    Banded,
     TreatmentContrast,
     contrast_arms,
     restricted_means,

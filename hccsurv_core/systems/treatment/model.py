@@ -15,12 +15,12 @@ from hccsurv_core.errors import BundleError, InputError
 from hccsurv_core.models.nomogram import Nomogram
 from hccsurv_core.models.nomogram_json import nomogram_from_json
 from hccsurv_core.models.store import Bundle, read_bundle
+from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.covariates import Covariate, covariate_values
 from hccsurv_core.systems.patient_profile import Profile
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.arms import row_of
 from hccsurv_core.systems.treatment.cohort import SYSTEM
-from hccsurv_core.systems.treatment.contrast import Banded
 from hccsurv_core.systems.treatment.covariates import CLINICAL_COVARIATES, clinical_covariates
 from hccsurv_core.systems.treatment.nomograms import nomogram_record
 from hccsurv_core.systems.treatment.recommendation import Recommendation, recommend

@@ -16,8 +16,8 @@ from hccsurv_core.checks import checked_level
 from hccsurv_core.errors import InputError
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.resampling import describe, percentile_bounds, resample_indices
+from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.treatment.arm_table import ARMS, NONE, checked_arm_name
-from hccsurv_core.systems.treatment.contrast import Banded
 
 #: Strategies in the order of a table, and what they are called.
 STRATEGIES = {
