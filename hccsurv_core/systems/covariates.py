@@ -64,12 +64,15 @@ class Covariate:
             return math.nan
         return transform.forward(shown)
 
+    def from_model(self, value: float) -> float:
+        """From what the model takes to what a person reads."""
+        return float(TRANSFORMS[self.transform].inverse(value))
+
     def text(self, value: float) -> str:
         """What the model takes, as a person reads it, with its unit."""
         if self.kind == "yes_no" and value in (0.0, 1.0):
             return "yes" if value else "no"
-        shown = TRANSFORMS[self.transform].inverse(value)
-        return f"{shown:.3g} {self.unit}".rstrip()
+        return f"{self.from_model(value):.3g} {self.unit}".rstrip()
 
 
 def recorded(name: str) -> Callable[[Profile], Any]:

@@ -8,9 +8,9 @@ not read off a report, and is no covariate here; sex, BMI and white cells are le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from hccsurv_core.systems.covariates import Covariate, at_least, recorded, scored
+from hccsurv_core.systems.covariates import Covariate, at_least, covariates_named, recorded, scored
 
 _C = Covariate
 CLINICAL_COVARIATES: tuple[Covariate, ...] = (
@@ -39,3 +39,12 @@ CLINICAL_COVARIATES: tuple[Covariate, ...] = (
        reason="part of every published score of survival after hepatectomy"),
 )  # fmt: skip
 BY_NAME: Mapping[str, Covariate] = {c.name: c for c in CLINICAL_COVARIATES}
+
+
+def clinical_covariates(names: Sequence[str]) -> tuple[Covariate, ...]:
+    """Covariates by name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    return covariates_named(BY_NAME, names)

@@ -22,8 +22,8 @@ from hccsurv_core.stats.logrank import LogRankResult, log_rank_test
 from hccsurv_core.stats.survival_performance import SurvivalPerformance, assess_survival_model
 from hccsurv_core.systems.covariates import covariate_values
 from hccsurv_core.systems.explorer.performance import CalibrationAt
+from hccsurv_core.systems.horizon_calibration import calibrate_at_horizons, calibration_json
 from hccsurv_core.systems.patient_profile import Profile
-from hccsurv_core.systems.treatment.arm_calibration import calibrate_arm, calibration_json
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS, NONE, TreatmentTable
 from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 from hccsurv_core.systems.treatment.contrast import TreatmentContrast
@@ -271,7 +271,7 @@ def _evaluate_arm(
             "high risk": fit_kaplan_meier(outcome.subset(high)) if high.any() else None,
         },
         log_rank_test(outcome, high) if both else None,
-        calibrate_arm(
+        calibrate_at_horizons(
             outcome, lambda times: found.survival(filled, times), performance.horizons_months
         ),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Do an arm's predicted risks come true? Curves and groups at each horizon."""
+"""Do a survival model's predicted risks come true? Curves and groups at each horizon."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_GROUPS, _PER_GROUP = 5, 15
 _T = TypeVar("_T")
 
 
-def calibrate_arm(
+def calibrate_at_horizons(
     outcome: SurvivalOutcome,
     predict_survival: Callable[[np.ndarray], np.ndarray],
     horizons_months: Sequence[float],
@@ -30,7 +30,7 @@ def calibrate_arm(
     """Calibration at each horizon that these patients can answer.
 
     Args:
-        outcome: of n patients who were given the arm's treatment.
+        outcome: of n patients.
         predict_survival: (t,) months → (n, t) survival probabilities.
         horizons_months: with an event before, and somebody followed beyond.
 

@@ -1,0 +1,273 @@
+"""A trained model of system 3 as it lies in a bundle, and what it says of one patient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hccsurv_core.errors import BundleError, InputError
+from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.models.store import Bundle, read_bundle
+from hccsurv_core.systems.banded import Banded
+from hccsurv_core.systems.ceus.answer import CeusAnswer, Contribution
+from hccsurv_core.systems.ceus.cohort import SYSTEM
+from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
+from hccsurv_core.systems.ceus.dlr import DLR_NAMES, DLR_PART, DlrSignatures
+from hccsurv_core.systems.ceus.endpoints import EndpointModels
+from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, rule_from_json
+from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED
+from hccsurv_core.systems.covariates import Covariate, covariate_values
+from hccsurv_core.systems.patient_profile import Profile
+
+#: Curves are told every so many months.
+STEP_MONTHS = 0.5
+LEVEL = 0.95
+
+#: A value may lie this share of the training patients' standard deviation beyond their range.
+_TOLERANCE_SD = 0.5
+_AGAIN = "train it again with this version"
+
+
+@dataclass(frozen=True, eq=False)
+class CeusModel:
+    """A bundle that was read.
+
+    Args:
+        models, rules: by version.
+        covariates: the clinical ones.
+        image_names: covariates that are measured on pictures; empty without.
+        signatures: of the pictures' features; None without.
+        description: of the bundle; sha256: its name.
+    """
+
+    models: Mapping[str, EndpointModels]
+    rules: Mapping[str, RiskClassRule]
+    covariates: tuple[Covariate, ...]
+    image_names: tuple[str, ...]
+    signatures: DlrSignatures | None
+    description: Mapping[str, Any]
+    sha256: str
+
+    @classmethod
+    def read(cls, folder: Path) -> CeusModel:
+        """Read a bundle folder.
+
+        Raises:
+            BundleError: it is none, was changed, or is of another system.
+        """
+        return cls.from_bundle(read_bundle(folder))
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> CeusModel:
+        """From a bundle.
+
+        Raises:
+            BundleError: it is of another system, or lacks a part.
+        """
+        bundle.require_system(SYSTEM)
+        d = bundle.description
+        try:
+            return cls(
+                {
+                    version: EndpointModels.from_parts(found, bundle.tensors_of(version))
+                    for version, found in d["models"].items()
+                },
+                {version: rule_from_json(found["rule"]) for version, found in d["classes"].items()},
+                clinical_covariates([c["name"] for c in d["covariates"]]),
+                tuple(c["name"] for c in d["image_covariates"]),
+                None
+                if d["signatures"] is None
+                else DlrSignatures.from_parts(d["signatures"], bundle.tensors_of(DLR_PART)),
+                d,
+                bundle.sha256,
+            )
+        except (KeyError, TypeError, InputError) as error:
+            raise BundleError(
+                f"lacks a part of a CEUS model ({error})", source=str(bundle.folder), remedy=_AGAIN
+            ) from error
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its training patients were drawn by a computer."""
+        return bool(self.description["training"]["simulated"])
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(self.models)
+
+    @property
+    def sign_names(self) -> tuple[str, ...]:
+        """Covariates that are measured on pictures by name, signatures aside."""
+        return tuple(n for n in self.image_names if n not in DLR_NAMES)
+
+    def image_values(
+        self, signs: Mapping[str, float], features: Mapping[str, float] | None
+    ) -> dict[str, float]:
+        """What the model takes of a patient's pictures.
+
+        Args:
+            signs: by covariate. features: radiomics and deep features by name; None without.
+
+        Raises:
+            InputError: the signatures need features that are not there.
+        """
+        found = {name: float(signs.get(name, math.nan)) for name in self.sign_names}
+        if self.signatures is None or features is None:
+            return found | dict.fromkeys((n for n in DLR_NAMES if n in self.image_names), math.nan)
+        names = self.signatures.names
+        row = np.array([[features.get(n, math.nan) for n in names]], dtype=np.float64)
+        table = FeatureTable(("patient",), names, row.reshape(1, len(names)))
+        return found | dict(
+            zip(DLR_NAMES, map(float, self.signatures.values(table)[0]), strict=True)
+        )
+
+    def choose_version(self, image_values: Mapping[str, float] | None) -> tuple[str, str]:
+        """The version that a patient is answered by, and a sentence where pictures are not used.
+
+        Pictures are used where at least half of what the model measures on them is known.
+        """
+        if COMBINED not in self.models:
+            return CLINICAL, ""
+        if image_values is None:
+            return CLINICAL, "Answered from clinical values alone: the pictures are not outlined."
+        known = sum(math.isfinite(image_values.get(n, math.nan)) for n in self.image_names)
+        if 2 * known < len(self.image_names):
+            return CLINICAL, (
+                f"Answered from clinical values alone: only {known} of {len(self.image_names)} signs "
+                "of the pictures could be measured."
+            )
+        return COMBINED, ""
+
+    def answer(
+        self, profile: Profile, image_values: Mapping[str, float] | None = None
+    ) -> CeusAnswer:
+        """What it says of one patient.
+
+        Args:
+            profile: see :func:`~hccsurv_core.systems.patient_profile.profile_of`.
+            image_values: what was measured on the patient's pictures, by name; None without.
+
+        Raises:
+            InputError: a value is no number.
+        """
+        version, note = self.choose_version(image_values)
+        values = covariate_values(profile, self.covariates) | dict(image_values or {})
+        models = self.models[version]
+        row = np.array([[values.get(name, math.nan) for name in models.names]], dtype=np.float64)
+        missing = [n for n, v in zip(models.names, row[0], strict=True) if math.isnan(v)]
+        contributions = self._contributions(models, row)
+        notes = (note, self._missing(missing), *profile.assumed, *profile.disagreements)
+        return CeusAnswer(
+            version,
+            *self._predict(models, row),
+            *self._place(version, models, row),
+            contributions,
+            tuple(
+                f"{c.label} of {c.text}: no training patient had such a value"
+                for c in contributions
+                if c.outside
+            ),
+            tuple(n for n in notes if n),
+        )
+
+    def _predict(
+        self, models: EndpointModels, row: np.ndarray
+    ) -> tuple[Banded, tuple[float, ...], Banded, np.ndarray, Banded, Banded]:
+        horizons = tuple(float(h) for h in self.description["horizons_months"])
+        low, high = models.early.interval(row, level=LEVEL)
+        early = Banded(models.early.probability(row), low, high).of(0)
+        months = np.arange(0.0, horizons[-1] + STEP_MONTHS / 2, STEP_MONTHS)
+        times = np.concatenate([months, horizons])
+        tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+        draws = np.quantile(models.death.survival_draws(row, times), tails, axis=0)[:, 0]
+        survival = models.death.survival(row, times)[0]
+        t = months.size
+        incidence = models.recurrence.incidence(models.scores(row), months)[0]
+        spread = models.recurrence.incidence_draws(
+            models.score_draws(row), months, int(self.description["seed"])
+        )
+        ends = np.quantile(spread, tails, axis=0)[:, 0]
+        return (
+            early,
+            horizons,
+            Banded(survival[t:], draws[0, t:], draws[1, t:]),
+            months,
+            Banded(survival[:t], draws[0, :t], draws[1, :t]),
+            Banded(incidence, ends[0], ends[1]),
+        )
+
+    def _place(
+        self, version: str, models: EndpointModels, row: np.ndarray
+    ) -> tuple[int, np.ndarray, dict[str, float], tuple[Mapping[str, Any], ...]]:
+        """The class, how sure it is, and where the patient stands among the training patients."""
+        told = self.description["classes"][version]
+        probability, risk = models.early.probability(row), models.death.risk_score(row)
+        rule = self.rules[version]
+        draws = models.score_draws(row)
+        chances = rule.chances(_probability(draws[:, :, 0]), draws[:, :, 1])[0]
+        places = np.linspace(0, 1, len(told["percentiles"]["death"]))
+        return (
+            int(rule.classify(probability, risk)[0]),
+            chances,
+            {
+                name: float(np.interp(value[0], told["percentiles"][name], places))
+                for name, value in (("early_recurrence", probability), ("death", risk))
+            },
+            tuple(told["training"]),
+        )
+
+    def _contributions(self, models: EndpointModels, row: np.ndarray) -> tuple[Contribution, ...]:
+        scales = models.death.standardizer
+        early = models.early.contributions(row)[0]
+        death = np.zeros(len(scales.names))
+        np.add.at(death, scales.owner, scales.apply(row)[0] * models.death.coef)
+        found = []
+        for k, name in enumerate(models.names):
+            value = float(row[0, k])
+            label, unit, group, shown, text = self._shown(name, value)
+            reach = _TOLERANCE_SD * scales.scale[k]
+            outside = bool(value > scales.high[k] + reach or value < scales.low[k] - reach)
+            found.append(
+                Contribution(
+                    name, label, unit, group, shown, text, float(early[k]), float(death[k]), outside
+                )
+            )
+        return tuple(
+            sorted(found, key=lambda c: -max(abs(c.early_log_odds), abs(c.death_log_hazard)))
+        )
+
+    def _shown(self, name: str, value: float) -> tuple[str, str, str, float, str]:
+        """Label, unit, group, the value as a person reads it, and that as text."""
+        for c in self.covariates:
+            if c.name == name:
+                if math.isnan(value):
+                    return c.label, c.unit, c.group, math.nan, "not known"
+                return c.label, c.unit, c.group, c.from_model(value), c.text(value)
+        for told in self.description["image_covariates"]:
+            if told["name"] == name:
+                unit = told["unit"]
+                text = "not measured" if math.isnan(value) else f"{value:.3g} {unit}".rstrip()
+                return told["label"], unit, "image", value, text
+        return name, "", "image", value, f"{value:.3g}"
+
+    def _missing(self, names: list[str]) -> str:
+        if not names:
+            return ""
+        labels = [self._shown(n, math.nan)[0] for n in names]
+        return f"Not known, and taken as the training patients' median: {', '.join(labels)}."
+
+    @property
+    def unknown_to_it(self) -> tuple[str, ...]:
+        """Clinical values that no training patient was known of, as labels."""
+        left_out = self.description["left_out"]
+        return tuple(c.label for c in CLINICAL_COVARIATES if c.name in left_out)
+
+
+def _probability(log_odds: np.ndarray) -> np.ndarray:
+    return 0.5 * (1.0 + np.tanh(0.5 * log_odds))
