@@ -9,12 +9,10 @@ import pytest
 from treatment_folders import write_clinical_folder
 
 from hccsurv_core.errors import InputError
-from hccsurv_core.systems.study_cohort import ImageValues
+from hccsurv_core.systems.study_cohort import ImageValues, joined
 from hccsurv_core.systems.treatment.arm_table import ARMS
 from hccsurv_core.systems.treatment.cohort import read_treatment_folder
-from hccsurv_core.systems.study_cohort import joined
-from hccsurv_core.systems.treatment.deep_settings import DEEP_NAMES
-from hccsurv_core.systems.treatment.deep_settings import DeepSettings
+from hccsurv_core.systems.treatment.deep_settings import DEEP_NAMES, DeepSettings
 from hccsurv_core.systems.treatment.model import TreatmentModel
 from hccsurv_core.systems.treatment.settings import TreatmentSettings
 from hccsurv_core.systems.treatment.training import train_treatment
