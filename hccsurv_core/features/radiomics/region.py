@@ -195,7 +195,7 @@ def _check_spacing(region: Region, preset: RadiomicsPreset) -> None:
             f"{preset.name} is made for pixels of {preset.pixel_mm:g} mm and values in"
             f" {preset.unit}, the image has {found} mm",
             source="image",
-            remedy="give ultrasound stills with their outlines (features.ultrasound_radiomics), or"
+            remedy="measure ultrasound stills with lesion and parenchyma outlined (a CEUS cohort), or"
             " use the preset lesion-2d",
         )
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from hccsurv_core.cohort.folder import IMAGES, ROIS, Cohort
 from hccsurv_core.cohort.patient_task import PatientTask
-from hccsurv_core.errors import InputError
+from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.features.ultrasound_radiomics import PRESET, still_radiomics
 from hccsurv_core.imaging.ultrasound_still import CONTRAST, Still, still_of
@@ -227,8 +227,9 @@ def read_still(files: Mapping[str, Path], role: str, dynamic_range_db: float | N
             f"there is no {role} still", source=files[role].name,
             remedy="give the grayscale still and the frame of peak enhancement",
         )  # fmt: skip
-    clip = read_clip([files[role]]).clip
+    # Outlines first: they are quick to read, and what lacks is mostly one of them.
     lesion, parenchyma = (_outline(files[f"{role}_{part}"]) for part in (LESION, PARENCHYMA))
+    clip = read_clip([files[role]]).clip
     return still_of(clip, FRAMES[role], lesion, parenchyma, dynamic_range_db=dynamic_range_db)
 
 
@@ -261,15 +262,14 @@ def image_table(
     Raises:
         TableError: none of the cohort's patients was measured.
     """
-    from hccsurv_core.errors import TableError
-
     at = {patient: i for i, patient in enumerate(patient_ids)}
-    measured = patients.subset([p in at for p in patients.patient_ids])
-    if len(measured) == 0:
+    known = np.array([p in at for p in patients.patient_ids], dtype=bool)
+    if not known.any():
         raise TableError(
             "the pictures of no patient could be measured", source=patients.source,
             remedy="look at why each of them failed",
         )  # fmt: skip
+    measured = patients.subset(known)
     return FeatureTable(
         measured.patient_ids, tuple(names), values[[at[p] for p in measured.patient_ids]],
         measured.outcome, measured.labels, patients.source, simulated=patients.simulated,
