@@ -30,9 +30,13 @@ _LEAST_NOISE = 0.005
 #: No tissue follows a model exactly: a curve may miss by this share of the peak anywhere. Without it
 #: the few faint frames of the foot, where relative noise is small, would bend the rise.
 _MISFIT = 0.03
+#: Residuals beyond this many standard deviations pull less than in proportion.
+_SOFT = 2.0
 _RISE_S = (0.5, 300.0)
 #: Width of the running median that noise is weighed by, frames.
 _WIDTH = 5
+#: By how much the noise about it is larger than it seems, for the median takes part with it.
+_OF_MEDIAN = 1.25
 #: How often the weights are renewed from the fitted curve.
 _REWEIGHTED = 2
 
@@ -89,20 +93,20 @@ class BolusFit:
         after = np.asarray(time_s, float) - self.arrival_s
         return self.model.value(after, self.rise_s, self.peak, self.shape)
 
-    def derived(self, of: Callable[[BolusFit], float]) -> tuple[float, float]:
-        """Something computed from the curve, and its standard error by the delta method."""
-        at = self.parameters
+    def derived(self, of: Callable[[BolusFit], ArrayLike]) -> tuple[Floats, Floats]:
+        """Numbers computed from the curve, and their standard errors by the delta method."""
+        at, values = self.parameters, np.asarray(of(self), float)
         step = np.maximum(np.sqrt(np.diag(self.covariance)), 1e-9) * 0.1
-        gradient = np.zeros(_N_PARAMETERS)
+        gradient = np.zeros((*values.shape, _N_PARAMETERS))
         for k in range(_N_PARAMETERS):
             ends = []
             for sign in (-1, 1):
                 moved = at.copy()
                 moved[k] += sign * step[k]
-                ends.append(of(self._at(moved)))
-            gradient[k] = (ends[1] - ends[0]) / (2 * step[k])
-        variance = float(gradient @ self.covariance @ gradient)
-        return of(self), float(np.sqrt(max(variance, 0.0)))
+                ends.append(np.asarray(of(self._at(moved)), float))
+            gradient[..., k] = (ends[1] - ends[0]) / (2 * step[k])
+        variance = np.einsum("...i,ij,...j->...", gradient, self.covariance, gradient)
+        return values, np.sqrt(np.maximum(variance, 0.0))
 
     def _at(self, parameters: Floats) -> BolusFit:
         arrival, rise, peak, shape, offset = parameters
@@ -198,7 +202,7 @@ class _Data:
         end = np.inf if whole else bolus_end_s(time, value)
         if np.count_nonzero(time <= end) >= _FEWEST_FRAMES:
             time, value, smooth = (a[time <= end] for a in (time, value, smooth))
-        return cls(time, value, _deviation(value, smooth, floor_noise), smooth,
+        return cls(time, value, _deviation(value, smooth, floor_noise, _OF_MEDIAN), smooth,
                    _offset_range(value, floor_noise))  # fmt: skip
 
     def weighed_by(self, curve: Floats, floor_noise: float | None) -> _Data:
@@ -206,13 +210,14 @@ class _Data:
         return replace(self, sd=_deviation(self.value, curve, floor_noise), smooth=curve)
 
 
-def _deviation(value: Floats, smooth: Floats, floor_noise: float | None) -> Floats:
+def _deviation(
+    value: Floats, smooth: Floats, floor_noise: float | None, widened: float = 1.0
+) -> Floats:
     """Standard deviation of each frame: proportional to the intensity, and that of the floor."""
     top = float(smooth.max())
     bright = smooth > 0.2 * top
     relative = (value - smooth)[bright] / smooth[bright]
-    # The median itself takes part of the noise with it.
-    noise = max(1.4826 * float(np.median(np.abs(relative))) * 1.25, _LEAST_NOISE)
+    noise = max(1.4826 * float(np.median(np.abs(relative))) * widened, _LEAST_NOISE)
     at_rest = max(floor_noise or 0.0, _MISFIT * top)
     if not top > _LEAST_SIGNAL * (floor_noise or 0.0) or top <= 0:
         raise InputError(
@@ -263,7 +268,7 @@ def _fit_one(model: BolusModel, data: _Data, starts: Sequence[Floats]) -> _Raw |
     for start in starts:
         found = least_squares(
             residual, np.clip(start, low + 1e-9 * (high - low), high - 1e-9 * (high - low)),
-            bounds=(low, high), x_scale=scale, loss="soft_l1", f_scale=2.0, max_nfev=200,
+            bounds=(low, high), x_scale=scale, loss="soft_l1", f_scale=_SOFT, max_nfev=200,
         )  # fmt: skip
         if np.isfinite(found.cost) and (best is None or found.cost < best.cost):
             best = found
@@ -327,13 +332,23 @@ def _finished(raw: _Raw, data: _Data, scores: dict[str, float]) -> BolusFit:
 
 
 def _covariance(raw: _Raw) -> Floats:
-    """Of the parameters; wider where neighboring frames err alike, as misfit makes them do."""
-    n = len(raw.residual)
+    """Of the parameters, from the residuals as they are: weights need not be right for it.
+
+    MacKinnon JG, White H, J Econom 1985;29(3):305-325, their HC3: few frames show the rise, and the
+    curve bends to each of them. It is wider where neighboring frames err alike, as misfit
+    makes them do.
+    """
+    r = raw.residual
     information = raw.jacobian.T @ raw.jacobian
     scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
-    scaled = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-12)
-    r = raw.residual
-    variance = max(1.4826 * float(np.median(np.abs(r))), 1e-6) ** 2 * n / (n - _N_PARAMETERS)
+    inverse = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-12)
+    # What a frame far off still pulls, under the soft loss.
+    pull = r / np.sqrt(1 + (r / _SOFT) ** 2)
+    scores = raw.jacobian * scale
+    leverage = np.clip(np.einsum("ij,jk,ik->i", scores, inverse, scores), 0.0, 0.9)
+    pulls = scores * (pull / (1 - leverage))[:, None]
+    middle = pulls.T @ pulls
     alike = float((r[1:] * r[:-1]).sum() / max(float((r**2).sum()), 1e-300))
     alike = float(np.clip(alike, 0.0, 0.6))
-    return np.asarray(scaled * np.outer(scale, scale) * variance * (1 + alike) / (1 - alike))
+    scaled = inverse @ middle @ inverse * (1 + alike) / (1 - alike)
+    return np.asarray(scaled * np.outer(scale, scale))
