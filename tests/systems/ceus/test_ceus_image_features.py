@@ -61,7 +61,9 @@ def measured(folder, work):
 
 @pytest.fixture(scope="module")
 def stills(folder):
-    return read_stills(still_files(folder, read_cohort(folder).patient_ids[0]), 50.0)
+    cohort = read_cohort(folder)
+    patient, span = cohort.table.iloc[0][["patient_id", "contrast_dynamic_range_db"]]
+    return read_stills(still_files(folder, patient), span)
 
 
 # -- the table ---------------------------------------------------------------------------------
@@ -76,16 +78,14 @@ def test_there_are_as_many_features_as_are_stated(measured):
     assert whole == 4670
 
 
-def test_a_row_is_what_its_stills_are_measured_to(folder, measured):
+def test_a_row_is_what_its_stills_are_measured_to(folder, measured, stills):
     """By hand from the files: the peak's dynamic range is the table's, the other one is assumed."""
-    cohort = read_cohort(folder)
-    patient, span = cohort.table.iloc[1][["patient_id", "contrast_dynamic_range_db"]]
-    stills = read_stills(still_files(folder, patient), span)
+    span = read_cohort(folder).table["contrast_dynamic_range_db"][0]
     assert (stills.peak.dynamic_range_db, stills.grayscale.dynamic_range_db) == (span, 60)
     assert stills.warnings == (
         "the dynamic range of the grayscale still is not known: 60 dB are assumed",
     )
-    row = dict(zip(measured.table.names, measured.table.values[1], strict=True))
+    row = dict(zip(measured.table.names, measured.table.values[0], strict=True))
     expected = still_radiomics(stills.peak).features
     assert {n: row[f"peak.radiomics.{n}"] for n in expected} == expected
     crop = crop_still(stills.grayscale).image[None, None]
@@ -108,7 +108,7 @@ def test_patients_who_were_not_measured_are_left_out(folder, measured):
     last = patients.patient_ids[1]
     table = image_table(patients, [last], measured.table.names, measured.table.values[1:])
     assert table.patient_ids == (last,)
-    assert table.outcome.time_months == patients.outcome.time_months[1:]
+    assert table.require_outcome().time_months == patients.outcome.time_months[1:]
     with pytest.raises(TableError, match="the pictures of no patient could be measured"):
         image_table(patients, ["somebody else"], measured.table.names, measured.table.values[:1])
 
