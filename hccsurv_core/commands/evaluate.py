@@ -75,6 +75,11 @@ def run(arguments: argparse.Namespace) -> None:
 
         evaluate_treatment.run(arguments, bundle)
         return
+    if bundle.system == "ceus":
+        from hccsurv_core.commands import evaluate_ceus
+
+        evaluate_ceus.run(arguments, bundle)
+        return
     model = MuscleModel.from_bundle(bundle)
     progress = progress_by_percent()
     given, cohort = resolve_table(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hccsurv_core.commands.cohort_source import failures_json
 from hccsurv_core.commands.evaluate import unseen_rows
 from hccsurv_core.commands.shared import write_answer
+from hccsurv_core.commands.study_options import seen_warnings
 from hccsurv_core.commands.train import progress_by_percent
 from hccsurv_core.commands.treatment_source import read_source_crops, read_treatment_source
 from hccsurv_core.progress import Progress, part_of
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
     found = evaluate_treatment(
         model, cohort, seed=arguments.seed, progress=part_of(progress, 0.5, ended)
     )
-    warnings = seen_warnings(model, cohort)
+    warnings = seen_warnings(model.description, cohort)
     for text in (*warnings, *found.notes):
         print(f"note: {text}", file=sys.stderr)
     if arguments.report:
@@ -109,22 +110,6 @@ def _write_report(
         Path(arguments.report), report, source=source,
         card=card_with_evaluation(bundle.card, report), progress=progress,
     )  # fmt: skip
-
-
-def seen_warnings(model: TreatmentModel, cohort: TreatmentCohort) -> list[str]:
-    """That some of these patients were learned from; nothing where nobody was."""
-    from hccsurv_core.systems.muscle.leakage import patient_digests
-
-    known = set(model.description["training"]["patient_digests"])
-    again = sum(digest in known for digest in patient_digests(cohort.patient_ids))
-    if not again:
-        return []
-    # A number is all the name that a simulated patient has.
-    shared = "; simulated cohorts of every seed share their names" if cohort.simulated else ""
-    return [
-        f"{again} of {len(cohort)} patients have the names of training patients: what is said of "
-        f"them is not of patients not seen{shared}"
-    ]
 
 
 def report(found: TreatmentEvaluation) -> str:

@@ -82,6 +82,11 @@ def run(arguments: argparse.Namespace) -> None:
             "holds a model of system treatment, which compares two treatments",
             source=arguments.bundle, remedy="ask it with the verb treatment",
         )  # fmt: skip
+    if bundle.system == "ceus":
+        from hccsurv_core.commands import predict_ceus
+
+        predict_ceus.run(arguments, bundle)
+        return
     model = MuscleModel.from_bundle(bundle)
     what = _what_it_is(model, bundle.sha256)
     if arguments.features_table is None and arguments.cohort is not None:

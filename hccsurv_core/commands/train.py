@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.muscle.training import TrainedMuscle
 
-SYSTEMS = ("muscle", "treatment")
+SYSTEMS = ("muscle", "treatment", "ceus")
 #: Systems whose training is not there yet.
-_LATER = ("ceus", "immunotherapy")
+_LATER = ("immunotherapy",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--settings", metavar="FILE.json",
-        help="settings that differ from the usual ones: a JSON object of names of MuscleSettings or "
-        "TreatmentSettings",
+        help="settings that differ from the usual ones: a JSON object of names of MuscleSettings, "
+        "TreatmentSettings or CeusSettings",
     )  # fmt: skip
     parser.add_argument(
         "--simulated", action="store_true",
@@ -91,6 +91,11 @@ def run(arguments: argparse.Namespace) -> None:
         from hccsurv_core.commands import train_treatment
 
         train_treatment.run(arguments)
+        return
+    if arguments.system == "ceus":
+        from hccsurv_core.commands import train_ceus
+
+        train_ceus.run(arguments)
         return
     _train_muscle(arguments)
 

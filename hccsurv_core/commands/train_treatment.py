@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hccsurv_core.commands.cohort_source import failures_json
 from hccsurv_core.commands.shared import write_answer
+from hccsurv_core.commands.study_options import with_options
 from hccsurv_core.commands.train import progress_by_percent, read_settings
 from hccsurv_core.commands.treatment_source import read_source_crops, read_treatment_source
 from hccsurv_core.progress import part_of
-
-if TYPE_CHECKING:
-    from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -40,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     cohort, failures = read_treatment_source(
         arguments, images=settings.images, progress=part_of(progress, 0.0, measured)
     )
-    cohort = _marked(_held_out(cohort, arguments), arguments)
+    cohort = with_options(cohort, arguments)
     crops = None
     if settings.cnn is not None:
         learned = training_part(cohort).cohort
@@ -76,32 +72,6 @@ def run(arguments: argparse.Namespace) -> None:
         "timings_s": {"total": round(time.perf_counter() - start, 3)},
     }
     write_answer(answer, arguments.json, _report(d, bundle.folder))
-
-
-def _held_out(cohort: TreatmentCohort, arguments: argparse.Namespace) -> TreatmentCohort:
-    """The cohort with those held out who are asked for."""
-    from hccsurv_core.systems.training_sources import (
-        hold_out_center,
-        hold_out_share,
-        joining_the_training,
-    )
-
-    table = cohort.table(()).features
-    if arguments.hold_out_center is not None:
-        held_out = hold_out_center(table, arguments.hold_out_center)
-    elif arguments.hold_out_share is not None:
-        held_out = hold_out_share(table, arguments.hold_out_share, seed=arguments.seed)
-    else:
-        return cohort
-    joined = joining_the_training(table, held_out)
-    if joined:
-        print(f"note: {joined}", file=sys.stderr)
-    return replace(cohort, labels=held_out.labels)
-
-
-def _marked(cohort: TreatmentCohort, arguments: argparse.Namespace) -> TreatmentCohort:
-    endpoint = " ".join((arguments.endpoint or cohort.endpoint).split())[:80]
-    return replace(cohort, endpoint=endpoint, simulated=cohort.simulated or arguments.simulated)
 
 
 def _report(d: Mapping[str, Any], folder: Path) -> str:

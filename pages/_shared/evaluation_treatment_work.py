@@ -56,7 +56,7 @@ def evaluate_wish(wish: TreatmentWish, progress: Progress) -> DoneTreatment:
     Raises:
         HccsurvError: the model or the patients cannot be used, or nobody is left.
     """
-    from hccsurv_core.commands.evaluate_treatment import seen_warnings
+    from hccsurv_core.commands.study_options import seen_warnings
     from hccsurv_core.systems.treatment.evaluation import evaluate_treatment
     from hccsurv_core.systems.treatment.model import TreatmentModel
 
@@ -69,7 +69,7 @@ def evaluate_wish(wish: TreatmentWish, progress: Progress) -> DoneTreatment:
         progress=part_of(progress, 0.45, 0.95),
     )  # fmt: skip
     progress(0.95, "Drawing")
-    warnings = seen_warnings(model, cohort)
+    warnings = seen_warnings(model.description, cohort)
     if n_failures:
         warnings.append(f"the images of {n_failures} patients could not be measured")
     return described_treatment(wish, bundle, cohort, found, tuple(warnings), n_failures)

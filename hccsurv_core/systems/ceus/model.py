@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,17 @@ from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.ceus.answer import CeusAnswer, Contribution
 from hccsurv_core.systems.ceus.cohort import SYSTEM
 from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
-from hccsurv_core.systems.ceus.dlr import DLR_NAMES, DLR_PART, DlrSignatures
+from hccsurv_core.systems.ceus.dlr import DLR_PART, DlrSignatures, dlr_values
 from hccsurv_core.systems.ceus.endpoints import EndpointModels
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, rule_from_json
-from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED
+from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, settings_from_json
+from hccsurv_core.systems.ceus.signs import sign_values, without_signs
 from hccsurv_core.systems.covariates import Covariate, covariate_values
 from hccsurv_core.systems.patient_profile import Profile
+from hccsurv_core.systems.study_cohort import ImageValues, joined
+
+if TYPE_CHECKING:
+    from hccsurv_core.systems.ceus.image_features import ImageFeatureSettings, Stills
 
 #: Curves are told every so many months.
 STEP_MONTHS = 0.5
@@ -102,30 +107,43 @@ class CeusModel:
         return tuple(self.models)
 
     @property
-    def sign_names(self) -> tuple[str, ...]:
-        """Covariates that are measured on pictures by name, signatures aside."""
-        return tuple(n for n in self.image_names if n not in DLR_NAMES)
-
-    def image_values(
-        self, signs: Mapping[str, float], features: Mapping[str, float] | None
-    ) -> dict[str, float]:
-        """What the model takes of a patient's pictures.
-
-        Args:
-            signs: by covariate. features: radiomics and deep features by name; None without.
+    def measured(self) -> ImageFeatureSettings:
+        """What is measured on a patient's pictures for this model.
 
         Raises:
-            InputError: the signatures need features that are not there.
+            InputError: a file of weights that it needs is not given.
         """
-        found = {name: float(signs.get(name, math.nan)) for name in self.sign_names}
-        if self.signatures is None or features is None:
-            return found | dict.fromkeys((n for n in DLR_NAMES if n in self.image_names), math.nan)
-        names = self.signatures.names
-        row = np.array([[features.get(n, math.nan) for n in names]], dtype=np.float64)
-        table = FeatureTable(("patient",), names, row.reshape(1, len(names)))
-        return found | dict(
-            zip(DLR_NAMES, map(float, self.signatures.values(table)[0]), strict=True)
-        )
+        return settings_from_json(self.description["settings"]).measured
+
+    def with_signatures(self, signs: ImageValues, features: FeatureTable | None) -> ImageValues:
+        """Signs, and the scores of the signatures where the model has any.
+
+        Args:
+            signs: by patient. features: radiomics and deep features; None without.
+
+        Raises:
+            TableError: a feature that a signature takes is not there.
+        """
+        if self.signatures is None:
+            return signs
+        if features is None:
+            return joined(signs, dlr_values({}))
+        scores = self.signatures.values(features)
+        return joined(signs, dlr_values(dict(zip(features.patient_ids, scores, strict=True))))
+
+    def measure(self, stills: Stills) -> dict[str, float]:
+        """What the model takes of one patient's pictures, by name.
+
+        Raises:
+            InputError: they cannot be measured.
+        """
+        from hccsurv_core.systems.ceus.image_features import measure_images
+
+        found = measure_images(stills, self.measured)
+        row = np.array([list(found.values())])
+        table = FeatureTable(("patient",), tuple(found), row)
+        values = self.with_signatures(sign_values(table), without_signs(table))
+        return dict(zip(values.names, map(float, values.matrix(("patient",))[0]), strict=True))
 
     def choose_version(self, image_values: Mapping[str, float] | None) -> tuple[str, str]:
         """The version that a patient is answered by, and a sentence where pictures are not used.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from hccsurv_core.errors import InputError
@@ -21,6 +22,10 @@ from hccsurv_core.models.survival_chain_settings import (
     survival_chain_settings_from_json,
 )
 from hccsurv_core.systems.ceus.covariates import clinical_covariates
+from hccsurv_core.systems.ceus.image_features import (
+    ImageFeatureSettings,
+    image_settings_from_json,
+)
 from hccsurv_core.systems.ceus.risk_classes_cutoffs import CutoffSettings
 
 #: The versions of a model: from clinical values, from the pictures (deep learning and radiomics, as
@@ -45,6 +50,7 @@ class CeusSettings:
         images: whether the pictures are measured where a cohort has them.
         signatures: whether radiomics and deep features are selected from, too, by the paper's
             chains; without, the measured signs stand alone.
+        stills: which features these are.
         early_chain, death_chain: of that selection.
         early, death: of the two models.
         horizons_months: at which survival is told.
@@ -56,6 +62,7 @@ class CeusSettings:
     min_known: float = 0.5
     images: bool = True
     signatures: bool = True
+    stills: ImageFeatureSettings = field(default_factory=ImageFeatureSettings)
     early_chain: BinaryChainSettings = field(default_factory=BinaryChainSettings)
     death_chain: SurvivalChainSettings = field(default_factory=SurvivalChainSettings)
     early: LogisticSettings = field(default_factory=LogisticSettings)
@@ -80,10 +87,22 @@ class CeusSettings:
         if self.n_folds < 2 or self.n_rounds < 1:
             raise InputError("at least 2 folds and 1 round are needed", source=_SOURCE)
 
+    @property
+    def measured(self) -> ImageFeatureSettings:
+        """What is measured on the pictures: the signs in any case."""
+        return self.stills if self.signatures else ImageFeatureSettings(preset=None, deep=None)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         found = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: v.to_json() if k in _PARTS else v for k, v in found.items()}
+
+
+def _stills(found: Mapping[str, Any]) -> ImageFeatureSettings:
+    weights = found.get("weights")
+    return image_settings_from_json(
+        {**ImageFeatureSettings().to_json(), **found}, None if weights is None else Path(weights)
+    )
 
 
 def _cutoffs(found: Mapping[str, Any]) -> CutoffSettings:
@@ -92,6 +111,7 @@ def _cutoffs(found: Mapping[str, Any]) -> CutoffSettings:
 
 #: How a part of the settings comes back from plain values.
 _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "stills": _stills,
     "early_chain": binary_chain_settings_from_json,
     "death_chain": survival_chain_settings_from_json,
     "early": logistic_settings_from_json,

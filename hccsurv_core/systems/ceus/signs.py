@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.features.ultrasound_signs import SIGNS
+from hccsurv_core.systems.study_cohort import ImageValues
 
 #: Prefix of the covariates.
 SIGN = "sign."
@@ -14,3 +18,20 @@ TRAITS: tuple[tuple[str, ...], ...] = tuple(
     tuple(SIGN + sign.name for sign in SIGNS if sign.group == group)
     for group in dict.fromkeys(sign.group for sign in SIGNS)
 )
+
+
+def sign_values(table: FeatureTable) -> ImageValues:
+    """What was measured on pictures, as covariates of a cohort.
+
+    Raises:
+        TableError: a sign is not in the table.
+    """
+    chosen = table.columns(SIGN_NAMES)
+    by_patient: dict[str, np.ndarray] = dict(zip(table.patient_ids, chosen.values, strict=True))
+    return ImageValues(SIGN_NAMES, by_patient, LABELS, UNITS)
+
+
+def without_signs(table: FeatureTable) -> FeatureTable | None:
+    """Radiomics and deep features; None where there are none."""
+    others = [name for name in table.names if not name.startswith(SIGN)]
+    return table.columns(others) if others else None

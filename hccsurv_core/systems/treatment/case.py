@@ -12,25 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hccsurv_core.cohort.clinical_values import BY_NAME, check_clinical_values
 from hccsurv_core.cohort.folder_schema import PATIENT_ID, SCHEMA_FILE
 from hccsurv_core.errors import InputError, TableError
-from hccsurv_core.io.json_object import read_json_object
-from hccsurv_core.patient import PatientFacts, check_patient_facts
-from hccsurv_core.systems.patient_profile import ALIASES, Profile, profile_of
+from hccsurv_core.systems.case_record import NOT_ASKED, RECORD_FILE, read_record
+from hccsurv_core.systems.patient_profile import Profile, profile_of
 from hccsurv_core.systems.treatment.cohort import LESION, LIVER, ROLES, SYSTEM, has_images
 
 if TYPE_CHECKING:
     from hccsurv_core.imaging.lesion_crops import LesionPhase
-
-RECORD_FILE = "case.json"
-_FACTS = ("sex", "age_years", "height_m", "weight_kg")
-#: Other words for a level.
-_SPELLINGS = {"ascites": {"slight": "mild", "severe": "moderate"}}
-#: What was done is no cause to do it.
-_NOT_ASKED = ("treatment",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,51 +77,6 @@ def read_case(place: Path, patient: str | None = None, *, images: bool = True) -
     return Case(place.resolve().name, profile, _phases(files))
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """What is known of a patient, checked; null is not known.
-
-    Raises:
-        InputError: it is no JSON object, a name is not known, or a value is not possible.
-    """
-    found = read_json_object(path, '{"age_years": 61, …}')
-    try:
-        return checked_record(found)
-    except InputError as error:
-        told = error.what if error.source is None else f"{error.source}: {error.what}"
-        raise InputError(told, source=path.name, remedy=error.remedy) from error
-
-
-def checked_record(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts and clinical values by name, each checked.
-
-    Raises:
-        InputError: a name is not known, or a value is not possible.
-    """
-    named = {ALIASES.get(k, k): v for k, v in given.items() if v is not None}
-    facts = {name: named.pop(name) for name in _FACTS if name in named}
-    for name, value in facts.items():
-        if name != "sex" and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise InputError(f"{value!r} is not a number", source=name, remedy="give a number")
-    check_patient_facts(PatientFacts(**facts))
-    clinical = {
-        name: _as_kept(name, value) for name, value in named.items() if name not in _NOT_ASKED
-    }
-    return {**facts, **check_clinical_values(clinical)}
-
-
-def _as_kept(name: str, value: Any) -> Any:
-    """A value as the store keeps it: tables write yes as 1 and a grade as a number."""
-    if name not in BY_NAME:
-        return value
-    kind = BY_NAME[name].kind
-    if kind == "yes_no" and value in (0, 1):
-        return bool(value)
-    if kind == "choice":
-        text = f"{value:g}" if isinstance(value, int | float) else str(value)
-        return _SPELLINGS.get(name, {}).get(text, text)
-    return value
-
-
 def _cohort_case(folder: Path, patient: str | None, images: bool) -> Case:
     from hccsurv_core.cohort.folder import read_cohort
 
@@ -150,7 +96,7 @@ def _cohort_case(folder: Path, patient: str | None, images: bool) -> Case:
         )  # fmt: skip
     at = ids.index(patient)
     endpoint = cohort.info.endpoint
-    passed = [PATIENT_ID, endpoint.time, endpoint.event, *_NOT_ASKED]
+    passed = [PATIENT_ID, endpoint.time, endpoint.event, *NOT_ASKED]
     row = cohort.table.drop(columns=[c for c in passed if c in cohort.table]).iloc[at].to_dict()
     profile = profile_of(row)
     if not images or not has_images(cohort):

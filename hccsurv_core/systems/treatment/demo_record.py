@@ -7,8 +7,8 @@ from typing import Any
 from hccsurv_core.cohort.clinical_values import BY_NAME
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.simulate.treatment.demo import TreatmentDemo
+from hccsurv_core.systems.case_record import checked_record
 from hccsurv_core.systems.patient_profile import ALIASES
-from hccsurv_core.systems.treatment.case import checked_record
 
 _FACTS = ("sex", "age_years", "height_m", "weight_kg")
 
