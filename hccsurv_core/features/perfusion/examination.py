@@ -37,6 +37,10 @@ Floats = NDArray[np.float64]
 #: Lesion and reference farther apart in depth than this are seen through different attenuation, mm.
 #: Ours: a few dB in simulated and real pictures.
 _SAME_DEPTH_MM = 20.0
+#: A fit that explains less than this of the variance describes no bolus.
+_NO_BOLUS_R2 = 0.5
+#: An agent takes longer than this to arrive and fill a lesion, s.
+_SHORT_S = 10.0
 #: Motion takes this share of the time.
 _MOTION_SHARE = 0.8
 
@@ -209,7 +213,7 @@ def _read_off(
         phases=enhancement_by_phase(curve, peak_s=None if fit is None else fit.peak_s),
         washout=find_washout(curve),
         peak_frame=choose_peak_frame(curve, fit, by_hand=peak_frame),
-        warnings=curve.warnings + why + parameters.warnings,
+        warnings=_too_short(curve) + curve.warnings + why + parameters.warnings,
     )
 
 
@@ -229,7 +233,30 @@ def _fitted(
         if error.source != "time-intensity curve":
             raise
         return None, (f"no bolus model was fitted: {error.what}",)
-    return fit, ()
+    why = _no_bolus(fit, float(curve.time_s[curve.used][-1]))
+    return (None, (f"no bolus model was fitted: {why}",)) if why else (fit, ())
+
+
+def _no_bolus(fit: BolusFit, end_s: float) -> str:
+    """Why a fit says nothing; "" where it does."""
+    if fit.peak_s > end_s:
+        return "the curve still rises where the clip ends"
+    if fit.r2 < _NO_BOLUS_R2:
+        return (
+            f"the {fit.model.label} curve explains {100 * max(fit.r2, 0):.0f} % of what the "
+            "intensity does"
+        )
+    return ""
+
+
+def _too_short(curve: TimeIntensity) -> tuple[str, ...]:
+    span = float(curve.time_s[-1] - curve.time_s[0])
+    if span >= _SHORT_S:
+        return ()
+    return (
+        f"the clip lasts {span:.1f} s, less than a bolus takes to come: its curve is shown, but "
+        "neither times nor phases can be told from it",
+    )
 
 
 def _different_depth(lesion: Mask, reference: Mask | None, panels: Panels) -> tuple[str, ...]:

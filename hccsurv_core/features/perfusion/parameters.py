@@ -142,7 +142,7 @@ def kinetic_parameters(
         for name, v, e in zip(PARAMETERS, values, errors, strict=True)
         if np.isfinite(v) and np.isfinite(e)
     }
-    warnings = _warnings(fit, time, end, fitted)
+    warnings = _warnings(fit, time, fitted)
     share = fitted["area_s"].value / fitted["whole_area_s"].value
     if share < _SHOWN_SHARE:
         fitted = {k: v for k, v in fitted.items() if k not in _ONLY_FITTED}
@@ -169,7 +169,7 @@ def _with_interval(name: str, value: float, error: float, quantile: float) -> Pa
 def _of_fit(fit: BolusFit, end_s: float) -> dict[str, float]:
     """All parameters of a fitted curve, in the order of `PARAMETERS`."""
     before = np.linspace(fit.arrival_s, fit.peak_s, _BEFORE)
-    last = max(end_s - fit.arrival_s, fit.rise_s * (1 + 1e-6))
+    last = max(end_s - fit.arrival_s, 1.01 * fit.rise_s)
     after = fit.arrival_s + np.geomspace(fit.rise_s, last, _AFTER)[1:]
     time = np.concatenate([before, after])
     found = _described(time, fit.curve(time), _BEFORE - 1)
@@ -253,9 +253,7 @@ def _area(time: Floats, value: Floats, start: float, end: float) -> float:
     return float(np.trapezoid(np.interp(at, time, value), at))
 
 
-def _warnings(
-    fit: BolusFit, time: Floats, end: float, fitted: Mapping[str, Parameter]
-) -> tuple[str, ...]:
+def _warnings(fit: BolusFit, time: Floats, fitted: Mapping[str, Parameter]) -> tuple[str, ...]:
     found = []
     if fit.r2 < _POOR_R2:
         found.append(
@@ -266,8 +264,6 @@ def _warnings(
         found.append(
             f"the fit ran into a bound ({', '.join(fit.at_bound)}): its intervals mean little"
         )
-    if fit.peak_s > end:
-        found.append("the clip ends before the fitted curve's peak: what comes after is foretold")
     start = fitted["arrival_s"].value if "arrival_s" in fitted else fit.arrival_s
     on_rise = int(np.count_nonzero((time >= start) & (time <= fit.peak_s)))
     if on_rise < _FEWEST_ON_RISE:
