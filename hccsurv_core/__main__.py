@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from hccsurv_core import __version__
 from hccsurv_core.commands import (
+    ceus,
     definitions,
     evaluate,
     predict,
@@ -29,6 +30,7 @@ VERBS = {
     "sarcopenia": sarcopenia,
     "definitions": definitions,
     "radiomics": radiomics,
+    "ceus": ceus,
     "survival": survival,
     "simulate": simulate,
     "train": train,
