@@ -101,6 +101,16 @@ class Guide:
     color: str = NEUTRAL
 
 
+@dataclass(frozen=True)
+class Span:
+    """A shaded part of the x axis, with its name at its top."""
+
+    x: tuple[float, float]
+    label: str
+    color: str = NEUTRAL
+    strength: float = 0.12
+
+
 @dataclass(frozen=True, eq=False)
 class Chart:
     """A figure's content.
@@ -114,6 +124,7 @@ class Chart:
         x_ticks, x_tick_labels: where and what; None is automatic.
         percent: y is a probability shown as a percentage.
         guides: reference lines.
+        spans: shaded behind the curves.
         risk_table: under the figure.
         square: both axes have the same length (ROC, calibration).
         legend_title: what the groups are made by.
@@ -135,6 +146,7 @@ class Chart:
     x_tick_labels: tuple[str, ...] | None = None
     percent: bool = False
     guides: tuple[Guide, ...] = ()
+    spans: tuple[Span, ...] = ()
     risk_table: RiskTable | None = None
     square: bool = False
     legend_title: str = ""

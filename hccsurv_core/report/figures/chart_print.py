@@ -66,6 +66,12 @@ def fill_figure(
     table = chart.risk_table
     ratios = [height_inches] if table is None else [height_inches, table_inches(chart)]
     axes = figure.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0]
+    for span in chart.spans:
+        axes[0].axvspan(*span.x, color=span.color, alpha=span.strength, linewidth=0)
+        axes[0].annotate(
+            span.label, (span.x[0], 1.0), xycoords=("data", "axes fraction"), xytext=(3, -3),
+            textcoords="offset points", va="top", fontsize=7, color="#4A5560",
+        )  # fmt: skip
     for series in chart.series:
         _add(axes[0], series)
     for guide in chart.guides:

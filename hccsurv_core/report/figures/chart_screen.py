@@ -99,6 +99,12 @@ def add_curves(
     Args:
         legend: labels that the legend shows; None shows all.
     """
+    for span in chart.spans:
+        figure.add_vrect(
+            x0=span.x[0], x1=span.x[1], fillcolor=span.color, opacity=span.strength, line_width=0,
+            layer="below", annotation_text=span.label, annotation_position="top left",
+            annotation_font_size=11, row=row, col=col,
+        )  # fmt: skip
     for series in chart.series:
         shown = bool(series.label) and (legend is None or series.label in legend)
         _add(figure, series, chart.percent, {"row": row, "col": col}, shown)
