@@ -122,7 +122,7 @@ def stills_of_clip(
 
 def _moved(mask: Mask, motion: Motion, frame: int) -> Mask:
     """Where an outline lies in a frame; what leaves the screen is lost."""
-    rows, columns = (int(round(float(s))) for s in motion.shift_px[frame])
+    rows, columns = (round(float(s)) for s in motion.shift_px[frame])
     moved = np.zeros_like(mask)
     r, c = np.nonzero(mask)
     r, c = r + rows, c + columns
