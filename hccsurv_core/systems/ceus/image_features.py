@@ -7,8 +7,8 @@
     table = image_table(patients, done.patient_ids, done.names, done.values)
 
 Names say frame, kind and feature: ``grayscale.radiomics.original_firstorder_Mean``,
-``peak.deep.resnet50.layer3.0001``. With the settings as they are: 1311 radiomics and 1024 deep
-features of each frame, 4670 in all.
+``peak.deep.resnet50.layer3.0001``; those of signs begin with ``sign.``. With the settings as they are:
+1311 radiomics and 1024 deep features of each frame, 4670 in all, beside the signs.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hccsurv_core.cohort.patient_task import PatientTask
 from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.features.ultrasound_radiomics import PRESET, still_radiomics
+from hccsurv_core.features.ultrasound_signs import measure_signs
 from hccsurv_core.imaging.ultrasound_still import CONTRAST, Still, still_of
 from hccsurv_core.systems.ceus.cohort import (
     DYNAMIC_RANGE,
@@ -41,6 +42,7 @@ from hccsurv_core.systems.ceus.deep_images import (
     deep_features,
     deep_settings_from_json,
 )
+from hccsurv_core.systems.ceus.signs import SIGN
 
 #: The stills, by their role in a cohort folder, and what the outlined panel of each shows.
 FRAMES: Mapping[str, str] = {GRAYSCALE: GRAYSCALE, PEAK: CONTRAST}
@@ -115,13 +117,18 @@ def _deep(stills: Stills, settings: ImageFeatureSettings) -> dict[str, float]:
     }
 
 
-_PARTS: tuple[_Part, ...] = (_radiomics, _deep)
+def _signs(stills: Stills, settings: ImageFeatureSettings) -> dict[str, float]:
+    found = measure_signs(stills.grayscale, stills.peak)
+    return {SIGN + name: float(value) for name, value in found.values.items()}
+
+
+_PARTS: tuple[_Part, ...] = (_signs, _radiomics, _deep)
 
 
 def measure_images(
     stills: Stills, settings: ImageFeatureSettings | None = None
 ) -> dict[str, float]:
-    """Everything the settings ask of a patient's stills, by name.
+    """The signs of a patient's stills, and everything the settings ask of them, by name.
 
     Raises:
         InputError: a lesion is too small, or the weights' file cannot be used.
