@@ -342,11 +342,12 @@ def _covariance(raw: _Raw) -> Floats:
     information = raw.jacobian.T @ raw.jacobian
     scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
     inverse = np.linalg.pinv(information * np.outer(scale, scale), rcond=1e-12)
-    # What a frame far off still pulls, under the soft loss.
-    pull = r / np.sqrt(1 + (r / _SOFT) ** 2)
     scores = raw.jacobian * scale
     leverage = np.clip(np.einsum("ij,jk,ik->i", scores, inverse, scores), 0.0, 0.9)
-    pulls = scores * (pull / (1 - leverage))[:, None]
+    # What a frame far off still pulls, under the soft loss: r / √(1 + z). scipy's Jacobian has been
+    # multiplied by (1 + z)^−¾, the root of the loss's second derivative.
+    z = (r / _SOFT) ** 2
+    pulls = scores * (r * (1 + z) ** 0.25 / (1 - leverage))[:, None]
     middle = pulls.T @ pulls
     alike = float((r[1:] * r[:-1]).sum() / max(float((r**2).sum()), 1e-300))
     alike = float(np.clip(alike, 0.0, 0.6))

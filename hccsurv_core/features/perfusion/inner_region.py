@@ -36,6 +36,8 @@ def inner_region(
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     depth = distance_transform_edt(np.pad(mask[box], 1), sampling=spacing_mm)[1:-1, 1:-1]
+    # Distances are to the next center outside; the outline runs half a pixel before it.
+    depth -= 0.25 * (spacing_mm[0] + spacing_mm[1])
     limit = min(border_mm, float(np.quantile(depth[mask[box]], 1 - _LEAST_SHARE)))
     inner = np.zeros_like(mask)
     # Where depths are alike, as in a thin outline, those at the limit stay.
