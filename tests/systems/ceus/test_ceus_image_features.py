@@ -15,6 +15,7 @@ from hccsurv_core.commands.ceus_images import image_features
 from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.features.radiomics.presets import feature_names
 from hccsurv_core.features.ultrasound_radiomics import still_radiomics
+from hccsurv_core.features.ultrasound_signs import SIGNS
 from hccsurv_core.imaging.ultrasound_crops import StillCropSettings, crop_still
 from hccsurv_core.models.cnn.fixed import fixed_network
 from hccsurv_core.models.cnn.stage_features import stage_feature_names
@@ -69,7 +70,10 @@ def stills(folder):
 # -- the table ---------------------------------------------------------------------------------
 def test_there_are_as_many_features_as_are_stated(measured):
     per_frame = {"radiomics": 1311, "deep": 256}
-    assert len(measured.table.names) == 2 * sum(per_frame.values())
+    assert len(measured.table.names) == len(SIGNS) + 2 * sum(per_frame.values())
+    assert [n for n in measured.table.names if n.startswith("sign.")] == [
+        f"sign.{sign.name}" for sign in SIGNS
+    ]
     for frame in ("grayscale", "peak"):
         for kind, n in per_frame.items():
             assert sum(name.startswith(f"{frame}.{kind}.") for name in measured.table.names) == n
@@ -165,10 +169,11 @@ def test_a_weights_file_is_a_file_of_the_task(folder, tmp_path):
 # -- settings ----------------------------------------------------------------------------------
 def test_parts_can_be_left_out(stills):
     radiomics = measure_images(stills, replace(SETTINGS, deep=None))
-    assert len(radiomics) == 2 * 1311
+    assert len(radiomics) == len(SIGNS) + 2 * 1311
     deep = measure_images(stills, replace(SETTINGS, preset=None))
-    assert len(deep) == 2 * 256
-    assert not set(radiomics) & set(deep)
+    assert len(deep) == len(SIGNS) + 2 * 256
+    signs = measure_images(stills, ImageFeatureSettings(None, None))
+    assert set(radiomics) & set(deep) == set(signs) == {f"sign.{s.name}" for s in SIGNS}
 
 
 def test_settings_come_back_from_plain_values():
