@@ -172,7 +172,9 @@ def _polar(still: Still) -> tuple[Map, Map]:
     from hccsurv_core.imaging.ultrasound_sector import fit_sector
 
     high, wide = still.spacing_mm
-    row, column = np.indices(still.fan.shape, dtype=np.float64)
+    grid: Map = np.indices(still.fan.shape, dtype=np.float64)
+    row: Map = grid[0]
+    column: Map = grid[1]
     sector = fit_sector(still.fan, high / wide)
     if sector is None:
         return row * high, column * wide / 2
