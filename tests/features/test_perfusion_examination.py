@@ -10,7 +10,7 @@ import pytest
 from perfusion_curves import lognormal
 
 from hccsurv_core.clip import Clip, Panels, Region
-from hccsurv_core.errors import CancelledError, InputError
+from hccsurv_core.errors import CancelledError, GeometryError, InputError
 from hccsurv_core.features.perfusion.examination import PerfusionSettings, measure_perfusion
 from hccsurv_core.features.perfusion.fit import fit_bolus
 from hccsurv_core.features.perfusion.inner_region import inner_region
@@ -129,6 +129,13 @@ def test_a_still_and_a_clip_without_its_lesion_are_refused(clip, found) -> None:
         measured(clip, motion=found.motion, exclude=everything)
     with pytest.raises(InputError, match="no bolus model is called 'gauss'; use lognormal"):
         measured(clip, settings=replace(STILL, models=("gauss",)))
+
+
+def test_outlines_of_another_size_are_refused(clip) -> None:
+    with pytest.raises(GeometryError, match="reference: the outline has"):
+        measured(clip, reference=LIVER[:-1])
+    with pytest.raises(GeometryError, match="ignore: what is to be ignored has"):
+        measured(clip, ignore=LIVER[:-1])
 
 
 def test_a_lesion_that_takes_up_nothing_has_a_curve_and_no_fit() -> None:

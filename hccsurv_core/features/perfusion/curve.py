@@ -134,22 +134,15 @@ def time_intensity(
         GeometryError: an outline of another size than the screen.
     """
     panel = _contrast(panels)
-    if len(motion) != len(clip):
-        raise InputError(
-            f"the motion has {len(motion)} frames, the clip {len(clip)}",
-            source="motion",
-            remedy="follow the region through this clip",
-        )
+    _check_motion(motion, clip)
     span = ASSUMED_RANGE_DB if dynamic_range_db is None else dynamic_range_db
     span = checked_number(span, "dynamic range (dB)", low=10, high=120)
     border = checked_number(border_mm, "border (mm)", low=0, high=20)
     start = checked_number(0.0 if injection_s is None else injection_s, "time of injection (s)")
-    shown = fan_mask(clip, panel)
-    if ignore is not None:
-        shown &= ~ignore[panel.box]
     masks = {"lesion": lesion} | ({} if reference is None else {"reference": reference})
     placed = {n: _on_contrast(clip, panels, panel, mask, n) for n, mask in masks.items()}
     placed["lesion"] = inner_region(placed["lesion"], panel.spacing_mm, border)
+    shown = _shown(clip, panel, ignore)
     regions = {name: _Region.of(mask, shown) for name, mask in placed.items()}
     measured = _measured(clip, panel, regions, motion, span, progress)
     gap = motion.excluded | (measured["lesion"].inside < _LEAST_INSIDE)
@@ -171,6 +164,15 @@ def time_intensity(
     return found
 
 
+def _check_motion(motion: Motion, clip: Clip) -> None:
+    if len(motion) != len(clip):
+        raise InputError(
+            f"the motion has {len(motion)} frames, the clip {len(clip)}",
+            source="motion",
+            remedy="follow the region through this clip",
+        )
+
+
 def _contrast(panels: Panels) -> Region:
     if panels.contrast is None:
         raise InputError(
@@ -179,6 +181,19 @@ def _contrast(panels: Panels) -> Region:
             remedy="mark which part of the screen shows the contrast picture",
         )
     return panels.contrast
+
+
+def _shown(clip: Clip, panel: Region, ignore: Mask | None) -> Mask:
+    """(rows, columns) of the panel: pixels that may be measured."""
+    shown = fan_mask(clip, panel)
+    if ignore is None:
+        return shown
+    if ignore.shape != clip.screen:
+        raise GeometryError(
+            f"what is to be ignored has {ignore.shape} pixels, the screen {clip.screen}",
+            source="ignore",
+        )
+    return shown & ~ignore[panel.box]
 
 
 def _on_contrast(clip: Clip, panels: Panels, panel: Region, mask: Mask, name: str) -> Mask:
@@ -285,7 +300,7 @@ def _warnings(
         )
     if injection_s is None and clip.time_zero != "injection":
         found.append(
-            "times count from the first frame: give the time of injection if the clip starts "
+            "times and phases count from the first frame: give the time of injection if the clip starts "
             "before or after it"
         )
     for name, floor in floors.items():
