@@ -99,6 +99,37 @@ def archive_files(
     progress(1.0, "done")
 
 
+def zip_contents(
+    contents: Contents, *, formats: Sequence[str] = FORMATS, progress: Progress = silent
+) -> bytes:
+    """All files as one zip.
+
+    Args:
+        formats: of the figures, "svg" and "png"; none leaves the figures' points only.
+
+    Raises:
+        InputError: an unknown format.
+    """
+    check_formats(formats)
+    return zip_files(archive_files(contents, formats=formats, progress=progress))
+
+
+def write_contents(
+    folder: Path,
+    contents: Contents,
+    *,
+    formats: Sequence[str] = FORMATS,
+    progress: Progress = silent,
+) -> list[Path]:
+    """All files into a folder, which is made; returns their paths.
+
+    Raises:
+        InputError: the folder cannot be written, or an unknown format.
+    """
+    check_formats(formats)
+    return write_files(folder, archive_files(contents, formats=formats, progress=progress))
+
+
 def zip_files(files: Iterable[tuple[str, bytes]]) -> bytes:
     """All files as one zip."""
     buffer = io.BytesIO()

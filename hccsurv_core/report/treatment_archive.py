@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hccsurv_core.progress import Progress, silent
-from hccsurv_core.report.archive import (
-    Contents,
-    archive_files,
-    check_formats,
-    write_files,
-    zip_files,
-)
+from hccsurv_core.report.archive import Contents, write_contents, zip_contents
 from hccsurv_core.report.figures.arm_charts import arm_words
 from hccsurv_core.report.figures.ct_print import FORMATS
 from hccsurv_core.report.manifest import RESEARCH_USE, SIMULATED, Manifest
@@ -73,9 +67,8 @@ def zip_treatment(
     Raises:
         InputError: an unknown format.
     """
-    check_formats(formats)
     contents = treatment_contents(report, source=source, card=card)
-    return zip_files(archive_files(contents, formats=formats, progress=progress))
+    return zip_contents(contents, formats=formats, progress=progress)
 
 
 def write_treatment(
@@ -92,9 +85,8 @@ def write_treatment(
     Raises:
         InputError: the folder cannot be written, or an unknown format.
     """
-    check_formats(formats)
     contents = treatment_contents(report, source=source, card=card)
-    return write_files(folder, archive_files(contents, formats=formats, progress=progress))
+    return write_contents(folder, contents, formats=formats, progress=progress)
 
 
 def _readme(report: TreatmentReport, tables: Sequence[str], figures: Sequence[str]) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from hccsurv_core.report.card_part import plain_markdown, with_part
 from hccsurv_core.report.figures.agreement_charts import NONE_WORDS, SCHEME_WORDS
 from hccsurv_core.report.figures.survival_charts import estimate_words
 from hccsurv_core.report.figures.treatment_charts import ARM_TITLES
 from hccsurv_core.report.treatment_report import TreatmentReport
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS
-
-#: Before this part of the card stands how good the model is.
-_LIMITS = "\n## Limits\n"
-_MARKS = "\\`*_[]<>|"
 
 
 def card_with_evaluation(card: str, report: TreatmentReport) -> str:
@@ -20,21 +17,17 @@ def card_with_evaluation(card: str, report: TreatmentReport) -> str:
         card: Markdown, as the training wrote it.
         report: of the same model on other patients.
     """
-    part = "\n".join(_part(report))
-    if _LIMITS not in card:
-        return f"{card.rstrip()}\n\n{part}\n"
-    before, after = card.split(_LIMITS, 1)
-    return f"{before.rstrip()}\n\n{part}\n{_LIMITS}{after}"
+    return with_part(card, _part(report))
 
 
 def _part(report: TreatmentReport) -> list[str]:
     found = report.evaluation
     kind = "simulated patients" if report.simulated else "patients"
     lines = [
-        f"## On {_plain(report.source)}",
+        f"## On {plain_markdown(report.source)}",
         "",
         f"{found.n} {kind}, {found.n_events} deaths; answered by the {found.version} version.",
-        *(f"\n**{_plain(text)}.**" for text in report.warnings),
+        *(f"\n**{plain_markdown(text)}.**" for text in report.warnings),
         "",
         "| | C-index (95 % CI) | patients | deaths |",
         "|---|---|---|---|",
@@ -60,16 +53,10 @@ def _part(report: TreatmentReport) -> list[str]:
             for scheme, one in validation.comparisons.items()
         ),
         *(
-            f"| {SCHEME_WORDS[scheme]} | {_plain(why)} | |"
+            f"| {SCHEME_WORDS[scheme]} | {plain_markdown(why)} | |"
             for scheme, why in validation.unanswered.items()
         ),
         "",
         validation.caveat,
     ]
     return lines
-
-
-def _plain(text: str) -> str:
-    for mark in _MARKS:
-        text = text.replace(mark, "\\" + mark)
-    return text

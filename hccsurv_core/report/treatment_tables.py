@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hccsurv_core.report.estimate_rows import Row, measure, numbers, plain
 from hccsurv_core.report.figures.agreement_charts import NONE_WORDS, SCHEME_WORDS
 from hccsurv_core.report.figures.regret_charts import STRATEGY_WORDS
 from hccsurv_core.report.treatment_report import TreatmentReport
-from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, NONE
 from hccsurv_core.systems.treatment.validation import AGREED, OTHERS, Comparison
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-_Row = dict[str, Any]
 
 
 def treatment_tables(report: TreatmentReport) -> dict[str, DataFrame]:
@@ -39,57 +36,37 @@ def treatment_tables(report: TreatmentReport) -> dict[str, DataFrame]:
     return {name: pd.DataFrame(found) for name, found in rows.items() if found}
 
 
-def _numbers(estimate: Estimate | None, name: str) -> _Row:
-    """Value and bounds under one name; empty cells where there is no estimate."""
-    return {
-        name: None if estimate is None else _plain(estimate.value),
-        f"{name}_low": None if estimate is None else _plain(estimate.ci_low),
-        f"{name}_high": None if estimate is None else _plain(estimate.ci_high),
-    }
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _told(name: str, estimate: Estimate) -> _Row:
-    return {
-        "measure": name, **_numbers(estimate, "value"), "n": estimate.n,
-        "n_events": estimate.n_events, "method": estimate.method,
-    }  # fmt: skip
-
-
-def _measures(report: TreatmentReport) -> Iterator[_Row]:
+def _measures(report: TreatmentReport) -> Iterator[Row]:
     found = report.evaluation
     everybody = "all, under the treatment given"
-    yield {"arm": everybody, **_told("c_index", found.c_index), "reason": ""}
+    yield {"arm": everybody, **measure("c_index", found.c_index), "reason": ""}
     for arm, one in found.arms.items():
         for name, estimate in one.performance.metrics.items():
-            yield {"arm": arm, **_told(name, estimate), "reason": ""}
+            yield {"arm": arm, **measure(name, estimate), "reason": ""}
         for name, why in one.performance.left_out.items():
             yield {"arm": arm, "measure": name, "reason": why}
 
 
-def _concordance(report: TreatmentReport) -> Iterator[_Row]:
+def _concordance(report: TreatmentReport) -> Iterator[Row]:
     for arm, one in report.evaluation.arms.items():
         for name, answer in one.rivals.scores.items():
             yield {
                 "arm": arm, "score": name, "n": answer.n, "n_events": answer.n_events,
-                **_numbers(answer.estimate, "c"), "reason": answer.reason,
+                **numbers(answer.estimate, "c"), "reason": answer.reason,
             }  # fmt: skip
 
 
-def _differences(report: TreatmentReport) -> Iterator[_Row]:
+def _differences(report: TreatmentReport) -> Iterator[Row]:
     for arm, one in report.evaluation.arms.items():
         for (model, rival), answer in one.rivals.differences.items():
             yield {
                 "arm": arm, "score": model, "rival": rival, "n": answer.n,
-                "n_events": answer.n_events, **_numbers(answer.estimate, "difference"),
-                "p": _plain(answer.p), "reason": answer.reason,
+                "n_events": answer.n_events, **numbers(answer.estimate, "difference"),
+                "p": plain(answer.p), "reason": answer.reason,
             }  # fmt: skip
 
 
-def _calibration(report: TreatmentReport) -> Iterator[_Row]:
+def _calibration(report: TreatmentReport) -> Iterator[Row]:
     for arm, one in report.evaluation.arms.items():
         for at in one.calibration:
             yield {
@@ -97,14 +74,14 @@ def _calibration(report: TreatmentReport) -> Iterator[_Row]:
                 "horizon_months": at.horizon_months,
                 "n": at.observed_expected.n,
                 "n_events": at.observed_expected.n_events,
-                **_numbers(at.observed_expected, "observed_expected"),
-                **_numbers(None if at.weak is None else at.weak.intercept, "intercept"),
-                **_numbers(None if at.weak is None else at.weak.slope, "slope"),
+                **numbers(at.observed_expected, "observed_expected"),
+                **numbers(None if at.weak is None else at.weak.intercept, "intercept"),
+                **numbers(None if at.weak is None else at.weak.slope, "slope"),
                 "ici": None if at.curve is None else at.curve.ici,
             }
 
 
-def _recommended(report: TreatmentReport) -> Iterator[_Row]:
+def _recommended(report: TreatmentReport) -> Iterator[Row]:
     found = report.evaluation
     for name, n in found.recommended.items():
         if name != NONE:
@@ -113,8 +90,8 @@ def _recommended(report: TreatmentReport) -> Iterator[_Row]:
         yield {"answer": NONE_WORDS.get(kind, f"None: {kind}"), "n": n, "share": n / found.n}
 
 
-def _comparison(found: Comparison) -> _Row:
-    row: _Row = {}
+def _comparison(found: Comparison) -> Row:
+    row: Row = {}
     for group in (AGREED, OTHERS):
         row |= {
             f"n_{group}": found.n[group],
@@ -123,16 +100,16 @@ def _comparison(found: Comparison) -> _Row:
         }
     return {
         **row,
-        **_numbers(found.months_difference, "months_difference"),
-        **_numbers(found.hazard_ratio, "hazard_ratio"),
+        **numbers(found.months_difference, "months_difference"),
+        **numbers(found.hazard_ratio, "hazard_ratio"),
         "log_rank_p": None if found.log_rank is None else found.log_rank.p,
-        "e_value": None if found.e_value is None else _plain(found.e_value.point),
-        "e_value_limit": None if found.e_value is None else _plain(found.e_value.limit),
+        "e_value": None if found.e_value is None else plain(found.e_value.point),
+        "e_value_limit": None if found.e_value is None else plain(found.e_value.limit),
         "method": found.hazard_ratio.method,
     }
 
 
-def _following(report: TreatmentReport) -> Iterator[_Row]:
+def _following(report: TreatmentReport) -> Iterator[Row]:
     validation = report.evaluation.validation
     if validation is None:
         return
@@ -142,7 +119,7 @@ def _following(report: TreatmentReport) -> Iterator[_Row]:
         yield {"weights": SCHEME_WORDS[scheme], "reason": why}
 
 
-def _within(report: TreatmentReport) -> Iterator[_Row]:
+def _within(report: TreatmentReport) -> Iterator[Row]:
     validation = report.evaluation.validation
     if validation is None:
         return
@@ -152,7 +129,7 @@ def _within(report: TreatmentReport) -> Iterator[_Row]:
         yield {"given": arm, "reason": why}
 
 
-def _balance(report: TreatmentReport) -> Iterator[_Row]:
+def _balance(report: TreatmentReport) -> Iterator[Row]:
     validation = report.evaluation.validation
     for scheme, table in {}.items() if validation is None else validation.balance.items():
         for row in table.rows:
@@ -160,18 +137,18 @@ def _balance(report: TreatmentReport) -> Iterator[_Row]:
                 "weights": SCHEME_WORDS[scheme], "covariate": row.name,
                 "label": report.label(row.name), "mean_agreed": row.weighted_mean_treated,
                 "mean_others": row.weighted_mean_untreated,
-                "standardized_difference": _plain(row.smd_after),
-                "variance_ratio": _plain(row.variance_ratio_after),
+                "standardized_difference": plain(row.smd_after),
+                "variance_ratio": plain(row.variance_ratio_after),
             }  # fmt: skip
 
 
-def _weights(report: TreatmentReport) -> Iterator[_Row]:
+def _weights(report: TreatmentReport) -> Iterator[Row]:
     validation = report.evaluation.validation
     for scheme, found in {}.items() if validation is None else validation.weights.items():
         yield {"weights": SCHEME_WORDS[scheme], **found.to_json()}
 
 
-def _truth(report: TreatmentReport) -> Iterator[_Row]:
+def _truth(report: TreatmentReport) -> Iterator[Row]:
     truth = report.evaluation.truth
     if truth is None:
         return
@@ -196,7 +173,7 @@ def _truth(report: TreatmentReport) -> Iterator[_Row]:
            "value": truth.covered_months}  # fmt: skip
 
 
-def _regret(report: TreatmentReport) -> Iterator[_Row]:
+def _regret(report: TreatmentReport) -> Iterator[Row]:
     truth = report.evaluation.truth
     if truth is None:
         return
@@ -204,7 +181,7 @@ def _regret(report: TreatmentReport) -> Iterator[_Row]:
         inside, ratio = truth.regret.recommended.get(name), truth.regret.against_plain.get(name)
         yield {
             "strategy": words,
-            **_numbers(truth.regret.months[name], "months_lost"),
-            **_numbers(inside, "months_lost_where_recommended"),
-            **_numbers(ratio, "against_the_best_without_a_model"),
+            **numbers(truth.regret.months[name], "months_lost"),
+            **numbers(inside, "months_lost_where_recommended"),
+            **numbers(ratio, "against_the_best_without_a_model"),
         }

@@ -10,7 +10,7 @@ from hccsurv_core.models.nomogram_curves import TRANSFORMS
 from hccsurv_core.report.figures.forest import Forest, ForestAxis, ForestRow, forest_heading
 from hccsurv_core.report.figures.survival_charts import estimate_words
 from hccsurv_core.report.figures.treatment_charts import ARM_COLORS, ARM_TITLES
-from hccsurv_core.report.treatment_report import SIMULATED_LEAD
+from hccsurv_core.report.study_report import led
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.systems.treatment.arm_table import ARMS
 
@@ -45,7 +45,7 @@ def arm_forest(results: Sequence[Mapping[str, Any]], *, method: str, simulated: 
     return Forest(
         title="Cross-validated concordance of each arm's model",
         rows=tuple(rows),
-        caption=_led(
+        caption=led(
             simulated,
             f"{method[:1].upper()}{method[1:]}. Intervals: bootstrap of the patients. {gain}",
         ),
@@ -79,7 +79,7 @@ def coefficient_forest(description: Mapping[str, Any], version: str) -> Forest:
     return Forest(
         title=f"What the models are made of · {VERSION_WORDS.get(version, version).lower()}",
         rows=tuple(rows),
-        caption=_led(
+        caption=led(
             bool(description["training"]["simulated"]),
             "Hazard of death for one standard deviation more of the covariate, all others the "
             "same; above 1 is worse. The penalty pulls ratios towards 1, and the other arm may "
@@ -135,7 +135,3 @@ def sd_words(told: Mapping[str, Any], feature: Mapping[str, Any]) -> str:
         # Equal steps of a logarithm are equal factors.
         return f"× {TRANSFORMS[transform].inverse(sd):.2g}"
     return f"{sd:.3g} {told.get('unit', '')}".rstrip()
-
-
-def _led(simulated: bool, text: str) -> str:
-    return f"{SIMULATED_LEAD} {text}" if simulated else text
