@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hccsurv_core.clip import Panels
 from hccsurv_core.cohort.records import PatientRecord, StudyRecord
 from hccsurv_core.cohort.store import PatientStore
 from hccsurv_core.errors import CancelledError, DecoderFailedError, UnreadableFileError
@@ -16,6 +18,9 @@ from hccsurv_core.io.deidentify_worker import ChildLimits, deidentify_in_child
 from hccsurv_core.io.intake import LoadedScan
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.progress import Progress, part_of, silent
+
+if TYPE_CHECKING:
+    from hccsurv_core.io.ultrasound_clip import LoadedClip
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,70 @@ def _keep(
             actor=actor,
             progress=part_of(progress, 0.7, 1.0),
         )
+
+
+def keep_clip(
+    store: PatientStore,
+    loaded: LoadedClip,
+    *,
+    panels: Panels,
+    dynamic_range_db: float | None = None,
+    patient_id: str | None = None,
+    pseudonym: str | None = None,
+    actor: str = "local",
+    progress: Progress = silent,
+) -> KeptScan:
+    """Store an ultrasound clip under a patient, a new one unless ``patient_id`` names one.
+
+    Facts that the store does not know yet are taken from the clip; known ones stay. The source file
+    is not kept: its picture may name the patient.
+
+    Args:
+        store: where to.
+        loaded: as `hccsurv_core.io.ultrasound_clip.read_clip` gives it.
+        panels: which part of the screen shows what.
+        dynamic_range_db: of the contrast picture, where it is known.
+        patient_id: an existing patient.
+        pseudonym: for a new patient; None makes one up.
+        actor: who does it.
+        progress: called per frame; may cancel, then nothing is left.
+
+    Raises:
+        InputError: the pseudonym is taken or cannot be used, or the dynamic range is not possible.
+        GeometryError: the panels do not fit the screen, or hold no picture.
+        NotFoundError: there is no such patient.
+        StoreError: the disk is full.
+        CancelledError: ``progress`` cancelled.
+    """
+    if patient_id is None:
+        patient = store.add_patient(pseudonym, loaded.patient, actor=actor)
+    else:
+        patient = store.get_patient(patient_id)
+    try:
+        study = store.add_clip(
+            patient.id,
+            loaded,
+            panels=panels,
+            dynamic_range_db=dynamic_range_db,
+            study_date=loaded.study_date,
+            description=_clip_description(loaded, panels),
+            warnings=_contradictions(patient.facts, loaded.patient),
+            actor=actor,
+            progress=progress,
+        )
+    except BaseException:
+        if patient_id is None:
+            store.delete_patient(patient.id, actor)
+        raise
+    facts = _completed(patient.facts, loaded.patient)
+    if facts != patient.facts:
+        patient = store.update_patient(patient.id, facts=facts, actor=actor)
+    return KeptScan(patient, study)
+
+
+def _clip_description(loaded: LoadedClip, panels: Panels) -> str:
+    kind = "ultrasound" if panels.contrast is None else "contrast ultrasound"
+    return f"{loaded.body_part.lower()} {kind}".strip().capitalize()
 
 
 def _completed(known: PatientFacts, told: PatientFacts) -> PatientFacts:

@@ -15,7 +15,7 @@ from sqlalchemy import JSON, Connection, ForeignKey, Index, String, Text, TypeDe
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: Version of the tables below, kept in SQLite's ``user_version``.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: Marks the file as ours in SQLite's ``application_id`` ("HCCS").
 APPLICATION_ID = 0x48434353
 
@@ -181,6 +181,45 @@ class RegionHead(Base):
     region_set_id: Mapped[str | None] = mapped_column(String(32))
 
 
+class UltrasoundClip(Base):
+    """What was read of an ultrasound clip besides its frames, which are the study's volume."""
+
+    __tablename__ = "clips"
+
+    study_id: Mapped[str] = mapped_column(
+        ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True
+    )
+    time_s: Mapped[list[Any]]
+    #: What 0 s is: "first frame" or "injection".
+    time_zero: Mapped[str] = mapped_column(String(16))
+    #: Calibrated parts of the screen.
+    regions: Mapped[list[Any]]
+    #: Manufacturer and model.
+    machine: Mapped[dict[str, Any]]
+    #: Packed bits of the screen: text and marks, which nothing may measure.
+    marks: Mapped[bytes]
+
+
+class ClipSettings(Base):
+    """What people said about a clip; the newest row of a study holds.
+
+    A row is added for each change and each undo, as for :class:`ClinicalValues`.
+    """
+
+    __tablename__ = "clip_settings"
+    __table_args__ = (Index("one_clip_revision", "study_id", "revision", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    #: Panels, dynamic range, excluded frames, peak frame, frame of the outlines.
+    values: Mapped[dict[str, Any]]
+    before_id: Mapped[int | None]
+    can_undo: Mapped[bool]
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[datetime]
+
+
 class Measures(Base):
     """Numbers measured in one revision, with the facts that went into them."""
 
@@ -260,8 +299,28 @@ def _add_regions(connection: Connection) -> None:
     )
 
 
+def _add_clips(connection: Connection) -> None:
+    """Version 4: ultrasound clips."""
+    connection.exec_driver_sql(
+        "CREATE TABLE clips (study_id VARCHAR(32) NOT NULL, time_s JSON NOT NULL, "
+        "time_zero VARCHAR(16) NOT NULL, regions JSON NOT NULL, machine JSON NOT NULL, "
+        "marks BLOB NOT NULL, PRIMARY KEY (study_id), "
+        "FOREIGN KEY(study_id) REFERENCES studies (id) ON DELETE CASCADE)"
+    )
+    connection.exec_driver_sql(
+        "CREATE TABLE clip_settings (id INTEGER NOT NULL, study_id VARCHAR(32) NOT NULL, "
+        'revision INTEGER NOT NULL, "values" JSON NOT NULL, before_id INTEGER, '
+        "can_undo BOOLEAN NOT NULL, actor VARCHAR(128) NOT NULL, at VARCHAR(32) NOT NULL, "
+        "PRIMARY KEY (id), FOREIGN KEY(study_id) REFERENCES studies (id) ON DELETE CASCADE)"
+    )
+    connection.exec_driver_sql(
+        "CREATE UNIQUE INDEX one_clip_revision ON clip_settings (study_id, revision)"
+    )
+
+
 #: Step from version n (the key) to n + 1. Each runs in one transaction with the version's change.
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _add_clinical_values,
     2: _add_regions,
+    3: _add_clips,
 }

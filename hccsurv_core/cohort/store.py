@@ -15,6 +15,7 @@ Usage::
 from __future__ import annotations
 
 from hccsurv_core.cohort.clinical_record import ClinicalRecord
+from hccsurv_core.cohort.clips import Clips, StoredClip
 from hccsurv_core.cohort.drawn_regions import DrawnRegions, StoredRegions
 from hccsurv_core.cohort.findings import Findings
 from hccsurv_core.cohort.patients import ORDERS, UNCHANGED, Patients
@@ -31,7 +32,6 @@ from hccsurv_core.cohort.records import (
     StoredSegmentation,
     StudyRecord,
 )
-from hccsurv_core.cohort.studies import Studies
 
 __all__ = [
     "LEVEL_STATES",
@@ -45,6 +45,7 @@ __all__ = [
     "PatientStore",
     "Revision",
     "StoredClinicalValues",
+    "StoredClip",
     "StoredLevel",
     "StoredRegions",
     "StoredSegmentation",
@@ -52,7 +53,7 @@ __all__ = [
 ]
 
 
-class PatientStore(Patients, ClinicalRecord, Studies, Findings, DrawnRegions):
+class PatientStore(Patients, ClinicalRecord, Clips, Findings, DrawnRegions):
     """Patients and everything known of them, under one data folder.
 
     Args:

@@ -20,6 +20,9 @@ from hccsurv_core.io.descriptors import clean_description
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.volume import Volume
 
+#: Modality of a clip: its volume is the brightness of its frames.
+ULTRASOUND = "US"
+
 
 def study_record(row: schema.Study) -> StudyRecord:
     """The value of a study's row."""
@@ -40,6 +43,11 @@ def study_record(row: schema.Study) -> StudyRecord:
         n_dicom_files=row.n_dicom_files,
         created_at=row.created_at,
     )
+
+
+def _extent(row: schema.Study) -> str:
+    """How much there is of a study, in words."""
+    return f"{row.shape[0]} {'frames' if row.modality == ULTRASOUND else 'slices'}"
 
 
 def _storable(voxels: NDArray) -> NDArray:
@@ -110,13 +118,42 @@ class Studies(StoreBase):
             StoreError: the disk is full; nothing is left behind.
         """
         voxels = _storable(scan_volume.voxels)
+        row = self._new_study(
+            patient_id,
+            voxels.shape,
+            str(voxels.dtype),
+            scan_volume.affine,
+            modality=modality,
+            study_date=study_date,
+            description=description,
+            phase=phase,
+            warnings=warnings,
+            simulated=simulated,
+        )
+        return self._store_study(row, voxels, dicom_files, actor=actor, progress=progress)
+
+    def _new_study(
+        self,
+        patient_id: str,
+        shape: Sequence[int],
+        dtype: str,
+        affine: NDArray[np.floating],
+        *,
+        modality: str,
+        study_date: str | None,
+        description: str,
+        phase: str | None,
+        warnings: Sequence[str],
+        simulated: bool,
+    ) -> schema.Study:
+        """The row of a study whose files are not written yet: date shifted, description cleaned."""
         day = _iso_date(study_date)
         shifted = self.dates == "shifted" and not simulated and day is not None
         with self._read() as session:
             secret = self._patient(session, patient_id).secret
         if day and shifted:
             day += timedelta(days=date_shift_days(secret))
-        row = schema.Study(
+        return schema.Study(
             id=new_id(),
             patient_id=patient_id,
             study_date=day.isoformat() if day else None,
@@ -126,24 +163,38 @@ class Studies(StoreBase):
             phase=phase,
             warnings=[str(w) for w in warnings],
             simulated=simulated,
-            shape=[int(n) for n in voxels.shape],
-            dtype=str(voxels.dtype),
-            affine=scan_volume.affine.tolist(),
-            n_dicom_files=len(dicom_files),
+            shape=[int(n) for n in shape],
+            dtype=dtype,
+            affine=affine.tolist(),
             segmentation_id=None,
             created_at=now(),
         )
+
+    def _store_study(
+        self,
+        row: schema.Study,
+        voxels: NDArray,
+        dicom_files: Sequence[Path] = (),
+        more: Sequence[schema.Base] = (),
+        *,
+        actor: str,
+        progress: Progress,
+    ) -> StudyRecord:
+        """Write a study's files, then, in one step, its row and those that belong to it."""
+        row.n_dicom_files = len(dicom_files)
         with self._files.writing():
             volume, copies = self._files.add_study(row.id, voxels, dicom_files, progress)
             row.volume_bytes, row.volume_crc32 = volume.n_bytes, volume.crc32
             try:
-                self._commit_study(row, copies, actor)
+                self._commit_study(row, copies, more, actor)
             except BaseException:
                 self._files.remove_study(row.id)
                 raise
         return study_record(row)
 
-    def _commit_study(self, row: schema.Study, copies: Sequence[Stamp], actor: str) -> None:
+    def _commit_study(
+        self, row: schema.Study, copies: Sequence[Stamp], more: Sequence[schema.Base], actor: str
+    ) -> None:
         with self._write() as session:
             self._patient(session, row.patient_id)
             session.add(row)
@@ -152,7 +203,8 @@ class Studies(StoreBase):
                 schema.DicomFile(study_id=row.id, position=i, n_bytes=c.n_bytes, crc32=c.crc32)
                 for i, c in enumerate(copies)
             )
-            told = f"{row.modality} added: {row.shape[0]} slices"
+            session.add_all(more)
+            told = f"{row.modality} added: {_extent(row)}"
             at = self._record(session, actor, "study_added", row.patient_id, told, study_id=row.id)
             self._touch(session, row, at)
 
@@ -240,7 +292,7 @@ class Studies(StoreBase):
         """
         with self._write() as session:
             row = self._study(session, study_id)
-            told = f"{row.modality} deleted: {row.shape[0]} slices"
+            told = f"{row.modality} deleted: {_extent(row)}"
             session.execute(
                 update(schema.Audit)
                 .where(schema.Audit.study_id == study_id)
