@@ -44,15 +44,17 @@ class StillCropSettings(CropGrid):
 
     Args:
         pixels, mm_per_pixel, margin_mm: see :class:`~hccsurv_core.imaging.crop_grid.CropGrid`. As
-            they are, a crop shows 64 mm: lesions of up to 48 mm at their size, and liver beside.
+            they are, a crop shows 56 mm: lesions of up to 48 mm at their size, and liver beside.
+            Pixels are finer than a machine's, so that a network's coarse maps tell parts of a lesion.
         channels: of :data:`CHANNELS`, in the order the network takes them.
 
     Raises:
         InputError: a value that cannot be.
     """
 
-    mm_per_pixel: float | None = 0.4
-    margin_mm: float = 8.0
+    pixels: int = 224
+    mm_per_pixel: float | None = 0.25
+    margin_mm: float = 4.0
     channels: tuple[str, ...] = ("decibels",)
 
     def __post_init__(self) -> None:

@@ -22,7 +22,8 @@ from hccsurv_core.imaging.ultrasound_crops import (
 )
 
 STILL = phantom()
-MASKED = StillCropSettings(channels=("decibels", "mask"))
+PLAIN = StillCropSettings(160, 0.4, 8.0)
+MASKED = replace(PLAIN, channels=("decibels", "mask"))
 
 
 def with_lesion(still, row, column, radius):
@@ -55,7 +56,7 @@ def test_a_lesion_that_does_not_fit_is_shown_smaller_and_that_is_said():
 
 
 def test_without_a_scale_every_lesion_fills_its_crop():
-    own = StillCropSettings(mm_per_pixel=None, margin_mm=5)
+    own = replace(PLAIN, mm_per_pixel=None, margin_mm=5)
     crop = crop_still(STILL, own)
     assert crop.mm_per_pixel == pytest.approx(2 * (10.05 + 5) / 160, rel=0.02)
     assert not crop.zoomed_out
@@ -68,7 +69,7 @@ def test_values_on_a_crop_come_back_to_their_place_on_the_screen(row, column):
     still = with_lesion(STILL, row, column, 25)
     levels = still.levels.copy()
     levels[row + 9 : row + 12, column - 7 : column - 4] = 255
-    crop = crop_still(replace(still, levels=levels))
+    crop = crop_still(replace(still, levels=levels), PLAIN)
     heat = np.where(crop.image[0] >= crop.image[0].max(), 1.0, 0.0)
     laid = crop.to_screen(heat)
     assert laid.shape == still.screen
@@ -92,7 +93,7 @@ def test_a_mirrored_picture_gives_a_mirrored_crop():
 
 def test_values_of_another_size_are_refused():
     with pytest.raises(InputError, match=r"shape \(5, 5\) are not on the crop's 160×160 pixels"):
-        crop_still(STILL).to_screen(np.zeros((5, 5)))
+        crop_still(STILL, PLAIN).to_screen(np.zeros((5, 5)))
 
 
 # -- intensity ---------------------------------------------------------------------------------
@@ -117,21 +118,23 @@ def test_power_is_averaged_not_decibels():
 
 @pytest.mark.parametrize("gain_db", [-28.0, -22.0])
 def test_gain_does_not_matter(gain_db):
-    other = crop_still(phantom(gain_db=gain_db))
+    other = crop_still(phantom(gain_db=gain_db), PLAIN)
     # What is darker than one of the machines' black is not to be compared.
     bright = other.image > -2
-    np.testing.assert_allclose(other.image[bright], crop_still(STILL).image[bright], atol=1e-3)
+    np.testing.assert_allclose(
+        other.image[bright], crop_still(STILL, PLAIN).image[bright], atol=1e-3
+    )
 
 
 def test_the_dynamic_range_does_not_matter_where_it_is_known():
-    wide, narrow = (crop_still(phantom(range_db=r)).image for r in (60.0, 46.0))
+    wide, narrow = (crop_still(phantom(range_db=r), PLAIN).image for r in (60.0, 46.0))
     np.testing.assert_allclose(wide[wide > -1.9], narrow[wide > -1.9], atol=1e-3)
 
 
 def test_levels_end_at_the_window():
     levels = STILL.levels.copy()
     levels[105:115, 125:135], levels[90:95, 125:135] = 255, 0
-    image = crop_still(replace(STILL, levels=levels)).image
+    image = crop_still(replace(STILL, levels=levels), PLAIN).image
     assert image.max() == pytest.approx(WINDOW_DB / UNIT_DB, abs=0.3)
     assert image.min() == -WINDOW_DB / UNIT_DB
 
@@ -139,7 +142,7 @@ def test_levels_end_at_the_window():
 # -- what is not picture -----------------------------------------------------------------------
 def test_outside_the_fan_a_crop_is_black():
     still = with_lesion(STILL, 60, 60, 20)
-    crop = crop_still(still)
+    crop = crop_still(still, PLAIN)
     assert 0.5 < crop.fan.mean() < 0.99
     assert (crop.image[0][~crop.fan] == FILL_DB / UNIT_DB).all()
     # The black beside the fan is not averaged into its edge.
@@ -148,7 +151,7 @@ def test_outside_the_fan_a_crop_is_black():
 
 def test_beyond_the_screen_a_crop_is_black_too():
     still = with_lesion(STILL, 200, 130, 15)
-    crop = crop_still(still)
+    crop = crop_still(still, PLAIN)
     assert not crop.fan[-1].any()
     assert (crop.image[0][-1] == FILL_DB / UNIT_DB).all()
 
@@ -156,9 +159,9 @@ def test_beyond_the_screen_a_crop_is_black_too():
 def test_marks_over_the_picture_take_what_is_beside_them():
     marked, fan = STILL.levels.copy(), STILL.fan.copy()
     marked[118:122, 60:200], fan[118:122, 60:200] = 255, False
-    crop = crop_still(replace(STILL, levels=marked, fan=fan))
-    assert crop.fan.mean() == crop_still(STILL).fan.mean()
-    assert crop.image.max() < crop_still(STILL).image.max() + 0.3
+    crop = crop_still(replace(STILL, levels=marked, fan=fan), PLAIN)
+    assert crop.fan.mean() == crop_still(STILL, PLAIN).fan.mean()
+    assert crop.image.max() < crop_still(STILL, PLAIN).image.max() + 0.3
 
 
 def test_a_window_goes_on_beyond_the_fan():
@@ -167,6 +170,13 @@ def test_a_window_goes_on_beyond_the_fan():
     assert not window.fan.all()
     assert window.decibels[~window.fan].min() > -18
     assert window.decibels.shape == (2 * 53 + 1,) * 2  # 6.15 mm of lesion, 15 mm about it
+
+
+def test_as_it_is_a_crop_shows_lesions_of_48_mm_at_their_size():
+    settings_ = StillCropSettings()
+    assert settings_.pixels * settings_.mm_per_pixel == 56
+    assert settings_.scale(24.0) == (0.25, False)
+    assert settings_.scale(24.1)[1]
 
 
 # -- settings ----------------------------------------------------------------------------------

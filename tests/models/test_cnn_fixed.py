@@ -55,6 +55,27 @@ def test_more_pictures_than_fit_at_once_come_in_order():
         )
 
 
+def test_only_the_region_counts():
+    """Coarse maps of 64×64 pixels have 4×4 cells of 16 pixels each."""
+    network = fixed_network("resnet18", 1)
+    left = np.zeros((3, 2, 64, 64))
+    left[..., :32] = 1
+    whole, right = np.ones_like(left), 1 - left
+    np.testing.assert_allclose(
+        network.features(IMAGES, whole), network.features(IMAGES), rtol=1e-4, atol=1e-5
+    )
+    halves = (network.features(IMAGES, left) + network.features(IMAGES, right)) / 2
+    np.testing.assert_allclose(halves, network.features(IMAGES), rtol=1e-4, atol=1e-5)
+    # A quarter of a cell counts as much as a whole one where it is all there is.
+    some = np.zeros_like(left)
+    some[..., 16:24, 0:8] = 0.5
+    cell = np.zeros_like(left)
+    cell[..., 16:32, 0:16] = 1
+    np.testing.assert_allclose(
+        network.features(IMAGES, some), network.features(IMAGES, cell), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_random_weights_are_the_seeds():
     first, again, other = (fixed_network("resnet18", 1, seed=s) for s in (1, 1, 2))
     np.testing.assert_array_equal(first.features(IMAGES), again.features(IMAGES))
@@ -93,6 +114,10 @@ def test_what_does_not_fit_is_refused():
     network = fixed_network("resnet18", 1)
     with pytest.raises(InputError, match="the network takes 1 channels, got 2"):
         network.features(np.zeros((1, 1, 2, 32, 32)))
+    with pytest.raises(InputError, match=r"regions of shape \(3, 64, 64\) do not fit"):
+        network.features(IMAGES, np.ones((3, 64, 64)))
+    with pytest.raises(InputError, match="a region is empty"):
+        network.features(IMAGES, np.zeros((3, 2, 64, 64)))
     with pytest.raises(InputError, match="no network is called 'vgg'"):
         fixed_network("vgg", 1)
     with pytest.raises(BundleError, match="describes no network"):

@@ -8,8 +8,9 @@ selects among them must still be cross-fitted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,14 +73,15 @@ class FixedNetwork:
             f"{self.weights['sha256'][:12]}…), not trained on these patients"
         )
 
-    def features(self, images: ArrayLike) -> np.ndarray:
-        """(n, features): channels of the penultimate stage, averaged over picture and slices.
+    def features(self, images: ArrayLike, regions: ArrayLike | None = None) -> np.ndarray:
+        """(n, features): channels of the penultimate stage, averaged over the region and slices.
 
         Args:
             images: (n, slices, channels, P, P).
+            regions: (n, slices, P, P) share of each pixel that counts, 0 to 1; None counts all.
 
         Raises:
-            InputError: another number of channels.
+            InputError: another number of channels, or regions that do not fit or are empty.
         """
         import torch
 
@@ -88,8 +90,14 @@ class FixedNetwork:
             raise InputError(
                 f"the network takes {self.n_channels} channels, got {x.shape[2]}", source=_SOURCE
             )
+        parts: Iterable[torch.Tensor | None] = repeat(None)
+        if regions is not None:
+            parts = batches(_checked_regions(regions, x), self.device)
         with torch.inference_mode():
-            means = [channel_means(self.network(b)[_MAPS]) for b in batches(x, self.device)]
+            means = [
+                channel_means(self.network(batch)[_MAPS], region)
+                for batch, region in zip(batches(x, self.device), parts, strict=False)
+            ]
         return slice_means(means, x.shape[0], x.shape[1])
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -108,6 +116,19 @@ class FixedNetwork:
             "seed": self.seed,
             "statement": self.statement,
         }
+
+
+def _checked_regions(regions: ArrayLike, images: np.ndarray) -> np.ndarray:
+    """(n, slices, 1, P, P) float32."""
+    found = np.asarray(regions, dtype=np.float32)
+    if found.shape != images.shape[:2] + images.shape[3:]:
+        raise InputError(
+            f"regions of shape {found.shape} do not fit pictures of shape {images.shape}",
+            source=_SOURCE,
+        )
+    if not (found.reshape(*found.shape[:2], -1).sum(-1) > 0).all():
+        raise InputError("a region is empty", source=_SOURCE)
+    return found[:, :, None]
 
 
 def fixed_network(

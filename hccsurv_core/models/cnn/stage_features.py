@@ -1,4 +1,4 @@
-"""Features of a network's penultimate stage: its channels, averaged over the picture and the slices."""
+"""Features of a network's penultimate stage: its channels, averaged over a picture or a part of it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,23 @@ def batches(images: np.ndarray, device: str) -> Iterator[torch.Tensor]:
         yield torch.from_numpy(np.ascontiguousarray(flat[first : first + AT_ONCE])).to(device)
 
 
-def channel_means(maps: torch.Tensor) -> np.ndarray:
-    """(b, channels, rows, columns) → (b, channels), mean over the picture."""
-    means: np.ndarray = maps.float().mean((2, 3)).cpu().numpy()
-    return means
+def channel_means(maps: torch.Tensor, regions: torch.Tensor | None = None) -> np.ndarray:
+    """(b, channels, rows, columns) → (b, channels), mean over the picture or over a region of it.
+
+    Args:
+        maps: of the stage.
+        regions: (b, 1, P, P) share of each pixel that counts; None counts the whole picture. A
+            region that is empty gives 0.
+    """
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    if regions is None:
+        means = maps.float().mean((2, 3))
+    else:
+        share = adaptive_avg_pool2d(regions.float(), (maps.shape[2], maps.shape[3]))
+        means = (maps.float() * share).sum((2, 3)) / share.sum((2, 3)).clamp_min(1e-6)
+    found: np.ndarray = means.cpu().numpy()
+    return found
 
 
 def slice_means(of_pictures: list[np.ndarray], n: int, slices: int) -> np.ndarray:

@@ -2,9 +2,14 @@
 
 The paper (Huang et al., World J Gastrointest Oncol 2022;14(12):2380-2392, doi
 10.4251/wjgo.v14.i12.2380) joins deep features of both frames with radiomics and selects among them
-all. Here they are the channels of a network's penultimate stage, averaged over the crop
-(:mod:`~hccsurv_core.models.cnn.fixed`): 1024 a frame of ResNet50. With a weights file the network
-comes pretrained; without, its weights are random, and a model says so.
+all. Here they are the channels of a network's penultimate stage
+(:mod:`~hccsurv_core.models.cnn.fixed`), averaged over the lesion: 1024 a frame of DenseNet121. With a
+weights file the network comes pretrained; without, its weights are random, and a model says so.
+
+Averaged over the whole crop they tell of the liver and the fan. On 150 simulated patients a ridge
+regression on an untrained DenseNet121's features told, out of fold, 20 % of the variance of the
+tumor's heterogeneity from the whole crop and 60 % from the lesion (mosaic: none, and 59 %); an
+untrained ResNet18 tells less. So that is the choice here.
 """
 
 from __future__ import annotations
@@ -35,12 +40,12 @@ class DeepImageSettings:
     """Which network sees which crops.
 
     Args:
-        network: "resnet50", "resnet18" or "densenet121".
+        network: "densenet121", "resnet50" or "resnet18".
         crop: how lesions are cropped.
         seed: of random weights, where no weights file is given.
     """
 
-    network: str = "resnet50"
+    network: str = "densenet121"
     crop: StillCropSettings = field(default_factory=StillCropSettings)
     seed: int = 0
 
@@ -96,11 +101,11 @@ def _built(
 def deep_features(
     still: Still, settings: DeepImageSettings, network: FixedNetwork
 ) -> dict[str, float]:
-    """A still's deep features by name (``resnet50.layer3.0001`` and so on).
+    """A still's deep features by name (``densenet121.denseblock3.0001`` and so on).
 
     Raises:
         InputError: the network takes other channels.
     """
     crop = crop_still(still, settings.crop)
-    found = network.features(crop.image[None, None])[0]
+    found = network.features(crop.image[None, None], crop.lesion[None, None])[0]
     return dict(zip(network.feature_names, found.tolist(), strict=True))

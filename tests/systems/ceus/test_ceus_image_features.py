@@ -78,7 +78,9 @@ def test_there_are_as_many_features_as_are_stated(measured):
         for kind, n in per_frame.items():
             assert sum(name.startswith(f"{frame}.{kind}.") for name in measured.table.names) == n
     assert np.isfinite(measured.table.values).all()
-    whole = 2 * (len(feature_names("ceus-2d")) + len(stage_feature_names("resnet50")))
+    whole = 2 * (
+        len(feature_names("ceus-2d")) + len(stage_feature_names(DeepImageSettings().network))
+    )
     assert whole == 4670
 
 
@@ -92,10 +94,15 @@ def test_a_row_is_what_its_stills_are_measured_to(folder, measured, stills):
     row = dict(zip(measured.table.names, measured.table.values[0], strict=True))
     expected = still_radiomics(stills.peak).features
     assert {n: row[f"peak.radiomics.{n}"] for n in expected} == expected
-    crop = crop_still(stills.grayscale).image[None, None]
+    crop = crop_still(stills.grayscale)
     network = fixed_network("resnet18", 1)
     found = [row[f"grayscale.deep.{n}"] for n in network.feature_names]
-    np.testing.assert_allclose(found, network.features(crop)[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        found,
+        network.features(crop.image[None, None], crop.lesion[None, None])[0],
+        rtol=1e-4,
+        atol=1e-6,
+    )
 
 
 def test_the_table_has_outcome_and_labels_of_its_patients(folder, measured):
