@@ -1,8 +1,12 @@
 """What is believed of what the pictures show before any outcome is seen.
 
-Signs that are views of one trait of the tumor are expected to act together, and a trait is expected
-to matter more than a single clinical value. Which way it acts is left to the patients. Both are
-beliefs, not findings; a hospital may set its own in ``early.prior`` and ``death.prior``.
+Three things. Signs that are views of one trait of the tumor are expected to act together, and a trait is
+expected to matter more than a single clinical value; which way it acts is left to the patients. And
+traits of an aggressive tumor (patchy, mosaic, lobulated, with dead parts and satellites, without a
+capsule) are expected to go together and to make things worse, so that some hundred events need tell
+one common strength rather than six. All are beliefs, not findings: widths were chosen on simulated
+cohorts (``benchmarks/ceus_oracle.py``, seeds 201 to 216), and a hospital may set its own in
+``early.prior`` and ``death.prior``.
 """
 
 from __future__ import annotations
@@ -12,8 +16,14 @@ from collections.abc import Sequence
 from hccsurv_core.models.prior_ridge import Prior, PriorGroup
 from hccsurv_core.systems.ceus.dlr import DLR_NAMES
 
-#: How far a trait may move the log hazard, a sign may leave its trait, and any other covariate may move.
-TRAIT_SPREAD, SIGN_SCALE, OTHER_SCALE = 1.5, 0.5, 0.5
+#: How far a trait may move the log hazard, a sign may leave its trait, any other covariate may move,
+#: and all traits of an aggressive tumor may move together.
+TRAIT_SPREAD, SIGN_SCALE, OTHER_SCALE, AGGRESSIVE_SPREAD = 1.0, 0.5, 0.5, 3.0
+#: By group of signs: +1 where more is expected to be worse, −1 where less is.
+AGGRESSIVE = {
+    "heterogeneity": 1.0, "mosaic": 1.0, "margin": 1.0, "necrosis": 1.0, "satellites": 1.0,
+    "capsule": -1.0,
+}  # fmt: skip
 
 
 def image_prior(names: Sequence[str]) -> Prior | None:
@@ -22,13 +32,18 @@ def image_prior(names: Sequence[str]) -> Prior | None:
     Args:
         names: of the covariates.
     """
-    from hccsurv_core.systems.ceus.signs import TRAITS
+    from hccsurv_core.systems.ceus.signs import GROUP_OF
 
-    groups = []
-    for members in TRAITS:
-        views = [name for name in names if name in members]
-        if views:
-            groups.append(PriorGroup(dict.fromkeys(views, 1.0), TRAIT_SPREAD))
+    groups, common = [], {}
+    for group in dict.fromkeys(GROUP_OF.values()):
+        views = [name for name in names if GROUP_OF.get(name) == group]
+        if not views:
+            continue
+        groups.append(PriorGroup(dict.fromkeys(views, 1.0), TRAIT_SPREAD))
+        if group in AGGRESSIVE:
+            common |= dict.fromkeys(views, AGGRESSIVE[group])
+    if common:
+        groups.append(PriorGroup(common, AGGRESSIVE_SPREAD))
     scores = {name: TRAIT_SPREAD for name in names if name in DLR_NAMES}
     if not groups and not scores:
         return None

@@ -1,4 +1,4 @@
-"""Signs of the two stills as covariates: names, labels, and which are views of one trait."""
+"""Signs of the two stills as covariates: names, labels, and the trait that each is a view of."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ SIGN = "sign."
 SIGN_NAMES: tuple[str, ...] = tuple(SIGN + sign.name for sign in SIGNS)
 LABELS = {SIGN + sign.name: sign.label for sign in SIGNS}
 UNITS = {SIGN + sign.name: sign.unit for sign in SIGNS}
-#: Traits, each the signs that are views of it.
-TRAITS: tuple[tuple[str, ...], ...] = tuple(
-    tuple(SIGN + sign.name for sign in SIGNS if sign.group == group)
-    for group in dict.fromkeys(sign.group for sign in SIGNS)
-)
+#: The trait that a sign is a view of.
+GROUP_OF: dict[str, str] = {SIGN + sign.name: sign.group for sign in SIGNS}
 
 
 def sign_values(table: FeatureTable) -> ImageValues:
