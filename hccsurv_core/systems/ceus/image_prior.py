@@ -34,7 +34,8 @@ def image_prior(names: Sequence[str]) -> Prior | None:
     """
     from hccsurv_core.systems.ceus.signs import GROUP_OF
 
-    groups, common = [], {}
+    groups: list[PriorGroup] = []
+    common: dict[str, float] = {}
     for group in dict.fromkeys(GROUP_OF.values()):
         views = [name for name in names if GROUP_OF.get(name) == group]
         if not views:
