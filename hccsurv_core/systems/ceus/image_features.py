@@ -7,8 +7,8 @@
     table = image_table(patients, done.patient_ids, done.names, done.values)
 
 Names say frame, kind and feature: ``grayscale.radiomics.original_firstorder_Mean``,
-``peak.deep.densenet121.denseblock3.0001``; those of signs begin with ``sign.``. With the settings as they are:
-1311 radiomics and 1024 deep features of each frame, 4670 in all, beside the signs.
+``peak.deep.densenet121.denseblock3.0001``; those of signs begin with ``sign.``. With the settings as
+they are: 1311 radiomics and 1024 deep features of each frame, 4670 in all, beside the signs.
 """
 
 from __future__ import annotations

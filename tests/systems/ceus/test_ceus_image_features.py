@@ -15,7 +15,7 @@ from hccsurv_core.commands.ceus_images import image_features
 from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.features.radiomics.presets import feature_names
 from hccsurv_core.features.ultrasound_radiomics import still_radiomics
-from hccsurv_core.features.ultrasound_signs import SIGNS
+from hccsurv_core.features.ultrasound_signs import SIGNS, measure_signs
 from hccsurv_core.imaging.ultrasound_crops import StillCropSettings, crop_still
 from hccsurv_core.models.cnn.fixed import fixed_network
 from hccsurv_core.models.cnn.stage_features import stage_feature_names
@@ -92,6 +92,8 @@ def test_a_row_is_what_its_stills_are_measured_to(folder, measured, stills):
         "the dynamic range of the grayscale still is not known: 60 dB are assumed",
     )
     row = dict(zip(measured.table.names, measured.table.values[0], strict=True))
+    by_hand = measure_signs(stills.grayscale, stills.peak).values
+    assert [row[f"sign.{sign.name}"] for sign in SIGNS] == [by_hand[sign.name] for sign in SIGNS]
     expected = still_radiomics(stills.peak).features
     assert {n: row[f"peak.radiomics.{n}"] for n in expected} == expected
     crop = crop_still(stills.grayscale)
