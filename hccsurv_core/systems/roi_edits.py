@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 
 #: Read, change and write of one study are one step for everybody else.
 _LOCKS: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
-#: A region's first name; the second one is "Lesion 2".
-FIRST_NAME = "Lesion"
+#: The first names of a study's regions, in the order in which they are added; then "Lesion 2" …
+FIRST_NAMES = ("Lesion",)
+#: On ultrasound the liver beside it is outlined, too: intensities are told against it.
+FIRST_NAMES_OF_A_CLIP = ("Lesion", "Reference liver")
 _SMOOTH_MM = (0.2, 20.0)
 Slices = Mapping[int, NDArray[np.bool_]]
 
@@ -211,7 +213,9 @@ def _new_region(
     store: PatientStore, study_id: str, state: RoiState, command: Mapping[str, Any], actor: str
 ) -> str:
     names = {region.id: region.name for region in state.regions.regions}
-    name = check_name(_text(command.get("name"), _free_name(names)), names)
+    clip = store.get_study(study_id).modality == "US"
+    first = FIRST_NAMES_OF_A_CLIP if clip else FIRST_NAMES
+    name = check_name(_text(command.get("name"), _free_name(names, first)), names)
     region = region_of(f"r{secrets.token_hex(6)}", name, np.zeros((0, 0, 0), dtype=bool))
     regions = (*state.regions.regions, region)
     store.save_regions(study_id, regions, actor=actor, note=f"{name} added")
@@ -382,14 +386,15 @@ def _place(found: Any) -> tuple[int, int, int]:
     return found[0], found[1], found[2]
 
 
-def _free_name(names: Mapping[str, str]) -> str:
+def _free_name(names: Mapping[str, str], first: Sequence[str]) -> str:
     taken = {name.casefold() for name in names.values()}
-    if FIRST_NAME.casefold() not in taken:
-        return FIRST_NAME
+    for name in first:
+        if name.casefold() not in taken:
+            return name
     number = 2
-    while f"{FIRST_NAME} {number}".casefold() in taken:
+    while f"{first[0]} {number}".casefold() in taken:
         number += 1
-    return f"{FIRST_NAME} {number}"
+    return f"{first[0]} {number}"
 
 
 def _differ(one: Mapping[str, NDArray[np.bool_]], other: Mapping[str, NDArray[np.bool_]]) -> bool:

@@ -169,6 +169,19 @@ def test_regions_are_added_drawn_renamed_and_deleted(store, study):
     assert set(back["changed"][label["id"]]) == {"0", "6"}
 
 
+def test_a_clip_begins_with_a_lesion_and_the_liver_beside_it(store):
+    """Intensities on ultrasound are told against a reference, so it is asked for by name."""
+    patient = store.add_patient(facts=PatientFacts())
+    clip = store.add_study(
+        patient.id, Volume(np.zeros((3, 40, 50), np.int16), np.eye(4)), modality="US"
+    )
+    names = [
+        apply_command(store, clip.id, {"do": "new_region"}, actor="x")["labels"][-1]["name"]
+        for _ in range(3)
+    ]
+    assert names == ["Lesion", "Reference liver", "Lesion 2"]
+
+
 def test_two_tabs_lose_nothing(store, study):
     """Strokes of many threads at once: all of them are in the end."""
     columns = range(10, 20)
