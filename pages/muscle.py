@@ -12,6 +12,7 @@ from hccsurv_core.errors import HccsurvError
 from hccsurv_core.report.figures.palette import STRUCTURE_COLORS
 from pages._shared import components, downloads, formats, routes, viewer, views
 from pages._shared.clinical_values import clinical_values_card
+from pages._shared.ct_only import is_ct
 from pages._shared.facts_form import height_input, missing_facts, sex_input
 from pages._shared.formats import OPERATOR_SIGNS, html
 from pages._shared.frame import require_study, save_facts
@@ -289,7 +290,7 @@ def draw(view: StudyView) -> None:
 
 
 view = require_study()
-if view is not None:
+if view is not None and is_ct(view):
     try:
         draw(view)
     except HccsurvError as error:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components, downloads, formats, level_panel, routes, views
+from pages._shared.ct_only import is_ct
 from pages._shared.formats import html
 from pages._shared.frame import require_study
 from pages._shared.navigation import require_frame
@@ -65,7 +66,7 @@ def _start(view: StudyView) -> int:
 
 
 view = require_study()
-if view is not None:
+if view is not None and is_ct(view):
     try:
         scan_view(view.study.id)
         downloads.scan_downloads(view)

@@ -7,6 +7,7 @@ import streamlit as st
 from hccsurv_core.errors import HccsurvError
 from pages._shared import components, treatment_reasons, treatment_words
 from pages._shared.clinical_values import clinical_values_card
+from pages._shared.ct_only import is_ct
 from pages._shared.frame import require_study
 from pages._shared.navigation import require_frame
 from pages._shared.treatment_answer import Answered, NotAnswered, answer_patient
@@ -101,7 +102,7 @@ def draw(view: StudyView) -> None:
 
 
 view = require_study()
-if view is not None:
+if view is not None and is_ct(view):
     try:
         draw(view)
     except HccsurvError as error:

@@ -1,4 +1,4 @@
-"""New scan: check what was uploaded, say whose it is, then read and measure it."""
+"""New scan: check what was uploaded, say whose it is, then read it: CT is measured, clips are kept."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from typing import Any
 import streamlit as st
 
 from hccsurv_core.errors import HccsurvError
+from hccsurv_core.io.ultrasound_clip import ClipSummary
 from hccsurv_core.patient import PatientFacts
-from pages._shared import components, formats, importing, job_strip, routes, uploads, views
+from pages._shared import (
+    components,
+    formats,
+    importing,
+    job_strip,
+    routes,
+    upload_clip_view,
+    upload_clips,
+    uploads,
+    views,
+)
 from pages._shared.facts_form import facts_inputs, missing_facts
 from pages._shared.formats import html
 from pages._shared.jobs import Job
@@ -19,6 +30,8 @@ require_frame()
 
 
 state = session()
+#: Begins the keys of clips, beside those of series.
+CLIP_KEY = "clip:"
 
 
 def series_line(series: Any) -> str:
@@ -42,7 +55,7 @@ def start_again() -> None:
     st.switch_page(routes.WORKLIST)
 
 
-def refused_table(refused: list[Any]) -> None:
+def refused_table(refused: list[Any], clip_rows: str) -> None:
     """What cannot be used, and why."""
     rows = "".join(
         f"<tr><td>{html(s.description or 'no description')}<span class='sub'>"
@@ -51,8 +64,8 @@ def refused_table(refused: list[Any]) -> None:
     )
     st.html(
         "<div class='hcc-scroll'><table class='hcc-table'><thead><tr><th>Series</th>"
-        f"<th>Why it cannot be measured, and what to do</th></tr></thead><tbody>{rows}</tbody>"
-        "</table></div>"
+        "<th>Why it cannot be measured, and what to do</th></tr></thead><tbody>"
+        f"{rows}{clip_rows}</tbody></table></div>"
     )
 
 
@@ -66,45 +79,72 @@ def skipped_list(skipped: tuple[Any, ...]) -> None:
 
 
 def choose_series(draft: UploadDraft) -> Any | None:
-    """The series to measure: the best is preselected, the others stay in reach."""
+    """The series or clip to read: the best CT is preselected, the others stay in reach."""
     inspection = draft.inspection
-    usable = [s for s in inspection.series if s.refusal is None]
-    refused = [s for s in inspection.series if s.refusal is not None]
+    clips = upload_clips.usable_clips(draft)
+    usable = {s.key: s for s in inspection.series if s.refusal is None}
+    by_key: dict[str, Any] = {**usable, **{f"{CLIP_KEY}{clip.name}": clip for clip in clips}}
     chosen = None
     st.subheader("1 · Which series", anchor=False)
-    if usable:
-        by_key = {s.key: s for s in usable}
+    if by_key:
         keys = list(by_key)
         key = st.radio(
             "Series to measure",
             keys,
             index=keys.index(inspection.preselected) if inspection.preselected in keys else 0,
-            format_func=lambda k: formats.plain(by_key[k].description or by_key[k].modality),
-            captions=[formats.plain(series_line(s)) for s in usable],
+            format_func=lambda k: formats.plain(label_of(by_key[k])),
+            captions=[formats.plain(line_of(item)) for item in by_key.values()],
             key="upload_series",
             label_visibility="collapsed",
         )
         chosen = by_key[key]
         if len(usable) > 1:
             st.caption("The best abdominal CT is preselected; series are never mixed.")
-        for text in chosen.warnings:
+        for text in chosen.warnings if key in usable else ():
             st.warning(formats.plain(formats.sentence(text)), icon=":material/warning:")
     else:
         st.error(
             "Nothing in this upload can be measured. The table says why, and what to do.",
             icon=":material/error:",
         )
-    if refused:
-        with st.expander(f"{len(refused)} series that cannot be used", expanded=not usable):
-            refused_table(refused)
-    if inspection.skipped:
-        skipped_list(inspection.skipped)
+    left_out(draft, {clip.name for clip in clips}, expanded=not by_key)
     return chosen
 
 
-def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
+def left_out(draft: UploadDraft, clips: set[str], *, expanded: bool) -> None:
+    """Series that cannot be used and files that were not, both with the reason."""
+    refused = [
+        s
+        for s in draft.inspection.series
+        if s.refusal is not None and not (draft.clips and upload_clips.is_ultrasound(s))
+    ]
+    clip_rows = upload_clip_view.refused_rows(draft.clips)
+    n_refused = len(refused) + clip_rows.count("<tr>")
+    if n_refused:
+        with st.expander(f"{n_refused} series that cannot be used", expanded=expanded):
+            refused_table(refused, clip_rows)
+    skipped = tuple(file for file in draft.inspection.skipped if file.name not in clips)
+    if skipped:
+        skipped_list(skipped)
+
+
+def label_of(item: Any) -> str:
+    """What a series or clip is called."""
+    return item.name if isinstance(item, ClipSummary) else item.description or item.modality
+
+
+def line_of(item: Any) -> str:
+    """One line about a series or clip."""
+    if isinstance(item, ClipSummary):
+        return upload_clip_view.clip_line(item)
+    return series_line(item)
+
+
+def choose_patient(
+    key: str, found: PatientFacts, step: int = 2
+) -> tuple[Any | None, str | None, PatientFacts]:
     """A new patient, or one who is here already; facts prefilled from the headers."""
-    st.subheader("2 · Whose scan", anchor=False)
+    st.subheader(f"{step} · Whose scan", anchor=False)
     rows = [row for row in views.open_store().list_patients() if not row.patient.simulated]
     whose = "new"
     if rows:
@@ -127,7 +167,7 @@ def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
             ),
             key="upload_patient",
         )
-        known, found = patients[patient_id].facts, series.patient
+        known = patients[patient_id].facts
         st.caption("Check that this is the same person; facts can be corrected here.")
         merged = PatientFacts(
             sex=known.sex or found.sex,
@@ -135,7 +175,7 @@ def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
             height_m=known.height_m or found.height_m,
             weight_kg=known.weight_kg or found.weight_kg,
         )
-        facts = facts_inputs(merged, f"upload_{series.key}_{patient_id}")
+        facts = facts_inputs(merged, f"upload_{key}_{patient_id}")
         return patient_id, None, facts
     pseudonym = st.text_input(
         "Pseudonym",
@@ -144,40 +184,65 @@ def choose_patient(series: Any) -> tuple[Any | None, str | None, PatientFacts]:
         help="Not the patient's name or number: everyone who opens the worklist reads it.",
         max_chars=32,
     )
-    facts = facts_inputs(series.patient, f"upload_{series.key}")
+    facts = facts_inputs(found, f"upload_{key}")
     return None, pseudonym.strip() or None, facts
 
 
 def draw_draft(draft: UploadDraft) -> None:
-    """Steps 1 and 2, and the button that starts step 3."""
-    if draft.inspection.preselected is None:
+    """What is asked, and the button that reads and stores."""
+    if draft.inspection.preselected is None and not upload_clips.usable_clips(draft):
         choose_series(draft)
         return
     with st.container(key="wide_layout"):
         left, right = st.columns(2, gap="large")
         with left:
-            series = choose_series(draft)
-        if series is None:
+            chosen = choose_series(draft)
+        if isinstance(chosen, ClipSummary):
+            ask_about_clip(draft, chosen.name, left, right)
+        elif chosen is not None:
+            with right:
+                ask_about_scan(draft, chosen)
+
+
+def ask_about_scan(draft: UploadDraft, series: Any) -> None:
+    """Whose CT it is, and the button."""
+    patient_id, pseudonym, facts = choose_patient(series.key, series.patient)
+    missing = missing_facts(facts)
+    if missing:
+        st.info(
+            f"Without {' and '.join(missing)} some definitions stay “not known”. "
+            "You can add it later.",
+            icon=":material/info:",
+        )
+    if go_button("Read and measure"):
+        start_import(draft, importing.ImportWish(series.key, patient_id, pseudonym, facts))
+
+
+def ask_about_clip(draft: UploadDraft, name: str, left: Any, right: Any) -> None:
+    """What the clip shows, whose it is, and the button."""
+    with left:
+        seen = upload_clip_view.look_first(draft, name)
+        if seen is None:
             return
-        with right:
-            patient_id, pseudonym, facts = choose_patient(series)
-            missing = missing_facts(facts)
-            if missing:
-                st.info(
-                    f"Without {' and '.join(missing)} some definitions stay “not known”. "
-                    "You can add it later.",
-                    icon=":material/info:",
-                )
-            busy = state.job is not None and state.job.active
-            if st.button(
-                "Read and measure",
-                type="primary",
-                icon=":material/play_arrow:",
-                key="upload_go",
-                disabled=busy,
-            ):
-                wish = importing.ImportWish(series.key, patient_id, pseudonym, facts)
-                start_import(draft, wish)
+        asked = upload_clip_view.check_picture(draft, name, seen)
+    with right:
+        patient_id, pseudonym, facts = choose_patient(name, seen.loaded.patient, 3)
+        others = upload_clip_view.other_stills(draft, name)
+        if go_button("Read and store", disabled=asked is None) and asked is not None:
+            wish = upload_clips.ClipWish(name, patient_id, pseudonym, facts, others=others, **asked)
+            start_clip_import(draft, wish)
+
+
+def go_button(label: str, *, disabled: bool = False) -> bool:
+    """The button that starts the last step."""
+    busy = state.job is not None and state.job.active
+    return st.button(
+        label,
+        type="primary",
+        icon=":material/play_arrow:",
+        key="upload_go",
+        disabled=busy or disabled,
+    )
 
 
 def start_import(draft: UploadDraft, wish: importing.ImportWish) -> None:
@@ -196,6 +261,20 @@ def start_import(draft: UploadDraft, wish: importing.ImportWish) -> None:
     st.rerun()
 
 
+def start_clip_import(draft: UploadDraft, wish: upload_clips.ClipWish) -> None:
+    """Read, black out what is written beside the picture, and store, in the background."""
+    actor = state.actor
+    job_strip.start_job(
+        Job(
+            "Reading and storing",
+            lambda progress: upload_clips.import_clips(draft, wish, actor=actor, progress=progress),
+            kind="import",
+            page=routes.UPLOAD,
+        )
+    )
+    st.rerun()
+
+
 title, button = st.columns([5, 1], vertical_alignment="bottom")
 with title:
     components.page_title("New scan")
@@ -206,7 +285,7 @@ try:
     if draft is None:
         components.empty_state(
             "Nothing uploaded yet",
-            "Drop a folder, a zip, DICOM files or a NIfTI on the worklist page.",
+            "Drop a folder, a zip, DICOM files, a NIfTI or an ultrasound clip on the worklist page.",
             routes.WORKLIST,
             "Go to the worklist",
         )

@@ -8,6 +8,7 @@ import streamlit as st
 
 from hccsurv_core.errors import HccsurvError, MissingDependencyError
 from pages._shared import (
+    ceus_demo,
     components,
     formats,
     importing,
@@ -54,12 +55,13 @@ def upload_card() -> None:
     """Files, a zip, a NIfTI, or a folder."""
     st.subheader(":material/upload: Upload a scan", anchor=False)
     st.caption(
-        "Abdominal CT as DICOM files, a zip of them, or NIfTI. Names and identifiers are removed "
-        "before anything is stored."
+        "Abdominal CT as DICOM files, a zip of them, or NIfTI; contrast ultrasound as DICOM, AVI, "
+        "MP4 or MOV, stills also as PNG or JPEG. Names and identifiers are removed before anything "
+        "is stored."
     )
-    by_file, by_folder = st.tabs(["Files, zip or NIfTI", "Folder"])
+    by_file, by_folder = st.tabs(["Files or zip", "Folder"])
     files = by_file.file_uploader(
-        "Files, zip or NIfTI",
+        "Files or zip",
         accept_multiple_files=True,
         key=f"upload_files_{state.uploader_round}",
         label_visibility="collapsed",
@@ -79,16 +81,21 @@ def demo_card() -> None:
     st.subheader(":material/science: Open a demo patient", anchor=False)
     st.caption("Simulated scans with a known truth: see everything within a minute.")
     try:
+        from hccsurv_core.simulate.ceus.demo import DEMO_CLIPS
         from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS
         from hccsurv_core.simulate.treatment.demo import TREATMENT_DEMOS
     except ImportError as error:
         components.show_error(MissingDependencyError(f"the demo patients cannot be made: {error}"))
         return
-    muscle, treatment = st.tabs(["Muscle and survival", "Hepatectomy or TACE"])
+    muscle, treatment, ceus = st.tabs(
+        ["Muscle and survival", "Hepatectomy or TACE", "Contrast ultrasound"]
+    )
     with muscle:
         demo_list(DEMO_PATIENTS, importing.open_demo)
     with treatment:
         demo_list(TREATMENT_DEMOS, treatment_demo.open_treatment_demo)
+    with ceus:
+        demo_list(DEMO_CLIPS, ceus_demo.open_ceus_demo)
 
 
 def demo_list(demos: Any, opener: Any) -> None:
@@ -170,7 +177,7 @@ def patient_row(row: Any) -> None:
             last.html(
                 f"{html(words)}<br><span class='hcc-quiet'>{html(study.description or '')}</span>"
             )
-        done.html(components.chips(done_chips(row.done)) if study else "–")
+        done.html(components.chips(done_chips(row.done, study.modality)) if study else "–")
         warned.html(
             components.chip(str(row.n_warnings), kind="look", sign="▲") if row.n_warnings else "–"
         )
@@ -189,6 +196,8 @@ def patient_row(row: Any) -> None:
 
 def first_page(row: Any) -> str:
     """Where a patient is opened: at what there is to see of the last study."""
+    if row.latest_study.modality == "US":
+        return routes.CEUS
     if row.done.get("measures"):
         return routes.MUSCLE
     # Lesions are outlined and no level was set: it is the choice of treatment that this is about.
@@ -196,8 +205,13 @@ def first_page(row: Any) -> str:
     return routes.TREATMENT if outlined else routes.SCAN
 
 
-def done_chips(done: dict[str, Any]) -> list[str]:
+def done_chips(done: dict[str, Any], modality: str) -> list[str]:
     """How far a study is: a shape and a word each."""
+    if modality == "US":
+        drawn = bool(done.get("regions"))
+        kind, sign = ("good", "●") if drawn else ("", "○")
+        title = "lesion and reference are drawn" if drawn else "not done"
+        return [components.chip("Regions", kind=kind, sign=sign, title=title)]
     parts = []
     for name, step in (("L3", done.get("level")), ("Outline", done.get("segmentation"))):
         sign = "○" if step is None else "◐" if step == "automatic" else "●"
@@ -274,11 +288,12 @@ def empty_worklist(searched: bool) -> None:
 
 
 components.page_title(
-    "Muscle and treatment in hepatocellular carcinoma",
+    "Muscle, treatment and ultrasound in hepatocellular carcinoma",
     "Upload an abdominal CT: the third lumbar vertebra is found, muscle and psoas are outlined, "
     "and five published definitions of sarcopenia stand side by side with their cut-offs and "
     "sources. With lesion and liver outlined on two contrast phases, hepatectomy and TACE are "
-    "compared. You confirm the level and correct the outlines; every number follows.",
+    "compared. Contrast ultrasound clips are split into their panels. You confirm the level and "
+    "correct the outlines; every number follows.",
 )
 with st.container(key="wide_layout"):
     left, right = st.columns([2, 3], gap="medium")

@@ -90,6 +90,8 @@ def _patient_line(view: StudyView) -> str:
 
 def _chips(view: StudyView) -> list[str]:
     parts = [components.simulated_chip()] if view.simulated else []
+    if view.is_clip:
+        return [*parts, components.chip("Ultrasound clip", sign="◌")]
     level = view.level
     if level is None:
         parts.append(components.state_chip("L3 level", None))
@@ -154,7 +156,8 @@ def _study_label(study: Any) -> str:
     if study.study_date and getattr(study, "date_is_shifted", False):
         date += " (shifted)"
     phase = f", {study.phase.replace('_', ' ')}" if study.phase else ""
-    return f"{date} · {study.modality}{phase} · {formats.plural(study.shape[0], 'slice')}"
+    extent = formats.plural(study.shape[0], "frame" if study.modality == "US" else "slice")
+    return f"{date} · {study.modality}{phase} · {extent}"
 
 
 def _study_select(view: StudyView) -> None:
@@ -201,7 +204,7 @@ def _delete_study_popover(view: StudyView) -> None:
 
 def _warnings_popover(view: StudyView) -> None:
     warnings = view.warnings
-    if not warnings and view.outline is None:
+    if not warnings and view.outline is None and not view.is_clip:
         return
     if not warnings:
         st.html(components.chip("No warnings", kind="good", sign="✓"), width="content")

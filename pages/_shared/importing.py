@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.errors import CancelledError, InputError
+from hccsurv_core.io.records import Inspection
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of
-from pages._shared import routes
+from pages._shared import routes, upload_clips
 from pages._shared.measuring import measure_study
 from pages._shared.session import UploadDraft
 from pages._shared.views import load_view, open_store
@@ -25,12 +26,13 @@ class Imported:
         study_id: which.
         page: where to go now.
         problem: why it could not be measured by itself, if it could not.
-        seconds: from the click to the numbers.
+        told: what was done, for the message.
     """
 
     study_id: Any
     page: str
     problem: InputError | None = None
+    told: str = "Read, stored and measured"
 
 
 def _open_upload(draft: UploadDraft) -> Upload:
@@ -45,9 +47,33 @@ def _open_upload(draft: UploadDraft) -> Upload:
 
 
 def inspect_upload(draft: UploadDraft, progress: Progress) -> None:
-    """Unpack and list what was uploaded; fills ``draft.inspection``."""
-    draft.relay.listener = progress
-    draft.inspection = _open_upload(draft).inspect()
+    """Unpack and list what was uploaded; fills ``draft.inspection`` and ``draft.clips``.
+
+    Where there is no CT, the first clip is read, too: then it is there to be looked at.
+
+    Raises:
+        InputError: the only file of the upload is neither a scan nor ultrasound, or is damaged.
+    """
+    draft.relay.listener = part_of(progress, 0.0, 0.4)
+    no_scan: InputError | None = None
+    try:
+        draft.inspection = _open_upload(draft).inspect()
+    except InputError as error:
+        no_scan = error
+    if no_scan is None and not upload_clips.may_hold_clips(draft.inspection):
+        return
+    try:
+        draft.clips = upload_clips.find_clips(draft, part_of(progress, 0.4, 0.6))
+    except InputError:
+        # What is wrong with the files was told when they were looked through for CT.
+        draft.clips = ()
+    usable = upload_clips.usable_clips(draft)
+    if no_scan is not None:
+        if not usable:
+            raise no_scan
+        draft.inspection = Inspection((), (), None)
+    if usable and draft.inspection.preselected is None:
+        upload_clips.look_at(draft, usable[0].name, progress=part_of(progress, 0.6, 1.0))
 
 
 @dataclass(frozen=True)

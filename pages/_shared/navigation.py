@@ -25,6 +25,7 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
         routes.SCAN: st.Page(routes.SCAN, title="Scan & ROIs", icon=":material/radiology:"),
         routes.MUSCLE: st.Page(routes.MUSCLE, title="Muscle", icon=":material/accessibility_new:"),
         routes.TREATMENT: st.Page(routes.TREATMENT, title="Treatment", icon=":material/balance:"),
+        routes.CEUS: st.Page(routes.CEUS, title="CEUS", icon=":material/waves:"),
         routes.EXPLORER: st.Page(routes.EXPLORER, title="Explorer", icon=":material/query_stats:"),
         routes.COHORT_IMPORT: st.Page(
             routes.COHORT_IMPORT,
@@ -47,7 +48,14 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
     groups = {
         "Patient": [
             pages[p]
-            for p in (routes.WORKLIST, routes.UPLOAD, routes.SCAN, routes.MUSCLE, routes.TREATMENT)
+            for p in (
+                routes.WORKLIST,
+                routes.UPLOAD,
+                routes.SCAN,
+                routes.MUSCLE,
+                routes.TREATMENT,
+                routes.CEUS,
+            )
         ],
         "Cohort": [
             pages[p] for p in (routes.EXPLORER, routes.COHORT_IMPORT, routes.MODEL_EVALUATION)

@@ -68,7 +68,7 @@ def _open_imported(job: Job, imported: Imported, current_page: str) -> None:
         )
     elif job.kind == "import":
         took = formats.duration(job.elapsed_s)
-        state.notice = ("success", f"Read, stored and measured in {took}.")
+        state.notice = ("success", f"{imported.told} in {took}.")
     if current_page in (job.page, routes.WORKLIST):
         state.study_id = imported.study_id
         st.switch_page(imported.page)

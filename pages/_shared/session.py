@@ -36,6 +36,9 @@ class UploadDraft:
         names: what the user chose, for messages.
         upload: the core's `Upload`, once opened.
         inspection: what is in it, once known.
+        clips: ultrasound in it (`ClipSummary`), also what cannot be opened.
+        seen: clips that were read to be looked at, by name (`SeenClip`).
+        unseen: why others could not be read, by name.
         error: why it cannot be used, if it cannot.
         relay: what the upload reports to.
     """
@@ -44,6 +47,9 @@ class UploadDraft:
     names: tuple[str, ...]
     upload: Any = None
     inspection: Any = None
+    clips: tuple[Any, ...] = ()
+    seen: dict[str, Any] = field(default_factory=dict)
+    unseen: dict[str, str] = field(default_factory=dict)
     error: str | None = None
     relay: ProgressRelay = field(default_factory=ProgressRelay)
 

@@ -58,6 +58,11 @@ class StudyView:
         """True for demo patients and demo scans."""
         return self.patient.simulated or self.study.simulated
 
+    @property
+    def is_clip(self) -> bool:
+        """True for ultrasound: frames in time, no slices of a body."""
+        return self.study.modality == "US"
+
     def require_level(self) -> StoredLevel:
         """The level.
 
