@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages._shared import formats, routes
+from pages._shared.ceus_measuring import ClipJob, keep_clip
 from pages._shared.evaluation_work import KIND as EVALUATION_KIND
 from pages._shared.importing import Imported
 from pages._shared.jobs import Job
@@ -25,6 +26,9 @@ def take_up(job: Job, current_page: str) -> None:
     state = session()
     if isinstance(job, PredictionJob):
         keep_prediction(state, job)
+        return
+    if isinstance(job, ClipJob):
+        keep_clip(state, job)
         return
     if job.state == "failed" and job.error is not None:
         if job.kind == "inspect" and state.draft is not None:
