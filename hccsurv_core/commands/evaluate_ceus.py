@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hccsurv_core.commands.ceus_source import read_ceus_source
@@ -14,11 +15,11 @@ from hccsurv_core.commands.evaluate import unseen_rows
 from hccsurv_core.commands.shared import write_answer
 from hccsurv_core.commands.study_options import seen_warnings
 from hccsurv_core.commands.train import progress_by_percent
-from hccsurv_core.errors import InputError
-from hccsurv_core.progress import part_of
+from hccsurv_core.progress import Progress, part_of
 
 if TYPE_CHECKING:
     from hccsurv_core.models.store import Bundle
+    from hccsurv_core.systems.ceus.cohort import CeusCohort
     from hccsurv_core.systems.ceus.evaluation import CeusEvaluation
 
 
@@ -32,11 +33,6 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
     from hccsurv_core.systems.ceus.model import CeusModel
     from hccsurv_core.systems.ceus.settings import CLINICAL
 
-    if arguments.report:
-        raise InputError(
-            "--report is not there yet for system ceus", source="arguments",
-            remedy="use --json, which has all numbers",
-        )  # fmt: skip
     model = CeusModel.from_bundle(bundle)
     progress = progress_by_percent()
     measured = None if model.versions == (CLINICAL,) else model.measured
@@ -46,10 +42,15 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
         cohort = cohort.subset(unseen_rows(bundle, cohort.patient_ids, cohort.source))
     if cohort.images is not None:
         cohort = replace(cohort, images=model.with_signatures(cohort.images, features))
-    found = evaluate_ceus(model, cohort, seed=arguments.seed, progress=part_of(progress, 0.8, 1.0))
+    ended = 0.85 if arguments.report else 1.0
+    found = evaluate_ceus(
+        model, cohort, seed=arguments.seed, progress=part_of(progress, 0.8, ended)
+    )
     warnings = seen_warnings(model.description, cohort)
     for text in (*warnings, *found.notes):
         print(f"note: {text}", file=sys.stderr)
+    if arguments.report:
+        _write_report(arguments, bundle, cohort, found, warnings, part_of(progress, ended, 1.0))
     answer: dict[str, Any] = {
         "bundle": arguments.bundle,
         "sha256": bundle.sha256,
@@ -61,6 +62,39 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
         "versions_of_software": model.description["versions"],
     }
     write_answer(answer, arguments.json, report(found))
+
+
+def _write_report(
+    arguments: argparse.Namespace,
+    bundle: Bundle,
+    cohort: CeusCohort,
+    found: CeusEvaluation,
+    warnings: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Tables, figures, model card and all numbers, into the folder that was asked for."""
+    from hccsurv_core.report.archive import write_contents
+    from hccsurv_core.report.ceus_archive import ceus_contents
+    from hccsurv_core.report.ceus_card import card_with_evaluation
+    from hccsurv_core.report.ceus_report import CeusReport
+    from hccsurv_core.systems.ceus.reader_study_cohort import cohort_calls, judge_readers
+
+    calls = cohort_calls(cohort)
+    readers, why = (
+        (None, "") if calls is None else judge_readers(calls, cohort, seed=arguments.seed)
+    )
+    if why:
+        print(f"note: the readers' calls are not judged: {why}", file=sys.stderr)
+    told = CeusReport(
+        found, bundle.folder.name, cohort.source, cohort.endpoint, cohort.simulated,
+        tuple(warnings), {"seed": arguments.seed, "split": arguments.split or "all"}, readers,
+        "" if readers is None else cohort.source,
+    )  # fmt: skip
+    contents = ceus_contents(
+        told, source={"bundle": bundle.folder.name, "sha256": bundle.sha256},
+        card=card_with_evaluation(bundle.card, told),
+    )  # fmt: skip
+    write_contents(Path(arguments.report), contents, progress=progress)
 
 
 def report(found: CeusEvaluation) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _ROW_PIXELS = 30
+#: Largest by smallest ratio of an axis that has no room for all its ticks.
+_WIDE_AXIS = 40.0
 #: In print, inches: a character of eight points, between columns, and the axis at least.
 _CHARACTER, _GAP, _AXIS_INCHES = 0.062, 0.14, 1.6
 #: On the screen, shares of the width: where columns stand (names left, others right), and the axis.
@@ -160,7 +162,10 @@ def _limits(forest: Forest) -> tuple[float, float]:
 
 def _ticks(forest: Forest, low: float, high: float) -> list[float]:
     if forest.axis.log:
-        return [t for t in (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20) if low <= t <= high]
+        # On a wide axis the usual ticks would run into each other.
+        wide = high / low > _WIDE_AXIS
+        ticks = (0.05, 0.2, 1, 5, 20) if wide else (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 10, 20)
+        return [t for t in ticks if low <= t <= high]
     steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     step = next((s for s in steps if (high - low) / s <= 5), steps[-1])
     first = math.ceil(low / step - 1e-9)

@@ -13,7 +13,8 @@ from hccsurv_core.report.figures.chart import (
     thinned,
 )
 from hccsurv_core.report.figures.survival_charts import estimate_words, p_words
-from hccsurv_core.systems.explorer.competing import CompetingComparison, GroupIncidence
+from hccsurv_core.stats.cumulative_incidence import CumulativeIncidence
+from hccsurv_core.systems.explorer.competing import CompetingComparison
 
 
 def incidence_chart(
@@ -38,7 +39,7 @@ def incidence_chart(
     colors = GROUP_COLORS[: len(groups)]
     name = comparison.cause_names[cause - 1]
     series = tuple(
-        _curve(group, cause, color, last, show_bands)
+        incidence_series(group.label, group.curves, cause, color, last, show_bands)
         for group, color in zip(groups, colors, strict=True)
     )
     top = max(float(np.nanmax(s.y if s.high is None else s.high)) for s in series)
@@ -61,9 +62,16 @@ def incidence_chart(
     )  # fmt: skip
 
 
-def _curve(group: GroupIncidence, cause: int, color: str, last: float, show_band: bool) -> Series:
-    curves = group.curves
-    shown = np.flatnonzero(curves.times <= last)
+def incidence_series(
+    label: str,
+    curves: CumulativeIncidence,
+    cause: int,
+    color: str,
+    last_months: float,
+    show_band: bool = True,
+) -> Series:
+    """One group's curve up to ``last_months``, with its band."""
+    shown = np.flatnonzero(curves.times <= last_months)
     shown = shown[thinned(curves.times[shown])] if shown.size else shown
     x = np.concatenate([[0.0], curves.times[shown]])
     value = curves.incidence[cause - 1, shown]
@@ -73,11 +81,11 @@ def _curve(group: GroupIncidence, cause: int, color: str, last: float, show_band
         for bound in (curves.ci_low[cause - 1, shown], curves.ci_high[cause - 1, shown])
     )
     hover = [
-        f"<b>{group.label}</b><br>{t:.1f} months: {v:.1%} ({a:.1%}–{b:.1%})"
+        f"<b>{label}</b><br>{t:.1f} months: {v:.1%} ({a:.1%}–{b:.1%})"
         for t, v, a, b in zip(x, y, low, high, strict=True)
     ]
     return Series(
-        group.label, x, y, low if show_band else None, high if show_band else None,
+        label, x, y, low if show_band else None, high if show_band else None,
         color=color, kind="step", hover=hover,
     )  # fmt: skip
 

@@ -105,6 +105,7 @@ class CeusEvaluation:
         training_fit: the same model's C-index of death and area of early recurrence in its
             cross-validation, for the gap.
         notes: what a reader should know.
+        horizons_months: at which survival of the classes is told.
     """
 
     version: str
@@ -119,6 +120,7 @@ class CeusEvaluation:
     oracle: Mapping[str, Any] | None
     training_fit: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...] = ()
+    horizons_months: tuple[float, ...] = ()
 
     @property
     def metrics(self) -> dict[str, Estimate]:
@@ -208,6 +210,7 @@ def evaluate_ceus(
         evaluate_classes(model.rules[last], predicted[last], cohort, horizons),
         _oracle(cohort, predicted),
         tuple(model.description["cross_validation"]["results"]),
+        horizons_months=horizons,
     )  # fmt: skip
     progress(1.0, "evaluated")
     return evaluation
