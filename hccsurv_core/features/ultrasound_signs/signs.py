@@ -22,7 +22,7 @@ from hccsurv_core.errors import InputError
 from hccsurv_core.features.ultrasound_signs.edge import halo_db, rim_db
 from hccsurv_core.features.ultrasound_signs.nodules import find_satellites
 from hccsurv_core.features.ultrasound_signs.outline_shape import outline_shape
-from hccsurv_core.features.ultrasound_signs.scene import StillScene, build_scene
+from hccsurv_core.features.ultrasound_signs.scene import Mask, StillScene, build_scene
 from hccsurv_core.features.ultrasound_signs.spread import Spread, speckle_lengths, spread_of
 from hccsurv_core.features.ultrasound_signs.viable import find_viable
 from hccsurv_core.imaging.ultrasound_still import CONTRAST, GRAYSCALE, KINDS, Still
@@ -110,7 +110,7 @@ SIGNS: tuple[UltrasoundSign, ...] = (
     ),
     UltrasoundSign(
         "roughness_log2", "Roughness of the parenchyma", "log2 dB", "parenchyma",
-        "Spread of the liver about the lesion at a grain of 1.5 mm, speckle taken away.",
+        "Spread of the liver about the lesion at a grain of 1.9 mm, speckle taken away, vessels left out.",
     ),
 )  # fmt: skip
 
@@ -118,8 +118,9 @@ SIGNS: tuple[UltrasoundSign, ...] = (
 _LARGE_MM2 = 150.0
 #: What of a lesion's edge is left out where spread is measured, mm: large and small lesions.
 _CONTRAST_EDGE_MM, _GRAY_EDGE_MM = (1.2, 0.8), (1.0, 1.0)
-#: Liver about the lesion on which roughness is measured, mm from the outline.
-_LIVER_MM = 14.0
+#: Liver about the lesion on which roughness is measured: up to so far from the outline, and so far
+#: from vessels, whose walls are bright; and its grain (coarse parenchyma shows at about 2 mm). mm.
+_LIVER_MM, _VESSEL_MM, _LIVER_GRAIN_MM = 25.0, 1.5, 1.9
 #: Averaging power over the beam adds to the mean level of patches that differ by s dB about this
 #: share of s²: half of ln(10)/10 times the share of their variance that 1-mm averaging takes.
 _PATCHY_SHARE = 0.03
@@ -207,19 +208,31 @@ def _gray_signs(scene: StillScene) -> dict[str, float]:
     lengths = _lengths(scene)
     large = scene.area_mm2 >= _LARGE_MM2
     inside = scene.fan & (scene.distance > _GRAY_EDGE_MM[0 if large else 1])
-    liver = scene.liver & (scene.distance > -_LIVER_MM)
     mosaic = roughness = None
     if lengths is not None:
         # A small lesion has too few cells to fit its edge as well.
         profile = scene.distance if large else None
         mosaic = spread_of(scene.power, inside, profile, lengths, scene.spacing_mm)
-        roughness = spread_of(scene.power, liver, None, lengths, scene.spacing_mm)
+        roughness = spread_of(
+            scene.power, _plain_liver(scene), None, lengths, scene.spacing_mm, _LIVER_GRAIN_MM
+        )
     return {
         "mosaic_log2": _log2_tissue(mosaic),
         "roughness_log2": _log2_tissue(roughness),
         "halo_db": halo_db(scene),
         "echo_db": _mean_power_db(scene),
     }
+
+
+def _plain_liver(scene: StillScene) -> Mask:
+    """Liver about the lesion and away from vessels."""
+    from scipy.ndimage import binary_closing, distance_transform_edt
+
+    # Single pixels that speckle took out are no vessels.
+    closed = binary_closing(scene.liver, iterations=2) & scene.fan
+    apart = distance_transform_edt(closed, sampling=scene.spacing_mm)
+    found: Mask = (apart > _VESSEL_MM) & (scene.distance > -_LIVER_MM)
+    return found
 
 
 def _contrast_signs(scene: StillScene) -> dict[str, float]:

@@ -96,6 +96,7 @@ def spread_of(
     profile: Map | None,
     lengths_mm: tuple[float, float],
     spacing_mm: tuple[float, float],
+    grain_mm: float = GRAIN_MM,
 ) -> Spread | None:
     """Spread of a region's tissue; None where it has too few cells.
 
@@ -105,6 +106,7 @@ def spread_of(
         profile: (rows, columns) distance to the edge, mm: a profile along it is fitted; or None.
         lengths_mm: of speckle, down and across.
         spacing_mm: size of a pixel.
+        grain_mm: standard deviation of the blur that makes patches of this grain.
     """
     area = float(region.sum()) * spacing_mm[0] * spacing_mm[1]
     cell = max(_SMALLEST_CELL_MM, float(np.sqrt(area / _CELLS)))
@@ -112,7 +114,9 @@ def spread_of(
     if len(level) < _FEWEST_CELLS:
         return None
     squared = (place[:, None] - place[None]) ** 2
-    tissue = np.exp(-squared.sum(-1) / (4 * GRAIN_MM**2))
+    # Patches averaged over a cell are wider and fainter.
+    wide = grain_mm**2 + cell**2 / 12
+    tissue = grain_mm**2 / wide * np.exp(-squared.sum(-1) / (4 * wide))
     down, across = (length**2 + cell**2 / 6 for length in lengths_mm)
     speckle = np.exp(-squared[..., 0] / (2 * down) - squared[..., 1] / (2 * across))
     speckle = speckle * (1 - _NUGGET) + _NUGGET * np.eye(len(level))
