@@ -191,10 +191,10 @@ def report(rows: dict[str, list[dict[str, Any]]]) -> None:
     lines = [
         ("motion, mm: median, 95th percentile over patients", _motion),
         ("time to peak within 5 %", lambda r: _within(r, "time_to_peak")),
-        ("… bound by noise alone", lambda r: _mean(r, "bound_time_to_peak")),
+        ("… the same fit on the tumor's own curve", lambda r: _mean(r, "bound_time_to_peak")),
         ("wash-in slope over peak within 10 %", lambda r: _within(r, "wash_in")),
         ("peak frame within one frame", _frames),
-        ("… bound by noise alone", lambda r: _mean(r, "bound_peak_frame")),
+        ("… the same fit on the tumor's own curve", lambda r: _mean(r, "bound_peak_frame")),
         ("brightness of the chosen frame, of the brightest", _brightness),
         ("area over peak: error, median, 95th percentile", lambda r: _sizes(r, "area")),
         ("mean transit time: error, median, 95th percentile", lambda r: _sizes(r, "mean_transit")),

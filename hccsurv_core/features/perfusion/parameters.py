@@ -13,6 +13,9 @@ known; intensities are linear above the floor, white is 1. The words are those o
 * wash-out rate: the steepest fall; fall time: from the peak to half of it;
 * mean transit time: first moment of the whole fitted curve (to infinity) after the model's arrival;
   the observed one: the same of what the clip shows, after the 5 % arrival.
+
+Intervals are those of the noise, if the model is right. That tissue is no model, and that some
+liver is mixed in, moves times by another percent (BENCHMARKS.md).
 """
 
 from __future__ import annotations

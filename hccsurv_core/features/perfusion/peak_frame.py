@@ -35,7 +35,7 @@ class PeakFrame:
         frame: counted from 0.
         time_s: after the injection.
         chosen_by: "fitted curve", "smoothed curve" or "by hand".
-        earliest, latest: frames between which the fitted peak lies in 95 of 100 cases; None
+        earliest, latest: frames that the noise leaves open (95 %), if the model is right; None
             without a fit.
         sentence: all of it in words.
     """
@@ -117,7 +117,7 @@ def _from_fit(curve: TimeIntensity, fit: BolusFit, usable: NDArray[np.int64]) ->
     ends = [int(usable[int(np.abs(time - peak_s - sign * reach).argmin())]) for sign in (-1, 1)]
     text = (
         f"Frame {frame + 1} of {len(curve.time_s)} ({curve.time_s[frame]:.1f} s) is the usable "
-        f"frame nearest to the peak of the fitted curve ({peak_s:.1f} s, 95 % interval "
-        f"{peak_s - reach:.1f} to {peak_s + reach:.1f} s)."
+        f"frame nearest to the peak of the fitted curve ({peak_s:.1f} s; noise leaves "
+        f"{peak_s - reach:.1f} to {peak_s + reach:.1f} s open)."
     )
     return PeakFrame(frame, float(curve.time_s[frame]), "fitted curve", ends[0], ends[1], text)
