@@ -13,8 +13,9 @@ from ultrasound_phantom import BEAM_MM, SHAPE, STEP_MM, Lesion, Phantom, places,
 from hccsurv_core.errors import InputError
 from hccsurv_core.features.ultrasound_signs import SIGNS, measure_signs
 from hccsurv_core.features.ultrasound_signs.outline_shape import outline_shape
-from hccsurv_core.features.ultrasound_signs.scene import signed_distance
-from hccsurv_core.features.ultrasound_signs.spread import speckle_lengths
+from hccsurv_core.features.ultrasound_signs.scene import build_scene, signed_distance
+from hccsurv_core.features.ultrasound_signs.spread import speckle_lengths, spread_of
+from hccsurv_core.features.ultrasound_signs.viable import find_viable
 
 GRAY = Phantom(kind="grayscale", level_db=-6.0)
 PEAK = Phantom()
@@ -52,24 +53,47 @@ def test_every_sign_has_a_value_a_unit_and_a_meaning():
 
 
 # -- spread --------------------------------------------------------------------------------------
+def drawn_patches_db(phantom):
+    """Spread of a phantom's patches, as measured away from its edge, dB."""
+    scene = build_scene(phantom.still())
+    lengths = speckle_lengths(scene.decibels, scene.liver, scene.spacing_mm)
+    found = spread_of(scene.power, scene.distance > 1.2, scene.distance, lengths, scene.spacing_mm)
+    return found.patches_db
+
+
+@pytest.mark.parametrize("phantom", [PEAK, GRAY], ids=lambda p: p.kind)
 @pytest.mark.parametrize("spread_db", [1.5, 3.0, 5.0])
-def test_patchiness_is_the_drawn_spread(spread_db):
-    """Within a quarter, mean of four lesions of 25 mm."""
-    found = [on_peak(spread_db=spread_db, seed=s)["heterogeneity_log2"] for s in range(4)]
-    assert np.mean(found) == pytest.approx(math.log2(spread_db), abs=0.3)
-    assert np.std(found) < 0.4
+def test_patchiness_is_the_drawn_spread(phantom, spread_db):
+    """Within a quarter, mean of four lesions of 25 mm; the beam takes a tenth."""
+    found = [
+        drawn_patches_db(replace(phantom, spread_db=spread_db, seed=seed)) for seed in range(4)
+    ]
+    assert np.mean(found) == pytest.approx(spread_db, rel=0.25)
+    assert np.std(np.log2(found)) < 0.4
 
 
-def test_the_mosaic_is_the_drawn_spread():
-    found = [on_gray(spread_db=3.0, seed=s)["mosaic_log2"] for s in range(4)]
-    assert np.mean(found) == pytest.approx(math.log2(3.0), abs=0.3)
+def test_both_patterns_are_told_as_logarithms():
+    twice = on_peak(spread_db=4.0)["heterogeneity_log2"] - on_peak()["heterogeneity_log2"]
+    assert twice == pytest.approx(1.0, abs=0.35)
+    twice = on_gray(spread_db=4.0)["mosaic_log2"] - usual().values["mosaic_log2"]
+    assert twice == pytest.approx(1.0, abs=0.35)
+    assert usual().values["mosaic_log2"] == pytest.approx(1.0, abs=0.5)
 
 
 def test_more_speckle_is_not_more_patches():
     """One look spreads by 5.6 dB, six by 2.3 dB."""
-    one, six = (np.mean([on_peak(looks=n, seed=s)["heterogeneity_log2"] for s in range(4)])
-                for n in (1, 6))  # fmt: skip
+    one, six = (
+        np.mean([np.log2(drawn_patches_db(replace(PEAK, looks=n, seed=s))) for s in range(4)])
+        for n in (1, 6)
+    )
     assert one == pytest.approx(six, abs=0.35)
+
+
+def test_a_region_of_a_few_cells_has_no_spread():
+    power = speckle(3, 1)
+    few = np.zeros(SHAPE, bool)
+    few[100:106, 100:106] = True
+    assert spread_of(power, few, None, BEAM_MM, (STEP_MM, STEP_MM)) is None
 
 
 def test_roughness_follows_the_liver_and_not_the_lesion():
@@ -88,10 +112,18 @@ def test_lengths_of_speckle_are_those_of_the_beam():
 
 
 # -- levels ----------------------------------------------------------------------------------------
+def test_the_sign_of_enhancement_is_that_level():
+    assert usual().values["enhancement_db"] == pytest.approx(8.0, abs=0.7)
+
+
 @pytest.mark.parametrize("level_db", [3.0, 8.0, 12.0])
 def test_enhancement_is_the_drawn_level(level_db):
-    found = np.mean([on_peak(level_db=level_db, seed=s)["enhancement_db"] for s in range(3)])
-    assert found == pytest.approx(level_db, abs=0.7)
+    """The mean over three seeds; patches of 2 dB add about 0.1 dB to a mean of power."""
+    found = [
+        find_viable(build_scene(replace(PEAK, level_db=level_db, seed=seed).still())).mean_db
+        for seed in range(3)
+    ]
+    assert np.mean(found) == pytest.approx(level_db, abs=0.7)
 
 
 def test_echogenicity_is_the_drawn_level():
