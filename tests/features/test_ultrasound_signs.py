@@ -105,7 +105,9 @@ def test_roughness_follows_the_liver_and_not_the_lesion():
 
 def test_lengths_of_speckle_are_those_of_the_beam():
     decibels = 10 * np.log10(speckle(3, 5))
-    down, across = speckle_lengths(decibels, np.ones(SHAPE, bool), (STEP_MM, STEP_MM))
+    found = speckle_lengths(decibels, np.ones(SHAPE, bool), (STEP_MM, STEP_MM))
+    assert found is not None
+    down, across = found
     # A field blurred by a Gaussian of s correlates as a Gaussian of √2 s, its power, squared, of s.
     assert down == pytest.approx(BEAM_MM[0], rel=0.2)
     assert across == pytest.approx(BEAM_MM[1], rel=0.2)
@@ -245,3 +247,30 @@ def test_without_liver_spreads_are_missing_and_the_reason_is_told():
     )
     missing = [s for s in signs.to_json()["signs"] if s["value"] is None]
     assert [s["name"] for s in missing] == ["heterogeneity_log2"]
+
+
+def test_a_black_contrast_still_has_no_spread_and_says_so():
+    """Taken before the agent came: nothing enhances, and there is no speckle."""
+    black = replace(PEAK.still(), levels=np.zeros(SHAPE, np.float32))
+    signs = measure_signs(gray_still(), black)
+    assert math.isnan(signs.values["heterogeneity_log2"])
+    assert signs.values["enhancement_db"] == pytest.approx(0.0, abs=0.1)
+    assert signs.values["necrosis_share"] < 0.05
+    assert any(
+        "patchiness of the enhancement could not be measured: too little enhancing tissue inside "
+        "the edge, or no liver with speckle" in w
+        for w in signs.warnings
+    )
+
+
+def test_a_thin_lesion_is_measured_whole():
+    """A band of 1.2 mm: there is no inside away from the edge."""
+    y, x = places()
+    band = (np.abs(y) < 0.6) & (np.abs(x) < 20)
+    signs = measure_signs(replace(gray_still(), lesion=band), replace(PEAK.still(), lesion=band))
+    assert math.isfinite(signs.values["enhancement_db"])
+    assert signs.values["diameter_mm"] == pytest.approx(40, abs=1)
+    assert math.isnan(signs.values["mosaic_log2"])
+    assert any(
+        w.startswith("mosaic without contrast could not be measured") for w in signs.warnings
+    )

@@ -81,12 +81,13 @@ class StillScene:
 
     @cached_property
     def core(self) -> Mask:
-        """The lesion without its edge; of a small lesion, more of the edge."""
-        for edge in (1.0, 0.6, 0.3):
-            core = self.fan & (self.distance > edge)
-            if core.sum() * self.pixel_mm2 > 60:
-                break
-        return core
+        """The lesion without its edge; of a small or thin lesion, more of the edge."""
+        whole = self.fan & self.lesion
+        for edge, least_mm2 in ((1.0, 60.0), (0.6, 60.0), (0.3, 10.0)):
+            core = whole & (self.distance > edge)
+            if core.sum() * self.pixel_mm2 > least_mm2:
+                return core
+        return whole
 
 
 def smoothed_db(power: Map, within: Mask, by_mm: float, spacing_mm: tuple[float, float]) -> Map:

@@ -257,7 +257,7 @@ def _contrast_signs(scene: StillScene) -> dict[str, float]:
 
 
 def _lengths(scene: StillScene) -> tuple[float, float] | None:
-    """Speckle's lengths; None where no liver was seen to measure them on."""
+    """Speckle's lengths; None where no liver with speckle was seen to measure them on."""
     if not scene.leveled:
         return None
     return speckle_lengths(scene.decibels, scene.liver, scene.spacing_mm)
@@ -299,9 +299,9 @@ def _missing(values: Mapping[str, float]) -> list[str]:
 
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
-        "heterogeneity_log2": "too little enhancing tissue away from the edge, or too little liver",
-        "mosaic_log2": "the lesion has too little inside its edge, or too little liver is seen",
-        "roughness_log2": "too little liver is seen about the lesion",
+        "heterogeneity_log2": "too little enhancing tissue inside the edge, or no liver with speckle",
+        "mosaic_log2": "too little tissue inside the edge, or no liver with speckle",
+        "roughness_log2": "too little liver with speckle is seen about the lesion",
         "rim_db": "no enhancing tissue at the outline or farther in",
         "halo_db": "no picture at the outline or inside it",
     }

@@ -54,8 +54,10 @@ class Spread:
 
 def speckle_lengths(
     decibels: Map, liver: Mask, spacing_mm: tuple[float, float]
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Correlation lengths (standard deviations of a Gaussian) of speckle down and across, mm.
+
+    None where there is no speckle: most of the region is black or white.
 
     Args:
         decibels: (rows, columns).
@@ -68,6 +70,8 @@ def speckle_lengths(
     share = np.maximum(gaussian_filter(liver.astype(float), sigma), 1e-3)
     rest = decibels - gaussian_filter(np.where(liver, decibels, 0.0), sigma) / share
     spread = 1.4826 * float(np.median(np.abs(rest[liver])))
+    if not spread > 0:
+        return None
     kept = liver & (np.abs(rest) < 3.5 * spread)
     rest = np.where(kept, rest, 0.0)
     variance = float((rest[kept] ** 2).mean())
@@ -109,6 +113,8 @@ def spread_of(
         grain_mm: standard deviation of the blur that makes patches of this grain.
     """
     area = float(region.sum()) * spacing_mm[0] * spacing_mm[1]
+    if area < _FEWEST_CELLS * _SMALLEST_CELL_MM**2 / 2:
+        return None
     cell = max(_SMALLEST_CELL_MM, float(np.sqrt(area / _CELLS)))
     level, place, edge = _cells(power, region, profile, cell, spacing_mm)
     if len(level) < _FEWEST_CELLS:
