@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages._shared import components
+from pages._shared.evidence_ceus_model import show_ceus_model
 from pages._shared.evidence_muscle_model import show_muscle_model
 from pages._shared.evidence_treatment_model import show_treatment_model
 from pages._shared.formats import OPERATOR_SIGNS, html
@@ -100,12 +101,17 @@ components.page_title(
     "Evidence & limits",
     "What definitions, scores and models are, how the numbers are made, and when not to trust them.",
 )
-definitions, muscle_model, treatment_model = st.tabs(
-    ["Definitions and limits", "Muscle model: Liu et al. 2024", "Treatment choice: Wei et al. 2026"]
-)
+definitions, muscle_model, treatment_model, ceus_model = st.tabs(
+    [
+        "Definitions and limits", "Muscle model: Liu et al. 2024",
+        "Treatment choice: Wei et al. 2026", "CEUS: Huang et al. 2022",
+    ]
+)  # fmt: skip
 with definitions:
     definitions_and_limits()
 with muscle_model:
     show_muscle_model()
 with treatment_model:
     show_treatment_model()
+with ceus_model:
+    show_ceus_model()

@@ -1,4 +1,4 @@
-"""Cohort folders of system 2 without images: quick to draw, with the truth beside them."""
+"""Cohort folders of a study without images: quick to draw, with the truth beside them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hccsurv_core.cohort.folder import TRUTH_TABLE_FILE, write_cohort
 from hccsurv_core.simulate.cohort_writer import cohort_spec, draw_tables
 
 
-def write_clinical_folder(folder: Path, n: int, seed: int) -> Path:
-    """The clinical part of a simulated treatment cohort."""
-    spec = cohort_spec("treatment")
+def write_clinical_folder(folder: Path, n: int, seed: int, system: str = "treatment") -> Path:
+    """The clinical part of a simulated cohort."""
+    spec = cohort_spec(system)
     table, truth = draw_tables(spec, n, seed)
     info = replace(spec.describe(), simulated=True, images={}, rois={})
     write_cohort(folder, table, info)

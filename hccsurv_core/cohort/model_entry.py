@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -157,6 +157,10 @@ def is_simulated(description: Mapping[str, Any]) -> bool:
     return any(place.get("simulated") is True for place in places)
 
 
+#: Measures of a model that tells several endpoints, in a line of its cross-validation.
+EARLY, RECURRENCE = "early_recurrence_auc", "recurrence_c_index"
+
+
 def headline_metrics(description: Mapping[str, Any]) -> tuple[HeadlineMetric, ...]:
     """How good the model is by its cross-validation, without the luck it was chosen by if known.
 
@@ -171,14 +175,27 @@ def headline_metrics(description: Mapping[str, Any]) -> tuple[HeadlineMetric, ..
         return (_c_index(corrected, f"{how}; without the luck of having been chosen"),)
     rows = (r for r in judged.get("results", ()) if isinstance(r, Mapping))
     return tuple(
-        _c_index(row["c_index"], how, of=str(row["name"]) if "arm" in row else "")
-        for row in rows
-        if row.get("kind") == "model" and isinstance(row.get("c_index"), Mapping)
+        metric for row in rows if row.get("kind") == "model" for metric in _of_row(row, how)
     )
 
 
+def _of_row(row: Mapping[str, Any], how: str) -> Iterator[HeadlineMetric]:
+    """What a line of a cross-validation tells: of one endpoint, or of several."""
+    several = isinstance(row.get(EARLY), Mapping)
+    if several:
+        yield _metric("AUC, early recurrence", row[EARLY], how)
+    if isinstance(row.get("c_index"), Mapping):
+        of = str(row["name"]) if "arm" in row else "death" if several else ""
+        yield _c_index(row["c_index"], how, of=of)
+    if several and isinstance(row.get(RECURRENCE), Mapping):
+        yield _c_index(row[RECURRENCE], how, of="recurrence")
+
+
 def _c_index(estimate: Mapping[str, Any], how: str, *, of: str = "") -> HeadlineMetric:
-    """The estimate with whom it ranks, where a model ranks several groups apart."""
+    """The estimate with whom or what it ranks, where a model ranks several."""
+    return _metric(f"C-index, {of}" if of else "C-index", estimate, how)
+
+
+def _metric(name: str, estimate: Mapping[str, Any], how: str) -> HeadlineMetric:
     low, high = estimate.get("ci_low"), estimate.get("ci_high")
-    name = f"C-index, {of}" if of else "C-index"
     return HeadlineMetric(name, how, estimate.get("value"), low, high)

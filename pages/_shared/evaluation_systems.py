@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pages._shared.evaluation_ceus_choice import ask_ceus_wish, own_ceus_patients
+from pages._shared.evaluation_ceus_result import show_ceus_evaluation
+from pages._shared.evaluation_ceus_work import evaluate_ceus_wish
 from pages._shared.evaluation_choice import Judged, ask_wish, own_muscle_patients
 from pages._shared.evaluation_result import show_evaluation
 from pages._shared.evaluation_treatment_choice import ask_treatment_wish, own_treatment_patients
 from pages._shared.evaluation_treatment_result import show_treatment_evaluation
 from pages._shared.evaluation_treatment_work import evaluate_wish
 from pages._shared.evaluation_work import evaluate
+from pages._shared.train_ceus_source import choose_ceus_folder
 from pages._shared.train_source import TABLE, choose_cohort, choose_table
 from pages._shared.train_treatment_source import (
     CLINICAL_TABLE,
@@ -58,5 +62,12 @@ SYSTEMS: Mapping[str, EvaluationSystem] = {
         ask_treatment_wish,
         evaluate_wish,
         show_treatment_evaluation,
+    ),
+    "ceus": EvaluationSystem(
+        {"Another cohort": choose_ceus_folder},
+        own_ceus_patients,
+        ask_ceus_wish,
+        evaluate_ceus_wish,
+        show_ceus_evaluation,
     ),
 }

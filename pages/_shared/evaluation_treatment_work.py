@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hccsurv_core.progress import Progress, part_of
-from pages._shared.evaluation_treatment_choice import ALL, UNSEEN, TreatmentWish
-from pages._shared.evaluation_work import as_held_out, note_of
+from pages._shared.evaluation_study_work import (
+    DoneStudy,
+    chosen_part,
+    report_source,
+    unmeasured_warning,
+)
+from pages._shared.evaluation_treatment_choice import TreatmentWish
+from pages._shared.evaluation_work import note_of
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from hccsurv_core.models.store import Bundle
-    from hccsurv_core.report.figures.drawing import AnyFigure
-    from hccsurv_core.report.manifest import Manifest
-    from hccsurv_core.report.treatment_report import TreatmentReport
+    from hccsurv_core.report.treatment_report import TreatmentReport  # noqa: F401 (in a string)
     from hccsurv_core.systems.treatment.cohort import TreatmentCohort
     from hccsurv_core.systems.treatment.evaluation import TreatmentEvaluation
     from hccsurv_core.systems.treatment.model import TreatmentModel
 
 
-@dataclass(frozen=True, eq=False)
-class DoneTreatment:
-    """What came out.
-
-    Args:
-        model_key: of the model that was judged.
-        model_name: for people.
-        model_note: what must stand beside every number of this model, or empty.
-        report: the numbers, and on whom; figures, tables: by name.
-        manifest: what stands behind them.
-        card: the model card with these results in it, Markdown.
-        n_failures: patients whose images could not be measured.
-        system: of the model.
-    """
-
-    model_key: str
-    model_name: str
-    model_note: str
-    report: TreatmentReport
-    figures: Mapping[str, AnyFigure]
-    tables: Mapping[str, DataFrame]
-    manifest: Manifest
-    card: str
-    n_failures: int = 0
-    system: str = "treatment"
+DoneTreatment = DoneStudy["TreatmentReport"]
 
 
 def evaluate_wish(wish: TreatmentWish, progress: Progress) -> DoneTreatment:
@@ -69,9 +45,7 @@ def evaluate_wish(wish: TreatmentWish, progress: Progress) -> DoneTreatment:
         progress=part_of(progress, 0.45, 0.95),
     )  # fmt: skip
     progress(0.95, "Drawing")
-    warnings = seen_warnings(model.description, cohort)
-    if n_failures:
-        warnings.append(f"the images of {n_failures} patients could not be measured")
+    warnings = [*seen_warnings(model.description, cohort), *unmeasured_warning(n_failures)]
     return described_treatment(wish, bundle, cohort, found, tuple(warnings), n_failures)
 
 
@@ -90,29 +64,29 @@ def described_treatment(
     from hccsurv_core.report.treatment_report import TreatmentReport, labels_of
     from hccsurv_core.report.treatment_tables import treatment_tables
 
-    judged, note = wish.judged, note_of(wish)
-    said = f", {note[:1].lower()}{note[1:].rstrip('.')}" if note else ""
     report = TreatmentReport(
-        found, judged.name, cohort.source, cohort.endpoint, cohort.simulated, warnings,
+        found, wish.judged.name, cohort.source, cohort.endpoint, cohort.simulated, warnings,
         {"part": wish.part, "n_resamples": wish.n_resamples, "seed": wish.seed},
         labels_of(bundle.description),
     )  # fmt: skip
-    # The name stands under every figure and table that is taken away.
-    source = {
-        "name": f"{cohort.source}; model: {judged.name}{said}", "cohort": cohort.source,
-        "model_sha256": bundle.sha256, "model_note": note,
-    }  # fmt: skip
-    return DoneTreatment(
-        judged.key, judged.name, note, report, treatment_figures(report), treatment_tables(report),
-        treatment_manifest(report, source), card_with_evaluation(bundle.card, report), n_failures,
-    )  # fmt: skip
+    return DoneStudy(
+        model_key=wish.judged.key,
+        model_name=wish.judged.name,
+        model_note=note_of(wish),
+        report=report,
+        figures=treatment_figures(report),
+        tables=treatment_tables(report),
+        manifest=treatment_manifest(report, report_source(wish, bundle, cohort)),
+        card=card_with_evaluation(bundle.card, report),
+        n_failures=n_failures,
+        system="treatment",
+    )
 
 
 def _patients(
     wish: TreatmentWish, model: TreatmentModel, bundle: Bundle, progress: Progress
 ) -> tuple[TreatmentCohort, int]:
     """The part of the patients that was asked for, measured as the model needs it."""
-    from hccsurv_core.commands.evaluate import unseen_rows
     from hccsurv_core.commands.evaluate_treatment import with_network
     from hccsurv_core.commands.treatment_source import read_treatment_source
     from hccsurv_core.systems.treatment.training import CLINICAL
@@ -128,9 +102,5 @@ def _patients(
             asked, images=True, progress=part_of(progress, 0.0, 0.8)
         )
         n_failures = len(failures)
-    cohort = replace(cohort, labels=as_held_out(source.table, wish.hold_out).labels)
-    if wish.part == UNSEEN:
-        cohort = cohort.subset(unseen_rows(bundle, cohort.patient_ids, cohort.source))
-    elif wish.part != ALL:
-        cohort = cohort.split(wish.part)
+    cohort = chosen_part(wish, cohort, bundle)
     return with_network(model, cohort, part_of(progress, 0.8, 1.0)), n_failures

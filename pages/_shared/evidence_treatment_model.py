@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
+from pages._shared.evidence_tables import prose_table
 from pages._shared.formats import html
 
 DOI = "10.31083/BJHM50380"
@@ -93,26 +92,16 @@ def show_treatment_model() -> None:
     )
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], test_id: str) -> str:
-    """A table of texts (HTML)."""
-    head = "".join(f"<th>{html(h)}</th>" for h in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return (
-        f'<div class="hcc-scroll"><table class="hcc-table hcc-prose" data-testid="{test_id}">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
 def published_table() -> str:
     """What was published (HTML)."""
     rows = [(html(what), html(value)) for what, value in PUBLISHED]
-    return _table(("Model", "C-index, both parts of the data"), rows, "treatment_published")
+    return prose_table(("Model", "C-index, both parts of the data"), rows, "treatment_published")
 
 
 def differences_table() -> str:
     """The paper and this program, side by side (HTML)."""
     rows = [(f"<b>{html(a)}</b>", html(b), html(c)) for a, b, c in _DIFFERENCES]
-    return _table(("", "In the paper", "Here"), rows, "treatment_differences")
+    return prose_table(("", "In the paper", "Here"), rows, "treatment_differences")
 
 
 def scores_table() -> str:
@@ -129,7 +118,7 @@ def scores_table() -> str:
         )
         for d in DEFINITIONS.values()
     ]
-    return _table(("Score", "How it is computed", "Levels", "Source"), rows, "score_formulas")
+    return prose_table(("Score", "How it is computed", "Levels", "Source"), rows, "score_formulas")
 
 
 def _without_doi(source: str) -> str:
@@ -145,7 +134,7 @@ def covariates_table() -> str:
     rows = [
         (f"<b>{html(c.label)}</b>", html(c.unit), html(c.reason)) for c in CLINICAL_COVARIATES
     ] + [(f"<b>{html(s.label)}</b>", html(s.unit), html(s.meaning)) for s in SIGNS]
-    return _table(("Covariate", "Unit", "Why, or how it is measured"), rows, "covariates")
+    return prose_table(("Covariate", "Unit", "Why, or how it is measured"), rows, "covariates")
 
 
 def rules_table() -> str:
@@ -162,7 +151,7 @@ def rules_table() -> str:
         )
         for rule in STOP_RULES
     ]
-    return _table(("Finding", "Not recommended then", "Why", "Source"), rows, "stop_rules")
+    return prose_table(("Finding", "Not recommended then", "Why", "Source"), rows, "stop_rules")
 
 
 def guidelines_table() -> str:
@@ -178,4 +167,6 @@ def guidelines_table() -> str:
         )
         for s in STATEMENTS
     ]
-    return _table(("Stage", "Guideline", "What it says", "Source"), rows, "guideline_statements")
+    return prose_table(
+        ("Stage", "Guideline", "What it says", "Source"), rows, "guideline_statements"
+    )

@@ -21,7 +21,11 @@ STATES = {
 }
 ACTIONS = {"published": "published", "activated": "activated", "retired": "retired"}
 ARM_WORDS = {"hepatectomy": "hepatectomy", "tace": "TACE"}
-SYSTEMS = {"muscle": "System 1 · muscle", "treatment": "System 2 · hepatectomy or TACE"}
+SYSTEMS = {
+    "muscle": "System 1 · muscle",
+    "treatment": "System 2 · hepatectomy or TACE",
+    "ceus": "System 3 · CEUS",
+}
 
 
 def chips(entry: ModelEntry) -> list[str]:
@@ -82,6 +86,8 @@ def what(description: Mapping[str, Any]) -> str:
             f"Survival after hepatectomy and after TACE from {formats.plural(n_features, 'value')}"
             f"{signs}, a ridge Cox model each; and whether patients like that were treated both ways."
         )
+    if description.get("system") == "ceus":
+        return _what_ceus(description, n_features)
     codes = architecture.get("n_codes")
     step = {
         "autoencoder": f", compressed to {codes} by an autoencoder",
@@ -91,6 +97,21 @@ def what(description: Mapping[str, Any]) -> str:
     return (
         f"Survival from {formats.plural(n_features, 'feature')}{step}; an ensemble of "
         f"{architecture.get('n_members', 'several')} {kind}."
+    )
+
+
+def _what_ceus(description: Mapping[str, Any], n_features: int) -> str:
+    n_signs = len(description.get("image_covariates", ()))
+    signs = f" ({n_signs} of them measured on two ultrasound stills)" if n_signs else ""
+    signatures = description.get("signatures")
+    selected = ""
+    if isinstance(signatures, Mapping):
+        n = signatures.get("report", {}).get("n_features", "thousands")
+        selected = f" Signatures were selected from {n} radiomics and deep features."
+    return (
+        "Recurrence within a year, survival, recurrence with death competing, and one of four "
+        f"classes, before a resection, from {formats.plural(n_features, 'value')}{signs}; ridge "
+        f"logistic, ridge Cox and Fine-Gray models.{selected}"
     )
 
 
@@ -124,6 +145,12 @@ def on_whom(entry: ModelEntry, description: Mapping[str, Any]) -> str:
             for arm, one in arms.items()
         )
         text += f"; {', '.join(told)}"
+    known = training.get("n_early_known")
+    if isinstance(known, int):
+        text += (
+            f"; {formats.plural(training['n_recurrences'], 'recurrence')}, "
+            f"{training['n_early']} of them within a year (known of {known})"
+        )
     last = training.get("last_month")
     if isinstance(last, int | float):
         text += f"; followed for up to {last:.0f} months"
@@ -158,6 +185,11 @@ def not_for(entry: ModelEntry, description: Mapping[str, Any]) -> str:
     last = "choosing or withholding a treatment"
     if description.get("system") == "treatment":
         last = "other treatments than hepatectomy and TACE; deciding without a tumor board"
+    if description.get("system") == "ceus":
+        last = (
+            "patients who are not resected; machines, settings and contrast agents it has not seen; "
+            "choosing or withholding a treatment"
+        )
     return f"{seen}; children; other cancers; {last}."
 
 
@@ -184,7 +216,10 @@ def decision_rows(decisions: list[ModelDecision], names: Mapping[str, str]) -> s
 
 
 #: System → what its active model answers about on the patients' pages.
-ANSWERS_ABOUT = {"muscle": "muscle", "treatment": "hepatectomy or TACE"}
+ANSWERS_ABOUT = {
+    "muscle": "muscle", "treatment": "hepatectomy or TACE",
+    "ceus": "recurrence and survival from CEUS",
+}  # fmt: skip
 
 
 def answering(active: Mapping[str, ModelEntry | None]) -> str:

@@ -30,7 +30,8 @@ class FolderKind:
         simulated: what is drawn (Markdown).
         simulated_n, fewest_n, most_n: patients of a simulated cohort: proposed, at least, at most.
         slowly: how long drawing takes.
-        images_are_optional: whether it can be drawn and used without images.
+        images_words: how a checkbox asks for images where it can be drawn and used without;
+            "" where it cannot. images_help: what is done with them.
     """
 
     system: str
@@ -41,7 +42,8 @@ class FolderKind:
     fewest_n: int
     most_n: int
     slowly: str
-    images_are_optional: bool = False
+    images_words: str = ""
+    images_help: str = ""
 
 
 MUSCLE = FolderKind(
@@ -74,7 +76,27 @@ TREATMENT = FolderKind(
     fewest_n=100,
     most_n=2000,
     slowly="Without images in a moment; with them about ten patients a minute of one processor.",
-    images_are_optional=True,
+    images_words="With CT of both phases",
+    images_help="Lesion signs are then measured on them.",
+)
+CEUS = FolderKind(
+    "ceus",
+    "**No cohort yet.** A cohort folder holds a table (`cohort.csv` with `recurrence_time_months` and "
+    "`recurrence_cause`, `cohort.json`) and, where there are any, two stills of each patient, "
+    "grayscale and peak enhancement, with lesion and liver outlined. Upload one as a zip, or draw a "
+    "simulated cohort.",
+    "**A zipped cohort folder**: `cohort.csv`, `cohort.json`; with pictures also "
+    "`images/<patient>/grayscale/` and `peak/` (DICOM) and `rois/<patient>/` with "
+    "`grayscale_lesion.nii.gz`, `grayscale_parenchyma.nii.gz` and the same of `peak`.",
+    "**Patients drawn by a computer**, resected, with recurrence and death from causes that show on "
+    "ultrasound only in part. What each could expect is known.",
+    # As many as in the paper.
+    simulated_n=414,
+    fewest_n=100,
+    most_n=2000,
+    slowly="Without pictures in a moment; with them about one patient a second of one processor.",
+    images_words="With both stills",
+    images_help="Signs are then measured on them.",
 )
 
 
@@ -148,11 +170,10 @@ def _simulate_popover(kind: FolderKind) -> None:
             help="The same seed and size give the same patients.",
         )  # fmt: skip
         images = True
-        if kind.images_are_optional:
+        if kind.images_words:
             images = st.checkbox(
-                "With CT of both phases", key=f"train_simulate_images_{kind.system}",
-                help="Lesion signs are then measured on them.",
-            )  # fmt: skip
+                kind.images_words, key=f"train_simulate_images_{kind.system}", help=kind.images_help
+            )
         if st.form_submit_button("Draw the cohort", type="primary", key="train_simulate_go"):
             job = drawing_job(int(n), int(seed), kind.system, images=images)
             job_strip.start_job(job, wait_s=_WAIT_S)

@@ -13,6 +13,7 @@ from pages._shared.formats import html
 
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.systems.covariates import Covariate
     from hccsurv_core.systems.training_preview import PartCount, TrainingPreview
     from pages._shared.train_source import TrainingSource
 
@@ -46,7 +47,7 @@ def show_preview(source: TrainingSource, preview: TrainingPreview) -> None:
         f'<div class="hcc-headline" data-testid="will_learn">{training.n} patients to learn from'
         f"<small>{html(formats.plural(training.n_events, 'event'))}</small></div>"
     )
-    st.html(components.chips(_chips(source, preview)))
+    st.html(components.chips(source_chips("System 1 · muscle", source, preview.centers)))
     st.html(parts_table([("Learned from", training)], preview.held_out))
     st.html(_facts(preview))
     if preview.refusal:
@@ -61,16 +62,6 @@ def caution(text: str) -> None:
         '<div class="hcc-finding"><span class="hcc-verdict low"><i aria-hidden="true">▲</i>'
         f"</span><span>{html(text)}</span></div>"
     )
-
-
-def _chips(source: TrainingSource, preview: TrainingPreview) -> list[str]:
-    parts = [components.chip("System 1 · muscle"), components.chip(source.endpoint.capitalize())]
-    if source.simulated:
-        parts.insert(0, components.chip("Simulated patients", kind="sim", sign="◇"))
-    if len(preview.centers) > 1:
-        words = ", ".join(f"{c.name} {c.n}" for c in preview.centers[:_MOST_PARTS])
-        parts.append(components.chip(f"{len(preview.centers)} centers", title=words))
-    return parts
 
 
 def parts_table(
@@ -123,6 +114,40 @@ def _facts(preview: TrainingPreview) -> str:
         missing = preview.missing_share or 0.0
         facts.append("nothing missing" if missing == 0 else f"{_percent(missing)} of cells missing")
     return f'<span class="hcc-quiet">{html(" · ".join(facts).capitalize())}</span>'
+
+
+def covariates_block(used: Sequence[Covariate], left_out: Mapping[str, str]) -> str:
+    """Which covariates are used, and why others are not (HTML).
+
+    Args:
+        left_out: label → why.
+    """
+    chips = "".join(
+        f'<span class="hcc-chip" title="{html(c.reason)}">{html(c.label)}</span>' for c in used
+    )
+    rows = "".join(
+        f'<tr><td class="name">{html(name)}</td><td>{html(why)}</td></tr>'
+        for name, why in left_out.items()
+    )
+    table = (
+        '<table class="hcc-table tight" data-testid="not_used"><thead><tr><th>Not used</th>'
+        f"<th>Why</th></tr></thead><tbody>{rows}</tbody></table>"
+        if rows
+        else ""
+    )
+    kicker = f'<span class="hcc-kicker">{formats.plural(len(used), "clinical covariate")}</span>'
+    return f'{kicker}<div class="hcc-chips" data-testid="covariates">{chips}</div>{table}'
+
+
+def source_chips(system: str, source: TrainingSource, centers: Sequence[PartCount]) -> list[str]:
+    """Which system, what the event is, whether simulated, which centers (HTML)."""
+    parts = [components.chip(system), components.chip(source.endpoint.capitalize())]
+    if source.simulated:
+        parts.insert(0, components.chip("Simulated patients", kind="sim", sign="◇"))
+    if len(centers) > 1:
+        words = ", ".join(f"{c.name} {c.n}" for c in centers[:_MOST_PARTS])
+        parts.append(components.chip(f"{len(centers)} centers", title=words))
+    return parts
 
 
 def _percent(share: float) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 POLL_S = 1.5
 PAGE_LENGTH = 15
-SYSTEM_TITLES = {"muscle": "muscle", "treatment": "hepatectomy or TACE"}
+SYSTEM_TITLES = {"muscle": "muscle", "treatment": "hepatectomy or TACE", "ceus": "CEUS"}
 _COLUMNS = (0.3, 2.3, 1.5, 1.7, 2.3, 1.2)
 
 
@@ -112,7 +112,7 @@ def show_list(runs: Sequence[TrainingRun]) -> None:
                 "run appears here, goes on when you close the page, and can be resumed."
             )
         return
-    heads = ("", "Run", "State", "When, by whom", "C-index", "")
+    heads = ("", "Run", "State", "When, by whom", "AUC, C-index", "")
     for column, text in zip(st.columns(_COLUMNS, gap="xsmall"), heads, strict=True):
         column.html(f'<span class="hcc-kicker">{text}</span>')
     n_pages = -(-len(runs) // PAGE_LENGTH)
@@ -203,7 +203,7 @@ def _comparison(runs: Sequence[TrainingRun]) -> None:
 
 
 def _best_rival(description: Any) -> str:
-    if words.estimates_by_arm(description):
+    if words.estimates_by_arm(description) or words.estimates_by_endpoint(description):
         return "–"  # its other version is no baseline
     rivals = [
         r for r in description["cross_validation"]["results"]
@@ -216,7 +216,7 @@ def _best_rival(description: Any) -> str:
 
 
 _FACTS: tuple[tuple[str, Any], ...] = (
-    ("C-index, cross-validated (95 % CI)", lambda run, d: words.own_words(d)),
+    ("AUC or C-index, cross-validated (95 % CI)", lambda run, d: words.own_words(d)),
     ("Best baseline", lambda run, d: _best_rival(d)),
     ("Patients learned from", lambda run, d: d["training"]["n"]),
     ("Events", lambda run, d: d["training"]["n_events"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from pages._shared.train_source import TrainingSource
 
 if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.systems.covariates import Covariate
 
 AS_IT_IS, CENTER, SHARE, NOBODY = "as the table says", "a center", "a share", "nobody"
 _EFFORTS = {
@@ -112,6 +113,29 @@ def held_out_table(source: TrainingSource, choices: TrainingChoices, seed: int) 
     return source.as_the_cohort_says()
 
 
+def ask_seed(key: str) -> int:
+    """The seed of a training."""
+    seed = st.number_input(
+        "Seed", 0, 2**31 - 1, 0, step=1, key=key, help="Fixes everything that is drawn by chance."
+    )
+    return int(seed)
+
+
+def ask_covariates(candidates: Sequence[Covariate], key: str, explained: str) -> dict[str, Any]:
+    """Clinical covariates by hand; nothing where all are to be taken that can be.
+
+    Args:
+        candidates: of the system.
+        explained: what happens without a choice.
+    """
+    labels = {c.name: c.label for c in candidates}
+    chosen = st.multiselect(
+        "Clinical covariates", list(labels), format_func=lambda n: labels[n], key=key,
+        placeholder="all that are known of enough patients", help=explained,
+    )  # fmt: skip
+    return {"covariates": chosen} if chosen else {}
+
+
 def ask_settings(source: TrainingSource) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw the settings; returns those of the model that differ, and the verb's options.
 
@@ -131,13 +155,12 @@ def ask_settings(source: TrainingSource) -> tuple[dict[str, Any], dict[str, Any]
             settings |= _ask_model()
         with second:
             settings |= _ask_ensemble(effort == "quick")
-            seed = st.number_input("Seed", 0, 2**31 - 1, 0, step=1, key="train_seed",
-                help="Fixes everything that is drawn by chance.")  # fmt: skip
+            seed = ask_seed("train_seed")
             device = st.selectbox(
                 "Computed on", list(_DEVICES), format_func=lambda d: _DEVICES[d],
                 key="train_device",
             )  # fmt: skip
-    return settings, {"seed": int(seed), "device": device}
+    return settings, {"seed": seed, "device": device}
 
 
 def _ask_model() -> dict[str, Any]:

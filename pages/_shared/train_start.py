@@ -73,3 +73,24 @@ def start_treatment(
         told["endpoint"] = source.endpoint
     request = TrainingRequest("treatment", name.strip() or source.name, place, told, settings)
     return open_runs().start(request, by=by)
+
+
+def start_ceus(
+    source: TrainingSource,
+    table: FeatureTable,
+    *,
+    name: str,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    by: str,
+) -> TrainingRun:
+    """Begin a training run of system 3; arguments and errors as of :func:`start`.
+
+    The cohort folder stays where it is; the verb holds out whom ``options`` say.
+    """
+    from hccsurv_core.systems.training_runs import TrainingRequest
+
+    request = TrainingRequest(
+        "ceus", name.strip() or source.name, source.cohort, dict(options), settings
+    )
+    return open_runs().start(request, by=by)

@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pages._shared.train_ceus_preview import show_ceus_preview
+from pages._shared.train_ceus_result import (
+    show_ceus_course,
+    show_ceus_figures,
+    show_ceus_headline,
+    show_ceus_models,
+)
+from pages._shared.train_ceus_settings import ask_ceus_settings
+from pages._shared.train_ceus_source import choose_ceus_source
 from pages._shared.train_muscle_course import show_course
 from pages._shared.train_muscle_result import show_figures, show_headline
 from pages._shared.train_preview import show_what_is_used
 from pages._shared.train_settings import ask_settings
 from pages._shared.train_source import choose_source
-from pages._shared.train_start import start, start_treatment
+from pages._shared.train_start import start, start_ceus, start_treatment
 from pages._shared.train_treatment_preview import show_treatment_preview
 from pages._shared.train_treatment_result import (
     show_treatment_course,
@@ -127,7 +136,40 @@ TREATMENT = TrainingSystem(
     show_treatment_figures,
     show_treatment_models,
 )
-SYSTEMS: Mapping[str, TrainingSystem] = {s.key: s for s in (MUSCLE, TREATMENT)}
+CEUS = TrainingSystem(
+    "ceus",
+    "CEUS",
+    (
+        (
+            "1 · Patients",
+            "Patients with contrast-enhanced ultrasound before a resection: a cohort folder with the "
+            "grayscale still and that of peak enhancement outlined, or its table alone. You see "
+            "deaths, recurrences and early recurrences before anything begins.",
+        ),
+        (
+            "2 · Training",
+            "Models of early recurrence, of death and of recurrence with death competing, from "
+            "clinical values, from the pictures, and from both; then four classes. Close the page if "
+            "you like; the training goes on and can be resumed.",
+        ),
+        (
+            "3 · Judgment",
+            "All versions are cross-validated and a model card is written. ROC and decision curves, "
+            "calibration, classes and readers are judged on patients held out, under Model "
+            "evaluation.",
+        ),
+        _PUBLICATION,
+    ),
+    choose_ceus_source,
+    ask_ceus_settings,
+    show_ceus_preview,
+    start_ceus,
+    show_ceus_course,
+    show_ceus_headline,
+    show_ceus_figures,
+    show_ceus_models,
+)
+SYSTEMS: Mapping[str, TrainingSystem] = {s.key: s for s in (MUSCLE, TREATMENT, CEUS)}
 
 
 def training_system(key: str) -> TrainingSystem:

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages._shared.train_settings import ask_covariates, ask_seed
 from pages._shared.train_treatment_source import TreatmentSource
 
 HORIZONS = (6, 12, 18, 24, 36, 48, 60)
@@ -18,23 +19,26 @@ _DEVICES = {"auto": "GPU if there is one", "cpu": "Processor", "cuda": "GPU"}
 
 def ask_treatment_settings(source: TreatmentSource) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw the settings; returns those of the model that differ, and the verb's options."""
+    from hccsurv_core.systems.treatment.covariates import CLINICAL_COVARIATES
+
     settings: dict[str, Any] = {}
     options: dict[str, Any] = {}
     if source.has_images:
         settings |= _ask_images(options)
     with st.expander("Settings", icon=":material/tune:", key="train_settings_treatment"):
-        settings |= _ask_covariates()
+        settings |= ask_covariates(
+            CLINICAL_COVARIATES, "train_covariates",
+            "Choose before you look at any result. Without a choice all are taken that at least "
+            "half of each arm's patients have, and that vary.",
+        )  # fmt: skip
         first, second = st.columns(2)
         with first:
             settings |= _ask_horizons()
-            seed = st.number_input(
-                "Seed", 0, 2**31 - 1, 0, step=1, key="train_seed_treatment",
-                help="Fixes everything that is drawn by chance.",
-            )  # fmt: skip
+            seed = ask_seed("train_seed_treatment")
         with second:
             settings |= _ask_limits()
         settings |= _ask_spread()
-    return settings, {"seed": int(seed), **options}
+    return settings, {"seed": seed, **options}
 
 
 def _ask_images(options: dict[str, Any]) -> dict[str, Any]:
@@ -60,19 +64,6 @@ def _ask_images(options: dict[str, Any]) -> dict[str, Any]:
             key="train_device_treatment",
         )  # fmt: skip
     return found
-
-
-def _ask_covariates() -> dict[str, Any]:
-    from hccsurv_core.systems.treatment.covariates import CLINICAL_COVARIATES
-
-    labels = {c.name: c.label for c in CLINICAL_COVARIATES}
-    chosen = st.multiselect(
-        "Clinical covariates", list(labels), format_func=lambda n: labels[n],
-        key="train_covariates", placeholder="all that are known of enough patients",
-        help="Choose before you look at any result. Without a choice all are taken that at least "
-        "half of each arm's patients have, and that vary.",
-    )  # fmt: skip
-    return {"covariates": chosen} if chosen else {}
 
 
 def _ask_horizons() -> dict[str, Any]:

@@ -12,10 +12,9 @@ from hccsurv_core.errors import HccsurvError
 from pages._shared import components, formats
 from pages._shared.session import ClinicalUpload, session
 from pages._shared.train_folders import TREATMENT, choose_folder
-from pages._shared.train_source import TrainingSource
+from pages._shared.train_study_source import StudySource, read_kept
 
 if TYPE_CHECKING:
-    from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.treatment.cohort import TreatmentCohort
 
 FOLDER, CLINICAL_TABLE = "Cohort folder", "Clinical table"
@@ -29,42 +28,14 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
-class TreatmentSource(TrainingSource):
+class TreatmentSource(StudySource["TreatmentCohort"]):
     """Patients who had hepatectomy or TACE.
 
     Args:
-        patients: with their records.
-        has_images: both phases with lesion and liver outlined are there to be measured.
         upload: the table as it was uploaded; None for a cohort folder or a kept file.
     """
 
-    patients: TreatmentCohort | None = None
-    has_images: bool = False
     upload: ClinicalUpload | None = None
-
-    @property
-    def cohort_of(self) -> TreatmentCohort:
-        """The patients.
-
-        Raises:
-            ValueError: a source was made without them (a defect).
-        """
-        if self.patients is None:
-            raise ValueError("a source of system treatment holds its patients")
-        return self.patients
-
-    def as_the_cohort_says(self) -> FeatureTable:
-        """The table with the split that will be learned from: a cut-short simulated cohort has none."""
-        from hccsurv_core.systems.training_part import training_part
-
-        whole = self.cohort_of
-        if "split" in self.table.labels and len(training_part(whole).cohort) == len(whole):
-            return self.without_split()
-        return self.table
-
-    def held_out_as(self, table: FeatureTable) -> TreatmentCohort:
-        """The patients with the labels of a table that holds some of them out."""
-        return replace(self.cohort_of, labels=table.labels)
 
 
 def choose_treatment_source() -> TreatmentSource | None:
@@ -96,24 +67,17 @@ def read_treatment_place(place: Path) -> TreatmentSource:
     Raises:
         HccsurvError: it is gone or damaged.
     """
-    from hccsurv_core.cohort.folder import TABLE_FILE
+    return read_kept("treatment", place, lambda: _read_place(place))
+
+
+def _read_place(place: Path) -> TreatmentSource:
     from hccsurv_core.systems.treatment.clinical_file import read_clinical_file
     from hccsurv_core.systems.treatment.cohort import has_images, read_treatment_folder
 
-    state = session()
-    path = place if place.is_file() else place / TABLE_FILE
-    stamp = path.stat().st_mtime_ns if path.is_file() else None
-    key = ("treatment cohort", place, stamp)
-    if key not in state.cache:
-        if place.is_file():
-            source = _source_of(place.stem, read_clinical_file(place))
-        else:
-            found, folder = read_treatment_folder(place)
-            source = replace(
-                _source_of(place.name, found), cohort=place, has_images=has_images(folder)
-            )
-        state.remember(key, source)
-    return state.cache[key]
+    if place.is_file():
+        return _source_of(place.stem, read_clinical_file(place))
+    found, folder = read_treatment_folder(place)
+    return replace(_source_of(place.name, found), cohort=place, has_images=has_images(folder))
 
 
 def _source_of(name: str, patients: TreatmentCohort) -> TreatmentSource:

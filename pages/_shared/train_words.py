@@ -87,11 +87,32 @@ def estimates_by_arm(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+#: Measure of system 3 in a bundle → what it is called in a line.
+_ENDPOINTS = {
+    "early_recurrence_auc": "Early recurrence AUC",
+    "c_index": "death C",
+    "recurrence_c_index": "recurrence C",
+}
+
+
+def estimates_by_endpoint(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each measure of a model of system 3 in the version that sees most; nothing of others."""
+    own = next(
+        (
+            r for r in description["cross_validation"]["results"]
+            if r["kind"] == "model" and "early_recurrence_auc" in r
+        ),
+        None,
+    )  # fmt: skip
+    return [] if own is None else [(t, estimate_words(own[k])) for k, t in _ENDPOINTS.items()]
+
+
 def own_words(description: Mapping[str, Any]) -> str:
-    """C of the model, of each arm where it has arms; "not known" without one."""
-    arms = estimates_by_arm(description)
-    if arms:
-        return "; ".join(f"{arm} {text}" for arm, text in arms)
+    """C of the model, of each arm or endpoint where it has several; "not known" without one."""
+    parts = estimates_by_arm(description) or estimates_by_endpoint(description)
+    if parts:
+        told = "; ".join(f"{what} {text}" for what, text in parts)
+        return told[:1].upper() + told[1:]
     own = own_estimate(description)
     return "not known" if own is None else estimate_words(own)
 

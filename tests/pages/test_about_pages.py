@@ -76,3 +76,29 @@ def test_evidence_tells_every_formula_rule_and_guideline_of_the_treatment_choice
         assert statement.says in text
         assert statement.checked in text
     assert "not randomized" in text
+
+
+def test_evidence_tells_what_huang_et_al_found_what_differs_and_every_formula(open_page):
+    from hccsurv_core.features.ultrasound_signs import SIGNS
+    from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES
+    from hccsurv_core.systems.ceus.risk_classes import CLASSES
+    from pages._shared.evidence_ceus_model import DOI, PUBLISHED
+
+    text = page_text(open_page(routes.EVIDENCE))
+    assert f"https://doi.org/{DOI}" in text
+    for what, value in PUBLISHED:
+        assert what in text and value in text
+    assert "We had the project's account of the paper, not its full text" in text
+    for sign in SIGNS:
+        assert html.escape(sign.meaning) in text
+    for covariate in CLINICAL_COVARIATES:
+        assert html.escape(covariate.reason) in text
+    for c in CLASSES:
+        assert c.words in text
+    assert "Camp, Clin Cancer Res 2004" in text and "7.895" in text
+    # What is said of the number of features is what is measured.
+    from hccsurv_core.features.radiomics.presets import feature_names
+    from hccsurv_core.features.ultrasound_radiomics import PRESET
+
+    n = len(feature_names(PRESET))
+    assert f"{n} radiomics and 1024 deep features" in text and f"{2 * (n + 1024)} with" in text

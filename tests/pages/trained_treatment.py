@@ -1,9 +1,11 @@
-"""A data folder with a cohort of system 2 and a training run of it that was really made."""
+"""A data folder with a cohort of a study and a training run of it that was really made."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from treatment_folders import write_clinical_folder
 
@@ -16,11 +18,18 @@ SETTINGS = {"n_rounds": 1, "limits": {"min_probability": 0.5, "min_months": 0.0}
 
 def train_treatment_run(data: Path, *, n: int = 300, name: str = "First choice") -> TrainingRun:
     """Draw the cohort "hospital" without images, train on it, and wait for the end."""
+    return train_study_run(data, "treatment", SETTINGS, n=n, name=name)
+
+
+def train_study_run(
+    data: Path, system: str, settings: Mapping[str, Any], *, n: int, name: str
+) -> TrainingRun:
+    """The same for any study's system."""
     cohort = data / "cohorts" / "hospital"
     cohort.parent.mkdir(parents=True)
-    write_clinical_folder(cohort, n, 5)
+    write_clinical_folder(cohort, n, 5, system)
     runs = TrainingRuns(data)
-    request = TrainingRequest("treatment", name, cohort, {"seed": 1}, SETTINGS)
+    request = TrainingRequest(system, name, cohort, {"seed": 1}, settings)
     run = runs.start(request, by="Dr. Berg")
     end = time.monotonic() + _LONG_S
     while run.state in ("queued", "running") and time.monotonic() < end:

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hccsurv_core.errors import HccsurvError, StatisticsError
+from hccsurv_core.errors import StatisticsError
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import median_follow_up
 from hccsurv_core.systems.covariates import Covariate
+from hccsurv_core.systems.study_preview import (
+    count_part,
+    error_sentence,
+    parts_by_label,
+    try_choice,
+)
 from hccsurv_core.systems.training_part import TRAIN, training_part
 from hccsurv_core.systems.training_preview import EVENTS_PER_VARIABLE, PartCount
 from hccsurv_core.systems.treatment.arm_table import ARM_WORDS, ARMS
@@ -76,10 +82,12 @@ def preview_treatment(cohort: TreatmentCohort, settings: TreatmentSettings) -> T
     """
     part = training_part(cohort)
     learned = part.cohort
-    arms = {arm: _count(learned, _given(learned, arm), ARM_WORDS[arm]) for arm in ARMS}
-    used, left_out, refusal = _covariates(learned, settings)
-    held_out = () if len(learned) == len(cohort) else _parts(cohort, "split", TRAIN)
-    training = _count(learned, np.ones(len(learned), dtype=bool), TRAIN)
+    arms = {arm: count_part(learned, _given(learned, arm), ARM_WORDS[arm]) for arm in ARMS}
+    used, left_out, refusal = try_choice(
+        lambda: choose_covariates(learned, settings), CLINICAL_COVARIATES
+    )
+    held_out = () if len(learned) == len(cohort) else parts_by_label(cohort, "split", TRAIN)
+    training = count_part(learned, np.ones(len(learned), dtype=bool), TRAIN)
     refusal = refusal or _refused_arm(learned, settings)
     return TreatmentPreview(
         len(cohort),
@@ -88,27 +96,14 @@ def preview_treatment(cohort: TreatmentCohort, settings: TreatmentSettings) -> T
         part.words,
         arms,
         held_out,
-        _parts(cohort, "center"),
+        parts_by_label(cohort, "center"),
         median_follow_up(learned.outcome),
         used,
-        {_label(name): why for name, why in left_out.items()},
+        left_out,
         dict(cohort.left_out),
         tuple(_cautions(learned, arms, held_out, used, left_out)),
         refusal,
     )
-
-
-def _covariates(
-    learned: TreatmentCohort, settings: TreatmentSettings
-) -> tuple[tuple[Covariate, ...], Mapping[str, str], str]:
-    """Those that are used, why others are not, and why there is nothing to learn from."""
-    try:
-        used, left_out = choose_covariates(learned, settings)
-    except StatisticsError as error:
-        name, cannot, rest = error.what.partition(" cannot be used")
-        error.what = f"{_label(name)}{cannot}{rest}"
-        return (), {}, _sentence(error)
-    return used, left_out, ""
 
 
 def _refused_arm(learned: TreatmentCohort, settings: TreatmentSettings) -> str:
@@ -117,33 +112,12 @@ def _refused_arm(learned: TreatmentCohort, settings: TreatmentSettings) -> str:
             arm_members(learned.table(()), arm, settings.arms)
         except StatisticsError as error:
             whom = "" if ARM_WORDS[arm] in error.what else f"Of those given {ARM_WORDS[arm]}: "
-            return whom + _sentence(error, first=not whom)
+            return whom + error_sentence(error, first=not whom)
     return ""
-
-
-def _sentence(error: HccsurvError, *, first: bool = True) -> str:
-    what = f"{error.what[:1].upper()}{error.what[1:]}" if first else error.what
-    remedy = f" {error.remedy[:1].upper()}{error.remedy[1:]}." if error.remedy else ""
-    return f"{what}.{remedy}"
 
 
 def _given(cohort: TreatmentCohort, arm: str) -> np.ndarray:
     return np.array([t == arm for t in cohort.treatment], dtype=bool)
-
-
-def _count(cohort: TreatmentCohort, rows: np.ndarray, name: str) -> PartCount:
-    return PartCount(name, int(rows.sum()), int(cohort.outcome.event[rows].sum()))
-
-
-def _parts(cohort: TreatmentCohort, label: str, but: str = "") -> tuple[PartCount, ...]:
-    """Patients and deaths by label, the largest part first."""
-    names = sorted(set(cohort.labels.get(label, ())) - {but})
-    found = [_count(cohort, cohort.where(label, name), name or "not known") for name in names]
-    return tuple(sorted(found, key=lambda p: -p.n))
-
-
-def _label(name: str) -> str:
-    return next((c.label for c in CLINICAL_COVARIATES if c.name == name), name)
 
 
 def _cautions(
@@ -167,7 +141,7 @@ def _cautions(
             )
     if left_out:
         yield (
-            f"The models will know nothing of {', '.join(_label(n) for n in left_out)}: where the "
+            f"The models will know nothing of {', '.join(left_out)}: where the "
             "choice of the treatment rested on these, the difference may be theirs."
         )
     yield from _one_sided_centers(learned)
