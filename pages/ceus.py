@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from hccsurv_core.errors import HccsurvError, InputError
@@ -29,9 +27,6 @@ from pages._shared.clinical_values import clinical_values_card
 from pages._shared.frame import require_study
 from pages._shared.navigation import require_frame
 from pages._shared.views import StudyView, open_store
-
-if TYPE_CHECKING:
-    from hccsurv_core.cohort.clips import StoredClip
 
 require_frame()
 
@@ -62,18 +57,20 @@ def not_measured(found: NotMeasured, view: StudyView) -> None:
                 st.rerun()
 
 
-def at_a_glance(view: StudyView, stored: StoredClip, measured: MeasuredClip | NotMeasured) -> None:
-    """The clip with its regions beside the curves."""
+def at_a_glance(view: StudyView, measured: MeasuredClip | NotMeasured) -> None:
+    """The curves with what stands out of them, or why there are none."""
+    if isinstance(measured, NotMeasured):
+        if measured.why == "begun":
+            st.rerun()  # the strip at the top shows how far it is
+        not_measured(measured, view)
+        return
     with st.container(key="wide_layout_ceus"):
-        left, right = st.columns([1.15, 1], gap="medium")
+        left, right = st.columns([1.6, 1], gap="large")
     with left:
-        editor(view)
-    with right:
-        if isinstance(measured, NotMeasured):
-            not_measured(measured, view)
-            return
-        st.html(components.chips(ceus_perfusion.perfusion_chips(measured.perfusion)))
         ceus_perfusion.curve_block(view, measured.perfusion)
+    with right:
+        st.html(components.chips(ceus_perfusion.perfusion_chips(measured.perfusion)))
+        st.html(ceus_perfusion.leading_numbers(measured.perfusion))
         st.html(f'<p class="hcc-quiet">{measured.perfusion.peak_frame.sentence}</p>')
 
 
@@ -105,7 +102,7 @@ def draw(view: StudyView) -> None:
     model = active[1] if isinstance(active, tuple) else None
     measured = measure_clip(view, stored, model)
     done = measured if isinstance(measured, MeasuredClip) else None
-    left, right = st.columns([1.5, 1], vertical_alignment="center")
+    left, right = st.columns([1.15, 1], vertical_alignment="center")
     left.html(components.chips(clip_chips(stored)))
     with right, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         with st.popover(
@@ -115,7 +112,8 @@ def draw(view: StudyView) -> None:
         clip_settings(view, stored, done)
         if done is not None:
             clip_download(view, done)
-    at_a_glance(view, stored, measured)
+    editor(view, stored)
+    at_a_glance(view, measured)
     outlined, _ = outlines_of(view, stored)
     if done is not None:
         more(view, done, outlined.notes)

@@ -87,9 +87,10 @@ class EditorPictures extends EditorState {
   drawTexts(p, w) {
     const { panel, state, meta, geometry } = this, text = panel.text, axial = state.plane === 'axial'
     const depth = geometry.size(state.plane)[2]
-    const word = meta.kind === 'clip' ? 'frame' : 'slice'
     const position = axial && meta.kind !== 'clip' ? ` · ${geometry.world(w, 0, 0)[2].toFixed(0)} mm` : ''
-    text.slice.textContent = `${word} ${w + 1} of ${depth}${position}`
+    // Frames are counted from 0 everywhere: in files, on the command line, in what is told of the peak.
+    const moment = meta.times_s ? ` · ${meta.times_s[w].toFixed(1)} s` : ''
+    text.slice.textContent = meta.kind === 'clip' ? `frame ${w} (0–${depth - 1})${moment}` : `slice ${w + 1} of ${depth}${position}`
     text.window.textContent = meta.kind === 'clip' ? '' : `L ${state.level}  W ${state.width}`
     const letters = meta.kind === 'clip' ? {} : PLANES[state.plane].letters
     for (const side of ['left', 'right', 'top', 'bottom']) text[side].textContent = letters[side] || ''

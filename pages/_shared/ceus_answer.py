@@ -11,7 +11,7 @@ import streamlit as st
 from hccsurv_core.errors import HccsurvError, InputError
 from hccsurv_core.report.manifest import Manifest
 from pages._shared import components, formats, routes, treatment_words
-from pages._shared.figures import show_figure, show_table
+from pages._shared.figures import ink, show_figure, show_table
 from pages._shared.formats import html
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _curves(view: StudyView, found: Answered) -> None:
     survival, recurrence = st.tabs(["Survival", "Recurrence"])
     mark = treatment_words.simulated_mark(found.simulated)
     for tab, chart, key in (
-        (survival, patient_survival_of(found.answer), "survival"),
+        (survival, patient_survival_of(found.answer, ink()), "survival"),
         (recurrence, patient_recurrence_chart(found.answer), "recurrence"),
     ):
         with tab:
@@ -208,7 +208,7 @@ def contributions_html(found: Answered) -> str:
     """The covariates that matter most for this patient (HTML)."""
     rows = "".join(
         f"<tr><td>{html(c.label)}</td><td>{_GROUPS.get(c.group, c.group)}</td>"
-        f'<td class="num">{html(c.text)}</td><td class="num">{_arrow(c.early_log_odds)}</td>'
+        f'<td class="num">{html(c.text.replace("-", "−"))}</td><td class="num">{_arrow(c.early_log_odds)}</td>'
         f'<td class="num">{_arrow(c.death_log_hazard)}</td></tr>'
         for c in found.answer.contributions[:_SHOWN]
     )

@@ -20,11 +20,11 @@ _PANELS = {"grayscale": "Grayscale", "contrast": "Contrast"}
 
 
 @st.fragment
-def editor(view: StudyView) -> None:
+def editor(view: StudyView, stored: StoredClip) -> None:
     """The clip, to be played and drawn on; a fragment, so that playing draws nothing else anew."""
     from pages._shared.roi_editor.component import roi_editor
 
-    roi_editor(view, open_store().load_regions(view.study.id))
+    roi_editor(view, open_store().load_regions(view.study.id), stored)
 
 
 def clip_chips(stored: StoredClip) -> list[str]:

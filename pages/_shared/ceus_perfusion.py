@@ -49,6 +49,42 @@ def perfusion_chips(found: Perfusion) -> list[str]:
     return parts
 
 
+#: What is read first; all parameters stand below.
+_LEADING = ("time_to_peak_s", "rise_time_s", "relative_wash_in_per_s", "fall_time_s")
+
+
+def leading_numbers(found: Perfusion) -> str:
+    """The numbers that a sonographer reads first (HTML)."""
+    from hccsurv_core.features.perfusion.parameters import PARAMETERS
+
+    rows = []
+    for name in _LEADING:
+        one = found.parameters.fitted.get(name) or found.parameters.observed.get(name)
+        if one is None:
+            continue
+        label, unit = PARAMETERS[name]
+        spread = "" if one.low is None else f" ({_number(one.low)} to {_number(one.high)})"
+        rows.append((label[:1].upper() + label[1:], f"{_number(one.value)}{spread} {unit}"))
+    for phase in found.phases:
+        degree = _DEGREES.get(phase.degree, "Not shown by the clip")
+        rows.append((f"{_PHASES[phase.phase.name]} phase", degree))
+    rows.append(("Washout", _washout(found)))
+    body = "".join(
+        f'<tr><td>{html(name)}</td><td class="num">{html(value)}</td></tr>' for name, value in rows
+    )
+    return (
+        f'<table class="hcc-table tight" data-testid="ceus_leading"><tbody>{body}</tbody></table>'
+    )
+
+
+def _washout(found: Perfusion) -> str:
+    washout = found.washout
+    if washout.onset_s is None:
+        return "None seen"
+    told = f"{washout.timing}, {washout.degree}" if washout.degree else washout.timing
+    return f"From {washout.onset_s:.0f} s ({told})"
+
+
 def parameters_block(view: StudyView, found: Perfusion) -> None:
     """Every parameter of lesion and reference with unit and interval."""
     show_table(

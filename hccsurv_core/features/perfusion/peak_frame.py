@@ -87,7 +87,7 @@ def choose_peak_frame(
     smooth = running_median(curve.lesion_enhancement[usable], _WIDTH)
     frame = int(usable[int(smooth.argmax())])
     text = (
-        f"Frame {frame + 1} of {len(curve.time_s)} ({curve.time_s[frame]:.1f} s) is where the "
+        f"Frame {frame} of 0 to {len(curve.time_s) - 1} ({curve.time_s[frame]:.1f} s) is where the "
         "smoothed curve is highest; no fitted curve vouches for it: look at the frames about it."
     )
     return PeakFrame(frame, float(curve.time_s[frame]), "smoothed curve", None, None, text)
@@ -101,7 +101,7 @@ def _by_hand(curve: TimeIntensity, frame: int) -> PeakFrame:
             source="peak frame",
         )
     text = (
-        f"Frame {chosen + 1} of {len(curve.time_s)} ({curve.time_s[chosen]:.1f} s) was chosen by "
+        f"Frame {chosen} of 0 to {len(curve.time_s) - 1} ({curve.time_s[chosen]:.1f} s) was chosen by "
         "hand."
     )
     if not curve.used[chosen]:
@@ -116,7 +116,7 @@ def _from_fit(curve: TimeIntensity, fit: BolusFit, usable: NDArray[np.int64]) ->
     reach = _TWO_SIDED_95 * float(error)
     ends = [int(usable[int(np.abs(time - peak_s - sign * reach).argmin())]) for sign in (-1, 1)]
     text = (
-        f"Frame {frame + 1} of {len(curve.time_s)} ({curve.time_s[frame]:.1f} s) is the usable "
+        f"Frame {frame} of 0 to {len(curve.time_s) - 1} ({curve.time_s[frame]:.1f} s) is the usable "
         f"frame nearest to the peak of the fitted curve ({peak_s:.1f} s; noise leaves "
         f"{peak_s - reach:.1f} to {peak_s + reach:.1f} s open)."
     )

@@ -8,14 +8,19 @@ import numpy as np
 
 from hccsurv_core.report.figures.chart import Chart
 from hccsurv_core.report.figures.palette import ORANGE
-from hccsurv_core.report.figures.patient_survival import PredictedCurve, patient_survival_chart
+from hccsurv_core.report.figures.patient_survival import (
+    PRINT_INK,
+    PredictedCurve,
+    patient_survival_chart,
+)
 from hccsurv_core.systems.ceus.answer import CeusAnswer
 
 
-def patient_survival_of(answer: CeusAnswer) -> Chart:
-    """Overall survival with its band."""
+def patient_survival_of(answer: CeusAnswer, color: str = PRINT_INK) -> Chart:
+    """Overall survival with its band, in the ink of the theme."""
     s = answer.survival
-    return patient_survival_chart(PredictedCurve(answer.months, s.value, s.low, s.high))
+    curve = PredictedCurve(answer.months, s.value, s.low, s.high)
+    return patient_survival_chart(curve, color=color)
 
 
 def patient_recurrence_chart(answer: CeusAnswer) -> Chart:

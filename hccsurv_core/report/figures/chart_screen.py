@@ -104,6 +104,7 @@ def add_curves(
             x0=span.x[0], x1=span.x[1], fillcolor=span.color, opacity=span.strength, line_width=0,
             layer="below", annotation_text=span.label, annotation_position="top left",
             annotation_font_size=11, row=row, col=col,
+            exclude_empty_subplots=False,
         )  # fmt: skip
     for series in chart.series:
         shown = bool(series.label) and (legend is None or series.label in legend)

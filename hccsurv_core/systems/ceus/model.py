@@ -269,9 +269,9 @@ class CeusModel:
                 return c.label, c.unit, c.group, c.from_model(value), c.text(value)
         for told in self.description["image_covariates"]:
             if told["name"] == name:
-                unit = told["unit"]
-                text = "not measured" if math.isnan(value) else f"{value:.3g} {unit}".rstrip()
-                return told["label"], unit, "image", value, text
+                shown, unit = _plain(value, told["unit"])
+                text = "not measured" if math.isnan(value) else f"{shown:.3g} {unit}".rstrip()
+                return told["label"], unit, "image", shown, text
         return name, "", "image", value, f"{value:.3g}"
 
     def _missing(self, names: list[str]) -> str:
@@ -285,6 +285,13 @@ class CeusModel:
         """Clinical values that no training patient was known of, as labels."""
         left_out = self.description["left_out"]
         return tuple(c.label for c in CLINICAL_COVARIATES if c.name in left_out)
+
+
+def _plain(value: float, unit: str) -> tuple[float, str]:
+    """A sign as a person reads it: logarithms to base 2 are undone."""
+    if not unit.startswith("log2"):
+        return value, unit
+    return 2.0**value, unit.removeprefix("log2").strip()
 
 
 def _probability(log_odds: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from pages._shared.session import session
 from pages._shared.views import StudyView, view_box, volume_of
 
 if TYPE_CHECKING:
+    from hccsurv_core.cohort.clips import StoredClip
     from hccsurv_core.cohort.drawn_regions import StoredRegions
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets" / "roi_editor"
@@ -36,8 +37,13 @@ def _sources() -> tuple[str, str]:
     return script, (ASSETS / "editor.css").read_text(encoding="utf-8")
 
 
-def roi_editor(view: StudyView, regions: StoredRegions) -> int | None:
+def roi_editor(
+    view: StudyView, regions: StoredRegions, clip: StoredClip | None = None
+) -> int | None:
     """Draw the editor; the index of the slice on view, or None before it said so.
+
+    Args:
+        clip: of a study that is one.
 
     The run after a change was saved on the server is a whole one: everything that follows from the
     outline is drawn anew.
@@ -48,7 +54,7 @@ def roi_editor(view: StudyView, regions: StoredRegions) -> int | None:
     )
     found = mount(
         key=KEY,
-        data=editor_data(view, regions),
+        data=editor_data(view, regions, clip),
         on_slice_change=lambda: None,
         on_window_change=lambda: None,
         on_saved_change=lambda: None,
@@ -71,7 +77,9 @@ def _window(told: Any) -> tuple[float, float] | None:
     return float(told[0]), float(told[1])
 
 
-def editor_data(view: StudyView, regions: StoredRegions) -> dict[str, Any]:
+def editor_data(
+    view: StudyView, regions: StoredRegions, clip: StoredClip | None = None
+) -> dict[str, Any]:
     """What the editor is told; voxels and masks come over its routes."""
     state, study = session(), view.study
     level = None if view.level is None else view.level.location
@@ -85,21 +93,19 @@ def editor_data(view: StudyView, regions: StoredRegions) -> dict[str, Any]:
         "study": study.id,
         "kind": "clip" if study.modality == "US" else "volume",
         "fps": USUAL_FPS,
+        "times_s": None if clip is None else [round(float(t), 2) for t in clip.clip.time_s],
         "shape": list(study.shape),
         "spacing_mm": list(study.spacing_mm),
         "affine": volume_of(study.id).affine.tolist(),
         "box": None if study.modality == "US" else _box(study.id),
-        "windows": [
-            {"name": name, "level": round(w.center_hu), "width": round(w.width_hu)}
-            for name, w in WINDOW_PRESETS.items()
-        ],
+        "windows": _windows(view.study.modality),
         "colors": STRUCTURE_COLORS,
         "titles": STRUCTURE_TITLES,
         "rules": {"exclusive": EXCLUSIVE, "parts": PART_OF},
         "level": None if level is None else _level_json(level),
         "level_color": LEVEL_COLOR,
         "spine": None if level is None else _spine(level),
-        "start": study.shape[0] // 2 if level is None else level.slice_index,
+        "start": _start(view, clip),
         "go_to": go_to,
         "go_round": state.go_round,
         "revision": {
@@ -108,6 +114,23 @@ def editor_data(view: StudyView, regions: StoredRegions) -> dict[str, Any]:
         },
         "actor": state.actor,
     }
+
+
+def _windows(modality: str) -> list[dict[str, Any]]:
+    """What the gray of the picture spans: HU by tissue, or a clip's own 256 levels."""
+    if modality == "US":
+        return [{"name": "Gray levels", "level": 128, "width": 256}]
+    return [
+        {"name": name, "level": round(w.center_hu), "width": round(w.width_hu)}
+        for name, w in WINDOW_PRESETS.items()
+    ]
+
+
+def _start(view: StudyView, clip: StoredClip | None) -> int:
+    """The slice, or the frame, that is shown first: what was drawn or found there is to be seen."""
+    if clip is not None and clip.outline_frame is not None:
+        return clip.outline_frame
+    return view.study.shape[0] // 2 if view.level is None else view.level.location.slice_index
 
 
 def _level_json(level: Any) -> dict[str, Any]:
