@@ -78,7 +78,7 @@ def _patient_line(view: StudyView) -> str:
         ("Height", None if facts.height_m is None else f"{facts.height_m * 100:.0f} cm"),
         ("Weight", None if facts.weight_kg is None else f"{facts.weight_kg:.0f} kg"),
     ]
-    needed = {"Sex", "Height"}
+    needed = set() if view.is_clip else {"Sex", "Height"}
     parts = [f'<b class="hcc-name">{html(view.patient.pseudonym)}</b>']
     for label, value in entries:
         missing = '<b class="hcc-missing">missing</b>' if label in needed else "–"
@@ -113,7 +113,7 @@ def _chips(view: StudyView) -> list[str]:
 
 
 def _facts_popover(view: StudyView) -> None:
-    missing = missing_facts(view.patient.facts)
+    missing = [] if view.is_clip else missing_facts(view.patient.facts)
     with st.popover(
         f"Add {' and '.join(missing)}" if missing else "Edit",
         icon=":material/edit:",

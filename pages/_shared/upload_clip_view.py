@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -101,13 +102,7 @@ def check_picture(draft: UploadDraft, name: str, seen: SeenClip) -> dict[str, An
         Fields of a `ClipWish`; None while something that is needed is missing.
     """
     st.subheader("2 · Check the picture", anchor=False)
-    swapped = st.toggle(
-        "Swap grayscale and contrast",
-        key=f"upload_swap_{name}",
-        help="Turn this on where the words in the picture are the wrong way round.",
-    )
-    panels = seen.panels.swapped() if swapped else seen.panels
-    clip = seen.loaded.clip
+    panels, clip = chosen_panels(name, seen.panels), seen.loaded.clip
     st.image(panels_picture(clip, panels), width="stretch")
     st.caption(_caption(seen, panels))
     if not panels.sure:
@@ -136,7 +131,42 @@ def check_picture(draft: UploadDraft, name: str, seen: SeenClip) -> dict[str, An
             icon=":material/schedule:",
         )
         return None
-    return {"dynamic_range_db": range_db, "interval_s": interval_s, "swapped": swapped}
+    return {"dynamic_range_db": range_db, "interval_s": interval_s, "panels": panels}
+
+
+def chosen_panels(name: str, found: Panels) -> Panels:
+    """The panels as they were found, or as the user says."""
+    if len(found.found) == 2 and None in (found.grayscale, found.contrast):
+        return _which_of_two(name, found)
+    swapped = st.toggle(
+        "Swap grayscale and contrast",
+        key=f"upload_swap_{name}",
+        help="Turn this on where the words in the picture are the wrong way round.",
+    )
+    return found.swapped() if swapped else found
+
+
+def _which_of_two(name: str, found: Panels) -> Panels:
+    """Two panels that look alike: a person knows whether one of them shows contrast."""
+    first, second = found.found
+    beside = first.left != second.left
+    choices = {
+        "Both without contrast": found,
+        f"Contrast {'left' if beside else 'above'}": replace(
+            found, grayscale=second, contrast=first, found_by="by hand", sure=True
+        ),
+        f"Contrast {'right' if beside else 'below'}": replace(
+            found, grayscale=first, contrast=second, found_by="by hand", sure=True
+        ),
+    }
+    said = st.segmented_control(
+        "What the two panels show",
+        list(choices),
+        default="Both without contrast",
+        required=True,
+        key=f"upload_which_{name}",
+    )
+    return choices.get(str(said), found)
 
 
 def _interval(name: str, seen: SeenClip) -> float | None:
@@ -158,14 +188,17 @@ def _interval(name: str, seen: SeenClip) -> float | None:
 
 def _caption(seen: SeenClip, panels: Panels) -> str:
     clip = seen.loaded.clip
-    found = formats.plain(panels.found_by)
     parts = [f"First of {len(clip)} frames" if len(clip) > 1 else "The still"]
     if len(clip) > 1 and seen.no_times is None:
         parts.append(f"{clip.time_s[-1] - clip.time_s[0]:.3g} s long")
-    told = f"{', '.join(parts)}. Panels told apart by: {found}. "
+    how = (
+        "Panels as you say"
+        if panels is not seen.panels
+        else f"Panels found by: {formats.plain(panels.found_by)}"
+    )
     return (
-        told
-        + "Only what is inside the ultrasound picture is stored; text beside it is blacked out."
+        f"{', '.join(parts)}. {how}. Only what is inside the ultrasound picture is stored; text "
+        "beside it is blacked out."
     )
 
 

@@ -58,7 +58,7 @@ class ClipWish:
         facts: sex, age, height, weight.
         dynamic_range_db: of the contrast picture, where it is known.
         interval_s: between frames; None takes the file's times.
-        swapped: the panels are the other way round.
+        panels: of the chosen clip, where a person says so; None takes what was found.
     """
 
     name: str
@@ -68,7 +68,7 @@ class ClipWish:
     others: tuple[str, ...] = ()
     dynamic_range_db: float | None = None
     interval_s: float | None = None
-    swapped: bool = False
+    panels: Panels | None = None
 
 
 def may_hold_clips(inspection: Inspection) -> bool:
@@ -198,7 +198,7 @@ def _keep(
         return keep_clip(
             open_store(),
             replace(seen.loaded, patient=wish.facts),
-            panels=seen.panels.swapped() if chosen and wish.swapped else seen.panels,
+            panels=wish.panels if chosen and wish.panels is not None else seen.panels,
             dynamic_range_db=wish.dynamic_range_db,
             patient_id=patient_id,
             pseudonym=wish.pseudonym,

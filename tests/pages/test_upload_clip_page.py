@@ -105,6 +105,24 @@ def test_panels_are_swapped_by_a_toggle(open_page, finish_job, store, dicom_clip
     assert stored.dynamic_range_db is None
 
 
+def test_of_two_panels_that_look_alike_a_person_says_which_shows_contrast(
+    open_page, finish_job, store, shared_data
+):
+    path = shared_data / "ultrasound" / "gdcm-US-ALOKA-16.dcm"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not among the shared scans")
+    at = upload(open_page(), (path.name, path.read_bytes()), finish_job=finish_job)
+    assert "check which panel shows contrast" in page_text(at)
+    at.segmented_control(key=f"upload_which_{path.name}").set_value("Contrast right").run()
+    assert "check which panel shows contrast" not in page_text(at)
+    at.button(key="upload_go").click().run()
+    finish_job(at)
+    (row,) = store.list_patients()
+    panels = store.load_clip(row.latest_study.id).panels
+    assert (panels.grayscale, panels.contrast) == panels.found
+    assert panels.grayscale.left < panels.contrast.left and panels.found_by == "by hand"
+
+
 def test_the_picture_shows_each_panel_in_its_color(open_page, finish_job, dicom_clip):
     at = upload(open_page(), ("clip.dcm", dicom_clip), finish_job=finish_job)
     (seen,) = at.session_state["hccsurv"].draft.seen.values()
