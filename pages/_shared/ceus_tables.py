@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pages._shared.evaluation_tables import p_words, words
@@ -34,6 +34,11 @@ def version_title(version: str) -> str:
     from hccsurv_core.report.figures.ceus_style import VERSION_TITLES
 
     return VERSION_TITLES.get(version, version)
+
+
+def unbroken(parts: Iterable[str]) -> str:
+    """Parts of a headline, none of which breaks in the middle of an interval (HTML)."""
+    return " · ".join(f'<span style="white-space:nowrap">{html(part)}</span>' for part in parts)
 
 
 # -- the four classes ------------------------------------------------------------------------------
@@ -227,16 +232,19 @@ def headline(report: CeusReport) -> str:
     """AUC of early recurrence and C of death of the answering version (HTML)."""
     found = report.evaluation
     one = found.versions[found.version]
-    told = (
-        f"Early recurrence AUC {words(one.early.area)} · death C "
-        f"{words(one.death.metrics.get('c_index'))}"
+    told = unbroken(
+        (
+            f"Early recurrence AUC {words(one.early.area)}",
+            f"death C {words(one.death.metrics.get('c_index'))}",
+            f"recurrence C {words(one.recurrence)}",
+        )
     )
     where = (
         f"{plural(found.n, 'patient')}, {plural(found.n_events, 'death')}, "
         f"{plural(one.early.n_events, 'early recurrence')} of {one.early.n} known"
     )
     return (
-        f'<div class="hcc-headline" data-testid="evaluation">{html(told)}'
+        f'<div class="hcc-headline" data-testid="evaluation">{told}'
         f"<small>{html(where)}</small></div>"
     )
 

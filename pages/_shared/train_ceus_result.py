@@ -32,10 +32,10 @@ def show_ceus_course(run: TrainingRun) -> None:
 def show_ceus_headline(description: Mapping[str, Any], simulated: bool) -> None:
     """AUC of early recurrence, C of death and recurrence, version by version, and on whom."""
     training = description["training"]
-    told = " · ".join(f"{what} {text}" for what, text in words.estimates_by_endpoint(description))
+    told = tables.unbroken(f"{a} {b}" for a, b in words.estimates_by_endpoint(description))
     version = tables.version_title(list(description["models"])[-1])
     st.html(
-        f'<div class="hcc-headline" data-testid="headline">{html(told)}<small>{html(version)}, '
+        f'<div class="hcc-headline" data-testid="headline">{told}<small>{html(version)}, '
         "cross-validated, on patients not seen; 95 % interval</small></div>"
     )
     parts = [components.chip("Simulated patients", kind="sim", sign="◇")] if simulated else []
