@@ -48,6 +48,7 @@ def write_card(d: Mapping[str, Any]) -> str:
         ],
         "",
         *_signatures(d["signatures"]),
+        *([f"Deep features are {d['network']['statement']}.", ""] if d.get("network") else []),
         *[f"* Not used: {name}, {why}." for name, why in d["left_out"].items()],
         f"{training['n_missing_values']} missing values were taken as the median of all training "
         "patients.",

@@ -34,6 +34,8 @@ DLR_EARLY, DLR_DEATH = "dlr.early", "dlr.death"
 DLR_NAMES = (DLR_EARLY, DLR_DEATH)
 #: Where a bundle keeps the signatures.
 DLR_PART = "signatures"
+#: Where it keeps the network whose features they look at.
+NETWORK_PART = "network"
 _LABELS = {
     DLR_EARLY: "Signature of early recurrence",
     DLR_DEATH: "Signature of death",
@@ -55,6 +57,11 @@ class DlrSignatures:
     def names(self) -> tuple[str, ...]:
         """The features that either looks at."""
         return tuple(dict.fromkeys((*self.early.names, *self.death.names)))
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether either looks at a network's features."""
+        return any(".deep." in name for name in self.names)
 
     def values(self, features: FeatureTable) -> np.ndarray:
         """(n, 2) scores in the order of :data:`DLR_NAMES`.

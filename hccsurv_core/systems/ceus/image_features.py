@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,9 @@ from hccsurv_core.systems.ceus.deep_images import (
     deep_settings_from_json,
 )
 from hccsurv_core.systems.ceus.signs import SIGN
+
+if TYPE_CHECKING:
+    from hccsurv_core.models.cnn.fixed import FixedNetwork
 
 #: The stills, by their role in a cohort folder, and what the outlined panel of each shows.
 FRAMES: Mapping[str, str] = {GRAYSCALE: GRAYSCALE, PEAK: CONTRAST}
@@ -93,10 +96,12 @@ class Stills:
 
 
 # -- what is measured: each part takes both stills, and gives values by name -----------------------
-_Part = Callable[[Stills, ImageFeatureSettings], dict[str, float]]
+_Part = Callable[[Stills, ImageFeatureSettings, "FixedNetwork | None"], dict[str, float]]
 
 
-def _radiomics(stills: Stills, settings: ImageFeatureSettings) -> dict[str, float]:
+def _radiomics(
+    stills: Stills, settings: ImageFeatureSettings, network: FixedNetwork | None
+) -> dict[str, float]:
     if settings.preset is None:
         return {}
     return {
@@ -106,10 +111,12 @@ def _radiomics(stills: Stills, settings: ImageFeatureSettings) -> dict[str, floa
     }
 
 
-def _deep(stills: Stills, settings: ImageFeatureSettings) -> dict[str, float]:
+def _deep(
+    stills: Stills, settings: ImageFeatureSettings, network: FixedNetwork | None
+) -> dict[str, float]:
     if settings.deep is None:
         return {}
-    network = choose_network(settings.deep, settings.weights)
+    network = network or choose_network(settings.deep, settings.weights)
     return {
         f"{frame}.{DEEP}.{name}": value
         for frame, still in stills.by_frame.items()
@@ -117,7 +124,9 @@ def _deep(stills: Stills, settings: ImageFeatureSettings) -> dict[str, float]:
     }
 
 
-def _signs(stills: Stills, settings: ImageFeatureSettings) -> dict[str, float]:
+def _signs(
+    stills: Stills, settings: ImageFeatureSettings, network: FixedNetwork | None
+) -> dict[str, float]:
     found = measure_signs(stills.grayscale, stills.peak)
     return {SIGN + name: float(value) for name, value in found.values.items()}
 
@@ -126,9 +135,14 @@ _PARTS: tuple[_Part, ...] = (_signs, _radiomics, _deep)
 
 
 def measure_images(
-    stills: Stills, settings: ImageFeatureSettings | None = None
+    stills: Stills,
+    settings: ImageFeatureSettings | None = None,
+    network: FixedNetwork | None = None,
 ) -> dict[str, float]:
     """The signs of a patient's stills, and everything the settings ask of them, by name.
+
+    Args:
+        network: of a model, in place of the one that the settings choose.
 
     Raises:
         InputError: a lesion is too small, or the weights' file cannot be used.
@@ -136,7 +150,7 @@ def measure_images(
     chosen = settings or ImageFeatureSettings()
     found: dict[str, float] = {}
     for part in _PARTS:
-        found |= part(stills, chosen)
+        found |= part(stills, chosen, network)
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.ceus.answer import CeusAnswer, Contribution
 from hccsurv_core.systems.ceus.cohort import SYSTEM
 from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
-from hccsurv_core.systems.ceus.dlr import DLR_PART, DlrSignatures, dlr_values
+from hccsurv_core.systems.ceus.dlr import DLR_PART, NETWORK_PART, DlrSignatures, dlr_values
 from hccsurv_core.systems.ceus.endpoints import EndpointModels
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, rule_from_json
 from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, settings_from_json
@@ -27,6 +28,7 @@ from hccsurv_core.systems.patient_profile import Profile
 from hccsurv_core.systems.study_cohort import ImageValues, joined
 
 if TYPE_CHECKING:
+    from hccsurv_core.models.cnn.fixed import FixedNetwork
     from hccsurv_core.systems.ceus.image_features import ImageFeatureSettings, Stills
 
 #: Curves are told every so many months.
@@ -48,6 +50,7 @@ class CeusModel:
         image_names: covariates that are measured on pictures; empty without.
         signatures: of the pictures' features; None without.
         description: of the bundle; sha256: its name.
+        network_tensors: of the network whose features the signatures look at; empty without.
     """
 
     models: Mapping[str, EndpointModels]
@@ -57,6 +60,7 @@ class CeusModel:
     signatures: DlrSignatures | None
     description: Mapping[str, Any]
     sha256: str
+    network_tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> CeusModel:
@@ -90,6 +94,7 @@ class CeusModel:
                 else DlrSignatures.from_parts(d["signatures"], bundle.tensors_of(DLR_PART)),
                 d,
                 bundle.sha256,
+                bundle.tensors_of(NETWORK_PART) if d.get(NETWORK_PART) else {},
             )
         except (KeyError, TypeError, InputError) as error:
             raise BundleError(
@@ -106,14 +111,29 @@ class CeusModel:
         """Those that there are."""
         return tuple(self.models)
 
-    @property
-    def measured(self) -> ImageFeatureSettings:
-        """What is measured on a patient's pictures for this model.
+    @cached_property
+    def network(self) -> FixedNetwork | None:
+        """Whose features the signatures look at; None where they look at none.
 
         Raises:
-            InputError: a file of weights that it needs is not given.
+            BundleError: a part is missing.
         """
-        return settings_from_json(self.description["settings"]).measured
+        if not self.network_tensors:
+            return None
+        from hccsurv_core.models.cnn.fixed import fixed_network_from_parts
+
+        return fixed_network_from_parts(self.description[NETWORK_PART], self.network_tensors)
+
+    @property
+    def measured(self) -> ImageFeatureSettings:
+        """What is measured on a patient's pictures for this model: what it looks at, no more."""
+        chosen = settings_from_json(self.description["settings"]).measured
+        names = () if self.signatures is None else self.signatures.names
+        if not any(".deep." in name for name in names):
+            chosen = replace(chosen, deep=None, weights=None)
+        if not any(".radiomics." in name for name in names):
+            chosen = replace(chosen, preset=None)
+        return chosen
 
     def with_signatures(self, signs: ImageValues, features: FeatureTable | None) -> ImageValues:
         """Signs, and the scores of the signatures where the model has any.
@@ -139,7 +159,7 @@ class CeusModel:
         """
         from hccsurv_core.systems.ceus.image_features import measure_images
 
-        found = measure_images(stills, self.measured)
+        found = measure_images(stills, self.measured, self.network)
         row = np.array([list(found.values())])
         table = FeatureTable(("patient",), tuple(found), row)
         values = self.with_signatures(sign_values(table), without_signs(table))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,13 @@ from hccsurv_core.systems.ceus.cohort import SYSTEM, CeusCohort
 from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
 from hccsurv_core.systems.ceus.cross_validation import Judgment, judge_by_folds
 from hccsurv_core.systems.ceus.description import describe_training
-from hccsurv_core.systems.ceus.dlr import DLR_PART, DlrSignatures, train_dlr
+from hccsurv_core.systems.ceus.dlr import (
+    DLR_PART,
+    NETWORK_PART,
+    DlrSignatures,
+    TrainedDlr,
+    train_dlr,
+)
 from hccsurv_core.systems.ceus.endpoints import EndpointModels, fit_death, fit_early
 from hccsurv_core.systems.ceus.recurrence import fit_recurrence
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, learn_classes
@@ -27,6 +33,9 @@ from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, DLR, VERSION_
 from hccsurv_core.systems.covariates import Covariate
 from hccsurv_core.systems.study_cohort import joined
 from hccsurv_core.systems.training_part import choose_covariates, training_part
+
+if TYPE_CHECKING:
+    from hccsurv_core.models.cnn.fixed import FixedNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +46,7 @@ class TrainedCeus:
         models, rules, judgments: by version: the models, how patients are put into classes, and how
             they rank patients not seen.
         signatures: of the pictures' features; None where none were selected from.
+        network: whose features the signatures look at; None where they look at none.
         description, card: of the bundle.
     """
 
@@ -46,6 +56,7 @@ class TrainedCeus:
     signatures: DlrSignatures | None
     description: Mapping[str, Any]
     card: str
+    network: FixedNetwork | None = None
 
     def write(self, folder: Path) -> Bundle:
         """Write the bundle.
@@ -60,6 +71,8 @@ class TrainedCeus:
         }
         if self.signatures is not None:
             tensors |= {f"{DLR_PART}.{k}": v for k, v in self.signatures.tensors().items()}
+        if self.network is not None:
+            tensors |= {f"{NETWORK_PART}.{k}": v for k, v in self.network.tensors().items()}
         return write_bundle(
             folder, system=SYSTEM, description=self.description, tensors=tensors, card=self.card
         )
@@ -115,15 +128,26 @@ def train_ceus(
         )
         inner(0.8, f"fitting: {VERSION_WORDS[version]}")
         models[version], rules[version] = _fit(table, mine, judgments[version], settings, seed)
+    network = _network(selected, settings)
     description = describe_training(
         mine, part.words, covariates, left_out, tables, models, rules, judgments, selected, settings,
         seed,
-    )  # fmt: skip
+    ) | {NETWORK_PART: None if network is None else network.to_json()}  # fmt: skip
     progress(1.0, "done")
     return TrainedCeus(
         models, rules, judgments, None if selected is None else selected.signatures, description,
-        write_card(description),
+        write_card(description), network,
     )  # fmt: skip
+
+
+def _network(selected: TrainedDlr | None, settings: CeusSettings) -> FixedNetwork | None:
+    """What new patients' pictures must be seen by: a bundle keeps it where its features are used."""
+    deep = settings.stills.deep
+    if selected is None or deep is None or not selected.signatures.is_deep:
+        return None
+    from hccsurv_core.systems.ceus.deep_images import choose_network
+
+    return choose_network(deep, settings.stills.weights)
 
 
 def version_tables(cohort: CeusCohort, covariates: Sequence[Covariate]) -> dict[str, FeatureTable]:
