@@ -255,8 +255,8 @@ def overview(report: CeusReport) -> str:
     horizons = sorted({h for one in versions.values() for h in one.death.horizons_months})
     last = f", {horizons[-1]:g} months" if horizons else ""
     heads = [
-        "The model looks at", "Early recurrence, AUC", "Brier score", "Death, C-index",
-        f"Death, AUC{last}", f"Death, observed / expected{last}", "Recurrence, C-index",
+        "The model looks at", "Early recurrence, AUC", "Death, C-index", f"Death, AUC{last}",
+        f"Death, O/E{last}", "Recurrence, C-index",
     ]  # fmt: skip
     rows = []
     for version, one in versions.items():
@@ -264,8 +264,8 @@ def overview(report: CeusReport) -> str:
         key = f"{horizons[-1]:g}m" if horizons else ""
         rows.append(
             [
-                version_title(version), words(one.early.area), words(one.early.brier),
-                words(metrics.get("c_index")), words(metrics.get(f"auc_{key}"), 2),
+                version_title(version), words(one.early.area), words(metrics.get("c_index")),
+                words(metrics.get(f"auc_{key}"), 2),
                 words(metrics.get(f"observed_expected_{key}"), 2), words(one.recurrence),
             ]
         )  # fmt: skip
@@ -292,7 +292,7 @@ def accuracy(report: CeusReport) -> str:
 
 def retreatment(study: RetreatmentStudy) -> str:
     """Retreated against not retreated patients, class by class (HTML)."""
-    from hccsurv_core.systems.ceus.risk_classes import class_of
+    from hccsurv_core.report.figures.ceus_style import CLASS_TITLES
 
     heads = [
         "Class", "Retreated (died)", "Not retreated (died)", "Log-rank p",
@@ -304,8 +304,8 @@ def retreatment(study: RetreatmentStudy) -> str:
         p = one.p_adjusted_corrected if one.adjusted is not None else one.p_corrected
         rows.append(
             [
-                f"{one.number} · {class_of(one.number).words}",
-                f"{one.n_retreated} ({one.deaths_retreated})", f"{one.n_not} ({one.deaths_not})",
+                CLASS_TITLES[one.number], f"{one.n_retreated} ({one.deaths_retreated})",
+                f"{one.n_not} ({one.deaths_not})",
                 "–" if one.log_rank is None else p_words(one.log_rank.p),
                 "–" if ratio is None else words(ratio, 2), "–" if p is None else p_words(p),
                 one.reason,
@@ -339,8 +339,8 @@ def truth(report: CeusReport) -> str:
 def readers(study: ReaderStudy) -> str:
     """Each reader before and after (HTML)."""
     heads = [
-        "Reader", "Patients (early recurrences)", "Sensitivity before", "after", "p, corrected",
-        "Specificity before", "after", "p, corrected", "Changed to right / wrong",
+        "Reader", "Patients (early recurrences)", "Sensitivity, before", "after", "p, corrected",
+        "Specificity, before", "after", "p, corrected", "Changed to right / wrong",
     ]  # fmt: skip
     rows = []
     for r in study.readers:

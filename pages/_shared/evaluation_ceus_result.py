@@ -52,6 +52,10 @@ def _headline(done: DoneCeus) -> None:
     for text in (*report.warnings, *report.evaluation.notes):
         caution(formats.sentence(text))
     table(done, "measures", "Each version", tables.overview(report))
+    st.html(
+        '<p class="hcc-quiet" style="margin:0">O/E: observed by expected deaths; 1 is right, above it '
+        "the risk is underestimated. Brier scores and all other measures are in the download.</p>"
+    )
 
 
 def _zipped(done: DoneCeus) -> bytes:

@@ -14,7 +14,11 @@ from hccsurv_core.report.ceus_card import card_with_evaluation
 from hccsurv_core.report.ceus_figures import ceus_figures
 from hccsurv_core.report.ceus_report import CeusReport
 from hccsurv_core.report.ceus_tables import ceus_tables
-from hccsurv_core.report.figures.ceus_class_charts import retreatment_forest, retreatment_panels
+from hccsurv_core.report.figures.ceus_class_charts import (
+    class_incidence_chart,
+    retreatment_forest,
+    retreatment_panels,
+)
 from hccsurv_core.report.figures.ceus_early_charts import early_roc_chart, version_decision_chart
 from hccsurv_core.report.figures.ceus_reclassification import early_reclassification_forest
 from hccsurv_core.report.figures.ceus_survival_charts import (
@@ -113,6 +117,15 @@ def test_retreatment_never_comes_without_its_caveat(report):
     deaths = sum(e.deaths_retreated + e.deaths_not for e in study.effects)
     assert deaths == study.n_events
     assert len(forest.rows) == 4
+
+
+def test_incidence_is_faint_where_few_are_at_risk(report):
+    chart = class_incidence_chart(report)
+    for drawn, curve in zip(
+        chart.series, report.evaluation.classes.incidence.values(), strict=True
+    ):
+        assert curve.at_risk_at(drawn.faint_from) >= 5 or drawn.faint_from == 0
+        assert curve.at_risk_at(drawn.faint_from + 1e-6) < 5
 
 
 def test_the_gap_is_between_the_bundles_folds_and_these_patients(report, judged):

@@ -17,12 +17,14 @@ from hccsurv_core.report.figures.kaplan_meier_curves import curves_chart
 from hccsurv_core.report.figures.palette import BLUE, ORANGE, VERMILION
 from hccsurv_core.report.figures.panels import Panels
 from hccsurv_core.report.figures.survival_charts import estimate_words, p_words
+from hccsurv_core.stats.cumulative_incidence import CumulativeIncidence
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.fine_gray import FineGrayModel
 from hccsurv_core.stats.kaplan_meier import KaplanMeier
 from hccsurv_core.stats.p_values import format_p
 from hccsurv_core.systems.ceus.retreatment_effect import NOT_RETREATED, RETREATED, ClassEffect
 from hccsurv_core.systems.ceus.retreatment_result import CAVEAT
+from hccsurv_core.systems.explorer.curves import FEW_AT_RISK
 
 #: Whether a recurrence was treated; no class has these colors with these names.
 RETREATMENT_COLORS: Mapping[str, str] = {RETREATED: BLUE, NOT_RETREATED: ORANGE}
@@ -59,7 +61,10 @@ def class_incidence_chart(report: CeusReport) -> Chart:
     last = max(float(c.times[-1]) for c in found.incidence.values())
     places, labels = month_ticks(last)
     series = tuple(
-        incidence_series(CLASS_TITLES[c], curves, 1, CLASS_COLORS[c], last)
+        replace(
+            incidence_series(CLASS_TITLES[c], curves, 1, CLASS_COLORS[c], last),
+            faint_from=_few_from(curves),
+        )
         for c, curves in found.incidence.items()
     )
     top = max(float(np.nanmax(s.y if s.high is None else s.high)) for s in series)
@@ -73,8 +78,8 @@ def class_incidence_chart(report: CeusReport) -> Chart:
         y_title="Cumulative incidence of recurrence",
         series=series,
         caption=report.led(
-            tested, "Death without recurrence competes. Bands: 95 % pointwise intervals.",
-            CLASSES_CAPTION,
+            tested, "Death without recurrence competes. Bands: 95 % pointwise intervals. Dotted, "
+            "and numbers with *: fewer than 5 at risk.", CLASSES_CAPTION,
         ),
         x_range=(0.0, last * 1.015),
         y_range=(0.0, min(1.02, max(0.1, 1.1 * top))),
@@ -87,6 +92,14 @@ def class_incidence_chart(report: CeusReport) -> Chart:
             tuple(CLASS_COLORS[c] for c in found.incidence),
         ),
     )  # fmt: skip
+
+
+def _few_from(curves: CumulativeIncidence) -> float | None:
+    """From when on fewer than five are at risk; None where that never comes."""
+    crowded = curves.times[curves.at_risk >= FEW_AT_RISK]
+    if crowded.size == curves.times.size:
+        return None
+    return float(crowded[-1]) if crowded.size else 0.0
 
 
 def fine_gray_forest(report: CeusReport) -> Forest | None:
