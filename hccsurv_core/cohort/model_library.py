@@ -55,6 +55,8 @@ __all__ = ["STATES", "HeadlineMetric", "ModelDecision", "ModelEntry", "ModelLibr
 
 FOLDER = "models"
 _LOCK = "models.lock"
+#: Systems whose key is no word.
+_TITLES = {"ceus": "CEUS"}
 _SHIPPED = "demo-"
 
 
@@ -255,8 +257,8 @@ class ModelLibrary:
         facts = facts_reader.of(folder, "")
         return _entry(
             facts, model.model_id, model.system, now, folder,
-            name=f"Demonstration model, {model.system}", simulated=True, shipped=True,
-            sha256=facts.sha256,
+            name=f"Demonstration model, {_TITLES.get(model.system, model.system)}",
+            simulated=True, shipped=True, sha256=facts.sha256,
         )  # fmt: skip
 
     def _published_entry(self, decision: ModelDecision, now: Standing) -> ModelEntry:

@@ -105,7 +105,8 @@ def _class_row(
 
 def _class_table(rows: list[list[str]], horizons: Sequence[float]) -> str:
     alive = [f"Alive at {h:g} months" for h in horizons]
-    return html_table(["Class", "Patients", "Deaths", "Recurred early", *alive], rows, "classes")
+    heads = ["Class", "Patients", "Deaths", "Recurred early", *alive]
+    return html_table(heads, rows, "classes", first_rem=14)
 
 
 def _share(e: Mapping[str, Any]) -> str:
@@ -269,7 +270,7 @@ def overview(report: CeusReport) -> str:
                 words(metrics.get(f"observed_expected_{key}"), 2), words(one.recurrence),
             ]
         )  # fmt: skip
-    return html_table(heads, rows, "versions")
+    return html_table(heads, rows, "versions", first_rem=9)
 
 
 def accuracy(report: CeusReport) -> str:
@@ -287,7 +288,7 @@ def accuracy(report: CeusReport) -> str:
             e = getattr(one.early.accuracy, name)
             cells.append(words(e, 0, percent=True) if percent else words(e, 2))
         rows.append([title, *cells])
-    return html_table(heads, rows, "accuracy")
+    return html_table(heads, rows, "accuracy", first_rem=11)
 
 
 def retreatment(study: RetreatmentStudy) -> str:
@@ -311,7 +312,7 @@ def retreatment(study: RetreatmentStudy) -> str:
                 one.reason,
             ]
         )  # fmt: skip
-    return html_table(heads, rows, "retreatment")
+    return html_table(heads, rows, "retreatment", first_rem=11)
 
 
 def truth(report: CeusReport) -> str:
@@ -332,7 +333,7 @@ def truth(report: CeusReport) -> str:
                 ]
             )  # fmt: skip
     heads = ["Endpoint, version", "Reached", "The truth itself", "Share of its margin"]
-    return html_table(heads, rows, "truth")
+    return html_table(heads, rows, "truth", first_rem=12)
 
 
 # -- readers ---------------------------------------------------------------------------------------

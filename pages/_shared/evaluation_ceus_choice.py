@@ -64,7 +64,9 @@ def _weights_name(judged: Judged) -> str:
     state, key = session(), ("ceus weights", judged.key)
     if key not in state.cache:
         d = judged.read().description
-        needed = bool(d.get("signatures")) and bool(d.get("image_covariates"))
+        signatures = d.get("signatures") or {}
+        names = (*signatures.get("early", ()), *signatures.get("death", ()))
+        needed = any(".deep." in name for name in names)
         stills: Mapping[str, Any] = d.get("settings", {}).get("stills", {})
         state.remember(key, str(stills.get("weights") or "") if needed else "")
     return state.cache[key]

@@ -29,7 +29,7 @@ from hccsurv_core.systems.explorer.curves import FEW_AT_RISK
 #: Whether a recurrence was treated; no class has these colors with these names.
 RETREATMENT_COLORS: Mapping[str, str] = {RETREATED: BLUE, NOT_RETREATED: ORANGE}
 _RATIO = ForestAxis("Subdistribution hazard ratio", "SHR")
-_WAITING = ForestAxis("Hazard ratio, not retreated against retreated", "HR", widest=(0.1, 10.0))
+_WAITING = ForestAxis(widest=(0.1, 10.0))
 
 
 def class_survival_chart(report: CeusReport) -> Chart:
