@@ -173,8 +173,8 @@ def test_a_bundle_whose_hash_does_not_match_is_refused(folder, tmp_path, capsys)
     ("arguments", "message"),
     [
         (
-            ["train", "ceus", "--features-table", "t.csv", "--out", "b"],
-            "ceus cannot be trained yet",
+            ["train", "immunotherapy", "--features-table", "t.csv", "--out", "b"],
+            "immunotherapy cannot be trained yet",
         ),
         (["train", "liver", "--features-table", "t.csv", "--out", "b"], "liver is no system"),
         (["train", "muscle", "--out", "b"], "a cohort folder or --features-table is needed"),
