@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.errors import GeometryError, InputError
 from hccsurv_core.features.lesion_alignment import lesion_shift_mm, line_mm
-from hccsurv_core.imaging.lesion_crops import PHASES, LesionPhase
+from hccsurv_core.imaging.lesion_crops import PHASES, LesionPhase, check_same_lesion
 from hccsurv_core.volume import Volume
 
 #: In-plane distance between neighbors of the common grid, mm.
@@ -32,8 +32,6 @@ FAR_MM = 60.0
 _DISAGREE_MM = 6.0
 #: Beyond this a voxel is gas, bone or metal, and how far beyond tells nothing about tissue.
 _HU_RANGE = (-200.0, 500.0)
-#: Lesions whose largest areas differ by more than this factor are not the same lesion.
-_SAME_LESION = 4.0
 
 Mask = NDArray[np.bool_]
 Map = NDArray[np.float32]
@@ -89,7 +87,7 @@ def build_scene(arterial: LesionPhase, portal: LesionPhase) -> LesionScene:
     livers = [
         _checked_liver(phase, words) for phase, words in zip(phases, PHASES.values(), strict=True)
     ]
-    _check_same_lesion(arterial, portal)
+    check_same_lesion(arterial, portal)
     shift = lesion_shift_mm((arterial.volume, arterial.lesion), (portal.volume, portal.lesion))
     lines, slice_mm = _grid_lines(arterial, portal, shift[0])
     steps = (slice_mm, STEP_MM, STEP_MM)
@@ -198,17 +196,6 @@ def _check_place_and_size(phase: LesionPhase, liver: Mask, words: str) -> None:
             f"below {SMALLEST_MM:g} mm none of its signs can be told from noise",
             source=words,
             remedy="check the outline, or choose a larger lesion",
-        )
-
-
-def _check_same_lesion(arterial: LesionPhase, portal: LesionPhase) -> None:
-    cm2 = [float(p.lesion.sum((1, 2)).max()) * p.volume.pixel_area_cm2 for p in (arterial, portal)]
-    if max(cm2) > _SAME_LESION * min(cm2):
-        raise InputError(
-            f"the lesion measures {cm2[0]:.1f} cm² in the arterial phase and {cm2[1]:.1f} cm² "
-            "in the portal venous phase",
-            source="lesion outlines",
-            remedy="outline the same lesion in both phases",
         )
 
 

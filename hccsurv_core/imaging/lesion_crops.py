@@ -168,6 +168,16 @@ def _checked_phases(
         _check(phase, PHASES[name])
     if arterial is None or portal is None:  # told above; for the type checker
         raise InputError("is missing", source="phase")
+    check_same_lesion(arterial, portal)
+    return arterial, portal
+
+
+def check_same_lesion(arterial: LesionPhase, portal: LesionPhase) -> None:
+    """Refuse outlines that cannot be of one lesion.
+
+    Raises:
+        InputError: their largest areas differ too much.
+    """
     cm2 = [float(p.lesion.sum((1, 2)).max()) * p.volume.pixel_area_cm2 for p in (arterial, portal)]
     if max(cm2) > _SAME_LESION * min(cm2):
         raise InputError(
@@ -176,7 +186,6 @@ def _checked_phases(
             source="lesion outlines",
             remedy="outline the same lesion in both phases",
         )
-    return arterial, portal
 
 
 def _check(phase: LesionPhase, words: str) -> None:
