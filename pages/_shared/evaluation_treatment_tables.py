@@ -56,7 +56,7 @@ def following(validation: Validation) -> str:
     from hccsurv_core.systems.treatment.validation import AGREED, OTHERS
 
     heads = [
-        "Weights", "As recommended (deaths)", "Otherwise (deaths)", f"Months gained of {validation.settings.rmst_months:g}",
+        "Weights", "As recommended (deaths)", "Otherwise (deaths)", f"Months gained of {validation.settings.tau_months:g}",
         "Hazard ratio", "Log-rank p", "E-value", "Largest difference",
     ]  # fmt: skip
     rows = []
