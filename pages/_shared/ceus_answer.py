@@ -125,13 +125,16 @@ def _notes(found: Answered, problem: InputError | None) -> None:
 
 def class_card(found: Answered) -> str:
     """The class, how sure it is, and what that means (HTML)."""
+    from hccsurv_core.report.figures.ceus_style import CLASS_COLORS
+
     answer = found.answer
     number = answer.class_number
     chances = " · ".join(f"class {k + 1}: {100 * c:.0f} %" for k, c in enumerate(answer.chances))
     mark = treatment_words.simulated_mark(found.simulated)
     words = answer.class_words[:1].upper() + answer.class_words[1:]
     return (
-        f'<div class="hcc-answer class{number}" data-testid="ceus_class">'
+        f'<div class="hcc-answer" style="border-left-color:{CLASS_COLORS[number]}" '
+        'data-testid="ceus_class">'
         '<span class="hcc-kicker">Class of four</span>'
         f'<div class="word">Class {number} {mark}</div><p>{html(words)}.</p>'
         f'<p class="caveat">Of a thousand equally likely models: {html(chances)}. Cut-offs were learned '
@@ -244,6 +247,7 @@ def _classes(view: StudyView, found: Answered) -> None:
 
 def classes_html(found: Answered) -> str:
     """The training patients of each class, as observed (HTML)."""
+    from hccsurv_core.report.figures.ceus_style import CLASS_COLORS
     from hccsurv_core.systems.ceus.risk_classes import class_of
 
     answer = found.answer
@@ -259,7 +263,8 @@ def classes_html(found: Answered) -> str:
         alive = "".join(f'<td class="num">{_interval(s)}</td>' for s in row["survival"])
         note = f'<span class="sub">{html(told.published)}</span>' if told.published else ""
         rows.append(
-            f"<tr{own}><td><b>Class {row['class']}</b><span class='sub'>{html(told.words)}</span>{note}"
+            f'<tr{own}><td><span class="hcc-swatch" style="background:{CLASS_COLORS[row["class"]]}"></span>'
+            f"<b>Class {row['class']}</b><span class='sub'>{html(told.words)}</span>{note}"
             f'</td><td class="num">{row["n"]} ({row["n_events"]})</td>'
             f'<td class="num">{_interval(early)}</td>{alive}</tr>'
         )

@@ -24,7 +24,7 @@ def write_card(d: Mapping[str, Any]) -> str:
     lines += [
         "## What it is",
         "",
-        f"For patients before a resection: the probability of recurrence within "
+        f"For patients who have a resection: the probability of recurrence within "
         f"{d['early_months']:g} months (ridge logistic model), survival (ridge Cox model), the "
         "cumulative incidence of recurrence with death before it competing (Fine-Gray), and one of "
         f"four classes. After {PAPER}; the implementation is this package's own.",

@@ -24,6 +24,7 @@ from hccsurv_core.systems.study_description import (
     describe_image_covariates,
     describe_study,
 )
+from hccsurv_core.wording import count_of
 
 PAPER = (
     "Huang et al., World J Gastrointest Oncol 2022;14(12):2380-2392, doi:10.4251/wjgo.v14.i12.2380"
@@ -78,7 +79,7 @@ def describe_training(
         "training": describe_study(cohort, words, table) | _describe_recurrence(cohort),
         "features": [{"name": name, "used": True} for name in table.names],
         "cross_validation": {
-            "method": f"{settings.n_folds}-fold, {settings.n_rounds} rounds, deaths and early "
+            "method": f"{settings.n_folds}-fold, {count_of(settings.n_rounds, 'round')}, deaths and early "
             "recurrences spread evenly; scaling, filling and penalty learned in each fold; scores of "
             "signatures are by signatures that had not seen the patient, cross-fitted once",
             "results": results,

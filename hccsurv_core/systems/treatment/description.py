@@ -24,6 +24,7 @@ from hccsurv_core.systems.treatment.cross_validation import ArmJudgment, describ
 from hccsurv_core.systems.treatment.recommendation import CAVEAT
 from hccsurv_core.systems.treatment.recommender import Recommender
 from hccsurv_core.systems.treatment.settings import TreatmentSettings
+from hccsurv_core.wording import count_of
 
 PAPER = "Wei et al., Br J Hosp Med 2026, doi:10.31083/BJHM50380"
 
@@ -76,7 +77,7 @@ def describe_training(
         | {"arms": {arm: _describe_arm(cohort, arm) for arm in ARMS}},
         "features": [{"name": name, "used": True} for name in table.names],
         "cross_validation": {
-            "method": f"{settings.n_folds}-fold, {settings.n_rounds} rounds, deaths of each arm "
+            "method": f"{settings.n_folds}-fold, {count_of(settings.n_rounds, 'round')}, deaths of each arm "
             "spread evenly; scaling, filling and penalty learned in each fold",
             "results": results,
             "best": _best(results),
