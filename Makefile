@@ -74,6 +74,8 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python -m benchmarks.muscle_oracle
 	$(BIN)/python -m benchmarks.lesion_signs
 	$(BIN)/python -m benchmarks.treatment_oracle
+	$(BIN)/python -m benchmarks.ceus_kinetics
+	$(BIN)/python -m benchmarks.ceus_oracle
 
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip freeze --all | grep -v -i -E '^(pip|hccsurv)==' > constraints.txt

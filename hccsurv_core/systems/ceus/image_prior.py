@@ -5,8 +5,8 @@ expected to matter more than a single clinical value; which way it acts is left 
 traits of an aggressive tumor (patchy, mosaic, lobulated, with dead parts and satellites, without a
 capsule) are expected to go together and to make things worse, so that some hundred events need tell
 one common strength rather than six. All are beliefs, not findings: widths were chosen on simulated
-cohorts (``benchmarks/ceus_oracle.py``, seeds 201 to 216), and a hospital may set its own in
-``early.prior`` and ``death.prior``.
+tables (seeds 201 to 216) with signs drawn as they had been measured on seed 1, and a hospital may set
+its own in ``early.prior`` and ``death.prior``.
 """
 
 from __future__ import annotations
