@@ -45,6 +45,12 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
     answer = {
         "model": _what_it_is(model),
         "patient_id": case.name,
+        "horizons_months": list(found.horizons_months),
+        "risk": {
+            "early_recurrence_probability": float(found.early.value),
+            "percentile": dict(found.percentiles),
+            "class": found.class_number,
+        },
         **found.to_json(),
         "checks": list(checks),
         "timings_s": {"total": round(time.perf_counter() - start, 3)},

@@ -61,7 +61,8 @@ def test_a_case_is_answered_with_recurrence_survival_and_class(bundle, tmp_path,
     early = found["early_recurrence_probability"]
     assert 0 < early["ci_low"] < early["value"] < early["ci_high"] < 1
     assert [s["horizon_months"] for s in found["survival"]] == [12, 36, 60]
-    assert found["class"]["number"] in (1, 2, 3, 4)
+    assert found["risk"]["class"] == found["class"]["number"] in (1, 2, 3, 4)
+    assert found["risk"]["early_recurrence_probability"] == early["value"]
     assert sum(found["class"]["chances"].values()) == pytest.approx(1)
     assert {c["name"] for c in found["contributions"]} >= {"albi", "afp_ng_ml"}
 
