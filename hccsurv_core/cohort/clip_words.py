@@ -124,16 +124,16 @@ def _excluded(old: Sequence[int], new: Sequence[int]) -> str:
 
 
 def _frames(frames: Sequence[int]) -> str:
-    """People count frames from 1."""
+    """Frames count from 0, as the player shows them."""
     if len(frames) == 1:
-        return f"frame {frames[0] + 1}"
+        return f"frame {frames[0]}"
     if len(frames) <= 4:
-        return "frames " + ", ".join(str(k + 1) for k in frames)
+        return "frames " + ", ".join(str(k) for k in frames)
     return f"{len(frames)} frames"
 
 
 def _frame(what: str, none: str, old: int | None, new: int | None) -> str:
-    shown = [none if k is None else str(k + 1) for k in (old, new)]
+    shown = [none if k is None else str(k) for k in (old, new)]
     return f"{what} {shown[0]} → {shown[1]}"
 
 
@@ -142,10 +142,16 @@ def _range(old: float | None, new: float | None) -> str:
     return f"dynamic range {shown[0]} → {shown[1]}"
 
 
+def _injection(old: float | None, new: float | None) -> str:
+    shown = ["the clip's 0 s" if v is None else f"{v:g} s" for v in (old, new)]
+    return f"injection {shown[0]} → {shown[1]}"
+
+
 _WORDS: dict[str, Callable[[Any, Any], str]] = {
     "panels": _panels,
     "dynamic_range_db": _range,
     "excluded": _excluded,
     "peak_frame": lambda old, new: _frame("peak frame", "from the curve", old, new),
+    "injection_s": _injection,
     "outline_frame": lambda old, new: _frame("outlines' frame", "not said", old, new),
 }

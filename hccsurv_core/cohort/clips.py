@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 #: Dynamic ranges (dB) that a picture can have, as where it is undone.
 DYNAMIC_RANGES_DB = (10.0, 120.0)
+#: An injection farther from the clip's 0 s is none of this clip's, s.
+_FARTHEST_S = 600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,7 @@ class StoredClip:
         excluded: frames, counted from 0, that a person left out; rising.
         peak_frame: a person's choice; None leaves it to the curve.
         outline_frame: the frame on which the regions were drawn; None where not said.
+        injection_s: when the agent was injected, on the clip's clock; None takes its 0 s.
         revision: 1 as it was stored, another one after each change and each undo.
         actor, at: who changed it last, and when (UTC).
         can_undo: whether there is a change to take back.
@@ -72,6 +75,7 @@ class StoredClip:
     excluded: tuple[int, ...]
     peak_frame: int | None
     outline_frame: int | None
+    injection_s: float | None
     revision: int
     actor: str
     at: datetime
@@ -125,6 +129,7 @@ class Clips(Studies):
                 "excluded": (),
                 "peak_frame": None,
                 "outline_frame": outline_frame,
+                "injection_s": None,
             },
             clip.frames.shape,
         )
@@ -191,6 +196,7 @@ class Clips(Studies):
         excluded: Iterable[int] | _Unchanged = UNCHANGED,
         peak_frame: int | _Unchanged | None = UNCHANGED,
         outline_frame: int | _Unchanged | None = UNCHANGED,
+        injection_s: float | _Unchanged | None = UNCHANGED,
         actor: str = "local",
     ) -> StoredClip:
         """Say something else about a clip, as a new revision; nothing is stored where nothing changes.
@@ -202,6 +208,7 @@ class Clips(Studies):
             excluded: all frames, counted from 0, that are to be left out.
             peak_frame: a person's choice; None leaves it to the curve.
             outline_frame: the frame on which the regions are drawn.
+            injection_s: when the agent was injected, on the clip's clock; None where its 0 s is that.
             actor: who says so.
 
         Raises:
@@ -217,6 +224,7 @@ class Clips(Studies):
             "excluded": excluded,
             "peak_frame": peak_frame,
             "outline_frame": outline_frame,
+            "injection_s": injection_s,
         }
         with self._write() as session:
             study, row, current = self._clip(session, study_id)
@@ -326,6 +334,7 @@ class Clips(Studies):
             excluded=tuple(values["excluded"]),
             peak_frame=values["peak_frame"],
             outline_frame=values["outline_frame"],
+            injection_s=values["injection_s"],
             revision=current.revision,
             actor=current.actor,
             at=current.at,
@@ -356,15 +365,19 @@ def _checked(given: Mapping[str, Any], shape: Sequence[int]) -> dict[str, Any]:
     )
     if peak in excluded:
         raise InputError(
-            f"frame {peak + 1} is the peak frame and left out", source="frames",
+            f"frame {peak} is the peak frame and left out", source="frames",
             remedy="take it in, or choose another peak frame",
         )  # fmt: skip
+    injection = given["injection_s"]
+    if injection is not None:
+        injection = checked_number(injection, "injection (s)", low=-_FARTHEST_S, high=_FARTHEST_S)
     return {
         "panels": panels_to_json(panels),
         "dynamic_range_db": span,
         "excluded": excluded,
         "peak_frame": peak,
         "outline_frame": outline,
+        "injection_s": injection,
     }
 
 

@@ -78,6 +78,12 @@ def _ask_numbers(view: StudyView, stored: StoredClip, measured: MeasuredClip | N
             help="What the machine squeezes between black and white; it stands on the screen as DR. "
             "Without it 50 dB are taken, and intensities are off by a factor.",
         )  # fmt: skip
+        injection = st.number_input(
+            "Injection (s on the clip's clock)", -600.0, 600.0, stored.injection_s, step=1.0,
+            placeholder="the clip's 0 s", key=f"clip_injection_{stored.revision}",
+            help="Times and phases count from here. A clip that starts 10 s after the injection has "
+            "it at −10.",
+        )  # fmt: skip
         frames = st.text_input(
             "Frames to leave out", frames_text(stored.excluded), placeholder="3, 10-20",
             key=f"clip_frames_{stored.revision}",
@@ -95,7 +101,7 @@ def _ask_numbers(view: StudyView, stored: StoredClip, measured: MeasuredClip | N
                 components.show_error(error)
                 return
             _change(
-                view, dynamic_range_db=span, excluded=excluded,
+                view, dynamic_range_db=span, injection_s=injection, excluded=excluded,
                 peak_frame=None if peak is None else int(peak),
             )  # fmt: skip
 

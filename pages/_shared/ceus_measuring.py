@@ -171,7 +171,7 @@ def _measure(
     perfusion = measure_perfusion(
         stored.clip, panels, outlined.lesion, outlined.frame,
         reference=outlined.reference, dynamic_range_db=stored.dynamic_range_db,
-        exclude=stored.excluded, peak_frame=stored.peak_frame, ignore=stored.marks,
+        injection_s=stored.injection_s, exclude=stored.excluded, peak_frame=stored.peak_frame, ignore=stored.marks,
         progress=part_of(progress, 0.0, _CURVES),
     )  # fmt: skip
     if outlined.reference is None:

@@ -213,7 +213,7 @@ def test_a_change_is_a_revision_and_is_undone(store, patient, panels, clip_study
     assert more.panels == changed.panels
     told = [entry.detail for entry in store.history(patient.id)[:2]]
     assert told == [
-        "dynamic range 50 dB → not known; frames 1, 5 left out; peak frame from the curve → 3",
+        "dynamic range 50 dB → not known; frames 0, 4 left out; peak frame from the curve → 2",
         "grayscale and contrast panel swapped",
     ]
     back = store.undo_clip(clip_study.id, actor="Dr. Who")
@@ -224,6 +224,12 @@ def test_a_change_is_a_revision_and_is_undone(store, patient, panels, clip_study
     with pytest.raises(NotFoundError, match="no change of this clip to take back"):
         store.undo_clip(clip_study.id)
     assert store.history(patient.id)[0].action == "clip_undone"
+
+
+def test_the_time_of_injection_is_kept_and_told(store, patient, clip_study):
+    assert store.load_clip(clip_study.id).injection_s is None
+    assert store.change_clip(clip_study.id, injection_s=-10).injection_s == -10.0
+    assert store.history(patient.id)[0].detail == "injection the clip's 0 s → -10 s"
 
 
 def test_what_changes_nothing_is_not_stored(store, patient, panels, clip_study):
@@ -240,11 +246,12 @@ def test_what_changes_nothing_is_not_stored(store, patient, panels, clip_study):
     [
         ({"excluded": [5]}, InputError, "from 0 to 4"),
         ({"excluded": range(5)}, InputError, "all 5 frames are left out"),
-        ({"excluded": [1], "peak_frame": 1}, InputError, "frame 2 is the peak frame and left out"),
+        ({"excluded": [1], "peak_frame": 1}, InputError, "frame 1 is the peak frame and left out"),
         ({"peak_frame": -1}, InputError, "from 0 to 4"),
         ({"peak_frame": 1.5}, InputError, "1.5 is no frame"),
         ({"outline_frame": 9}, InputError, "from 0 to 4"),
         ({"dynamic_range_db": 5}, InputError, "dynamic range.*from 10 to 120"),
+        ({"injection_s": 9000}, InputError, "injection.*from -600 to 600"),
         ({"dynamic_range_db": float("nan")}, InputError, "dynamic range"),
         ({"panels": Panels(None, Region(0, 0, 9999, 20))}, GeometryError, "row 9999"),
         (

@@ -149,6 +149,19 @@ def test_settings_are_kept_measured_again_and_undone(
     assert store.load_clip(study.id).excluded == ()
 
 
+def test_times_count_from_the_injection(no_model, add_clip, measured, finish_job, store):
+    study = add_clip()
+    at = measured(study)
+    (key,) = [k for k in at.session_state["hccsurv"].cache if k[0] == "clip"]
+    before = at.session_state["hccsurv"].cache[key].perfusion.peak_frame
+    store.change_clip(study.id, injection_s=4.0)
+    finish_job(at.run())
+    newest = [k for k in at.session_state["hccsurv"].cache if k[0] == "clip"][-1]
+    after = at.session_state["hccsurv"].cache[newest].perfusion.peak_frame
+    assert after.frame == before.frame
+    assert after.time_s == pytest.approx(before.time_s - 4.0)
+
+
 def test_a_cancelled_measurement_can_be_begun_again(no_model, add_clip, open_page, finish_job):
     study = add_clip()
     at = open_page(routes.CEUS, study.id)
