@@ -10,8 +10,11 @@ import pytest
 from waiting import go_to, settle
 
 from hccsurv_core.cohort.store import PatientStore
+from hccsurv_core.imaging.ultrasound_panels import find_panels
+from hccsurv_core.io.ultrasound_clip import read_clip
 from hccsurv_core.roi.editing import polygon_mask
 from hccsurv_core.roi.regions import Region
+from hccsurv_core.simulate.ceus.clip import write_clip
 from hccsurv_core.volume import Volume
 
 WAIT_MS = 120_000
@@ -35,8 +38,8 @@ def data(tmp_path):
         yield store, study, ball < 20.0**2
 
 
-def open_editor(page, study):
-    page.goto(page.url.split("?")[0].rstrip("/") + f"/scan?study={study.id}")
+def open_editor(page, study, place="scan"):
+    page.goto(page.url.split("?")[0].rstrip("/") + f"/{place}?study={study.id}")
     editor_there(page)
 
 
@@ -391,23 +394,27 @@ def test_the_outline_at_l3_changes_every_number(page):
 
 
 def test_a_clip_plays_and_its_frames_are_drawn_on(page, tmp_path):
-    frames = np.random.default_rng(5).integers(0, 256, (10, 60, 80)).astype(np.int16)
+    write_clip(tmp_path / "drawn", 5, 3, times_s=np.arange(0, 50, 5.0))
+    loaded = read_clip([next((tmp_path / "drawn").glob("images/*/clip"))])
     with PatientStore(tmp_path / "data") as store:
         patient = store.add_patient("CLIP")
-        study = store.add_study(patient.id, Volume(frames, np.eye(4)), modality="US")
-        open_editor(page, study)
-        page.locator(".on.slice", has_text="frame 6 of 10").wait_for()
+        study = store.add_clip(patient.id, loaded, panels=find_panels(loaded.clip))
+        open_editor(page, study, "ceus")
+        page.locator(".on.slice", has_text="frame 5 (0–9) · 25.0 s").wait_for()
         page.keyboard.press("Space")
         page.locator(".under button", has_text="Pause").wait_for()
-        page.locator(".on.slice:not(:has-text('frame 6 of 10'))").wait_for()
+        page.locator(".on.slice:not(:has-text('frame 5 (0'))").wait_for()
         page.locator(".under button", has_text="Pause").click()
         page.locator(".under button", has_text="Play").wait_for()
         add_region(page)
         z = where(page)
         tool(page, "brush")
-        place = dab(page, 40, 30)
+        place = dab(page, 150, 200)
         saved(page)
         (region,) = store.load_regions(study.id).regions
-        rows, columns = np.mgrid[:60, :80]
-        expected = (columns - place[0]) ** 2 + (rows - place[1]) ** 2 <= 16 + 1e-9
-        np.testing.assert_array_equal(region.whole(frames.shape)[z], expected)
+        assert region.name == "Lesion"
+        rows, columns = np.mgrid[: study.shape[1], : study.shape[2]]
+        across = (columns - place[0]) * study.spacing_mm[2]
+        down = (rows - place[1]) * study.spacing_mm[1]
+        expected = across**2 + down**2 <= 16 + 1e-9
+        np.testing.assert_array_equal(region.whole(study.shape)[z], expected)
