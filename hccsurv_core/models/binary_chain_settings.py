@@ -9,6 +9,7 @@ from typing import Any
 from hccsurv_core.errors import InputError
 from hccsurv_core.models.mrmr import SCHEMES
 from hccsurv_core.models.selection_chain_settings import PENALTY_RULES
+from hccsurv_core.settings_json import read_settings
 
 _SOURCE = "selection settings"
 
@@ -75,7 +76,4 @@ def binary_chain_settings_from_json(data: Mapping[str, Any]) -> BinaryChainSetti
     Raises:
         InputError: it is not such a thing.
     """
-    try:
-        return BinaryChainSettings(**data)
-    except TypeError as error:
-        raise InputError(f"cannot be read ({error})", source=_SOURCE) from error
+    return read_settings(BinaryChainSettings, data, _SOURCE)

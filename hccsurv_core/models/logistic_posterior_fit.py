@@ -14,7 +14,7 @@ Groups of features that are expected to act alike enter by
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from hccsurv_core.models.parts import stratified_parts
 from hccsurv_core.models.prior_ridge import Prior, prior_from_json
 from hccsurv_core.models.standardize import Standardizer, fit_standardizer
 from hccsurv_core.progress import Progress, silent
+from hccsurv_core.settings_json import read_settings
 
 _SOURCE = "ridge logistic settings"
 _MAX_STEPS = 100
@@ -71,17 +72,7 @@ def logistic_settings_from_json(found: Mapping[str, Any]) -> LogisticSettings:
     Raises:
         InputError: a name is unknown or a value cannot be used.
     """
-    known = {f.name for f in fields(LogisticSettings)}
-    unknown = [name for name in found if name not in known]
-    if unknown:
-        raise InputError(f"no setting is called {unknown[0]!r}", source=_SOURCE)
-    plain = dict(found)
-    try:
-        if plain.get("prior") is not None:
-            plain["prior"] = prior_from_json(plain["prior"])
-        return LogisticSettings(**plain)
-    except TypeError as error:
-        raise InputError(f"a setting cannot be used ({error})", source=_SOURCE) from error
+    return read_settings(LogisticSettings, found, _SOURCE, {"prior": prior_from_json})
 
 
 @dataclass(frozen=True, eq=False)

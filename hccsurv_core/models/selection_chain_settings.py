@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.settings_json import read_settings
 
 PENALTY_RULES = {
     "min": "the penalty with the lowest cross-validated deviance",
@@ -68,7 +69,4 @@ def selection_settings_from_json(data: Mapping[str, Any]) -> SelectionSettings:
     Raises:
         InputError: it is not such a thing.
     """
-    try:
-        return SelectionSettings(**data)
-    except TypeError as error:
-        raise InputError(f"cannot be read ({error})", source=_SOURCE) from error
+    return read_settings(SelectionSettings, data, _SOURCE)

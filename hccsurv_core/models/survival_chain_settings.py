@@ -8,6 +8,7 @@ from typing import Any
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.models.selection_chain_settings import SelectionSettings
+from hccsurv_core.settings_json import read_settings
 
 _SOURCE = "selection settings"
 
@@ -74,7 +75,4 @@ def survival_chain_settings_from_json(data: Mapping[str, Any]) -> SurvivalChainS
     Raises:
         InputError: it is not such a thing.
     """
-    try:
-        return SurvivalChainSettings(**data)
-    except TypeError as error:
-        raise InputError(f"cannot be read ({error})", source=_SOURCE) from error
+    return read_settings(SurvivalChainSettings, data, _SOURCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hccsurv_core.models.survival_chain_settings import (
     SurvivalChainSettings,
     survival_chain_settings_from_json,
 )
+from hccsurv_core.settings_json import Parts, read_settings
 from hccsurv_core.systems.ceus.covariates import clinical_covariates
 from hccsurv_core.systems.ceus.image_features import (
     ImageFeatureSettings,
@@ -106,11 +107,11 @@ def _stills(found: Mapping[str, Any]) -> ImageFeatureSettings:
 
 
 def _cutoffs(found: Mapping[str, Any]) -> CutoffSettings:
-    return CutoffSettings(**found)
+    return read_settings(CutoffSettings, found, "cut-offs")
 
 
 #: How a part of the settings comes back from plain values.
-_PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+_PARTS: Parts = {
     "stills": _stills,
     "early_chain": binary_chain_settings_from_json,
     "death_chain": survival_chain_settings_from_json,
@@ -126,15 +127,4 @@ def settings_from_json(found: Mapping[str, Any]) -> CeusSettings:
     Raises:
         InputError: a name is unknown or a value cannot be used.
     """
-    known = {f.name for f in fields(CeusSettings)}
-    unknown = [name for name in found if name not in known]
-    if unknown:
-        raise InputError(
-            f"no setting is called {unknown[0]!r}", source=_SOURCE,
-            remedy=f"choose among {', '.join(sorted(known))}",
-        )  # fmt: skip
-    try:
-        plain: dict[str, Any] = {k: _PARTS[k](v) if k in _PARTS else v for k, v in found.items()}
-        return CeusSettings(**plain)
-    except TypeError as error:
-        raise InputError(f"a setting cannot be used ({error})", source=_SOURCE) from error
+    return read_settings(CeusSettings, found, _SOURCE, _PARTS)

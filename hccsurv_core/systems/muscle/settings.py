@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hccsurv_core.errors import InputError
@@ -12,6 +12,7 @@ from hccsurv_core.models.network_settings import NetworkSettings
 from hccsurv_core.models.prior_ridge import prior_from_json
 from hccsurv_core.models.recipe import Recipe
 from hccsurv_core.models.rivals import RIVALS
+from hccsurv_core.settings_json import Parts, read_settings
 from hccsurv_core.systems.muscle.cohort_recipe import cohort_recipes, is_cohort_table
 
 #: Up to here networks take features as they are; the paper's code has as many numbers.
@@ -163,27 +164,25 @@ def settings_from_json(found: Mapping[str, Any]) -> MuscleSettings:
     Raises:
         InputError: a name is unknown or a value cannot be used.
     """
-    known = {f.name for f in fields(MuscleSettings)}
-    unknown = [name for name in found if name not in known]
-    if unknown:
-        raise InputError(f"no setting is called {unknown[0]!r}", source="settings")
-    plain = dict(found)
-    try:
-        if "network" in plain:
-            plain["network"] = NetworkSettings(**plain["network"])
-        if "autoencoder" in plain:
-            plain["autoencoder"] = AutoencoderSettings(**plain["autoencoder"])
-        if "recipes" in plain:
-            plain["recipes"] = tuple(_recipe_from_json(r) for r in plain["recipes"])
-        return MuscleSettings(**plain)
-    except TypeError as error:
-        raise InputError(f"a setting cannot be used ({error})", source="settings") from error
+    return read_settings(MuscleSettings, found, "settings", _PARTS)
 
 
-def _recipe_from_json(found: Mapping[str, Any]) -> Recipe:
-    plain = dict(found)
-    plain["network"] = NetworkSettings(**plain.get("network", {}))
-    plain["autoencoder"] = AutoencoderSettings(**plain.get("autoencoder", {}))
-    if plain.get("prior") is not None:
-        plain["prior"] = prior_from_json(plain["prior"])
-    return Recipe(**plain)
+def _network(found: Mapping[str, Any]) -> NetworkSettings:
+    return read_settings(NetworkSettings, found, "network settings")
+
+
+def _autoencoder(found: Mapping[str, Any]) -> AutoencoderSettings:
+    return read_settings(AutoencoderSettings, found, "autoencoder settings")
+
+
+def _recipe(found: Mapping[str, Any]) -> Recipe:
+    parts = {"network": _network, "autoencoder": _autoencoder, "prior": prior_from_json}
+    return read_settings(Recipe, found, "recipe", parts)
+
+
+def _recipes(found: Sequence[Mapping[str, Any]]) -> tuple[Recipe, ...]:
+    return tuple(_recipe(one) for one in found)
+
+
+#: How a part of the settings comes back from plain values.
+_PARTS: Parts = {"network": _network, "autoencoder": _autoencoder, "recipes": _recipes}

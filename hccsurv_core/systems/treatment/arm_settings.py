@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from hccsurv_core.errors import InputError
 from hccsurv_core.models.prior_ridge import Prior, prior_from_json
+from hccsurv_core.settings_json import read_settings
 
 Penalty = Literal["averaged", "cross-validated"]
 Uncertainty = Literal["posterior", "bootstrap"]
@@ -103,14 +104,4 @@ def settings_from_json(found: Mapping[str, Any]) -> ArmSettings:
     Raises:
         InputError: a name is unknown or a value cannot be used.
     """
-    known = {f.name for f in fields(ArmSettings)}
-    unknown = [name for name in found if name not in known]
-    if unknown:
-        raise InputError(f"no setting is called {unknown[0]!r}", source=_SOURCE)
-    plain = dict(found)
-    try:
-        if plain.get("prior") is not None:
-            plain["prior"] = prior_from_json(plain["prior"])
-        return ArmSettings(**plain)
-    except TypeError as error:
-        raise InputError(f"a setting cannot be used ({error})", source=_SOURCE) from error
+    return read_settings(ArmSettings, found, _SOURCE, {"prior": prior_from_json})

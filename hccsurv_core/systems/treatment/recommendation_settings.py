@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hccsurv_core.checks import checked_level
 from hccsurv_core.errors import InputError
+from hccsurv_core.settings_json import read_settings
 
 _SOURCE = "recommendation settings"
 
@@ -59,11 +60,4 @@ def recommendation_settings_from_json(found: Mapping[str, Any]) -> Recommendatio
     Raises:
         InputError: a name is unknown or a value cannot be used.
     """
-    known = {f.name for f in fields(RecommendationSettings)}
-    unknown = [name for name in found if name not in known]
-    if unknown:
-        raise InputError(f"no setting is called {unknown[0]!r}", source=_SOURCE)
-    try:
-        return RecommendationSettings(**found)
-    except TypeError as error:
-        raise InputError(f"a setting cannot be used ({error})", source=_SOURCE) from error
+    return read_settings(RecommendationSettings, found, _SOURCE)

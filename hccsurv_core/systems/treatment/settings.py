@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hccsurv_core.errors import InputError
+from hccsurv_core.settings_json import read_settings
 from hccsurv_core.systems.treatment.arm_settings import ArmSettings
 from hccsurv_core.systems.treatment.arm_settings import settings_from_json as arms_from_json
 from hccsurv_core.systems.treatment.arm_table import ARMS
@@ -100,21 +101,12 @@ def settings_from_json(found: Mapping[str, Any]) -> TreatmentSettings:
     Raises:
         InputError: a name is unknown or a value cannot be used.
     """
-    known = {f.name for f in fields(TreatmentSettings)}
-    unknown = [name for name in found if name not in known]
-    if unknown:
-        raise InputError(
-            f"no setting is called {unknown[0]!r}", source=_SOURCE,
-            remedy=f"choose among {', '.join(sorted(known))}",
-        )  # fmt: skip
-    plain = dict(found)
-    if "arms" in plain:
-        plain["arms"] = arms_from_json(plain["arms"])
-    if "limits" in plain:
-        plain["limits"] = recommendation_settings_from_json(plain["limits"])
-    try:
-        if plain.get("cnn") is not None:
-            plain["cnn"] = DeepSettings(**plain["cnn"])
-        return TreatmentSettings(**plain)
-    except TypeError as error:
-        raise InputError(f"a setting cannot be used ({error})", source=_SOURCE) from error
+    return read_settings(TreatmentSettings, found, _SOURCE, _PARTS)
+
+
+def _deep(found: Mapping[str, Any]) -> DeepSettings:
+    return read_settings(DeepSettings, found, "network settings")
+
+
+#: How a part of the settings comes back from plain values.
+_PARTS = {"arms": arms_from_json, "limits": recommendation_settings_from_json, "cnn": _deep}

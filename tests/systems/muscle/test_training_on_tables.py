@@ -300,7 +300,7 @@ def test_settings_come_back_from_json_and_wrong_ones_are_refused():
         ({"members": 3}, "no setting is called 'members'"),
         ({"n_members": 1}, "2 or more members"),
         ({"rivals": ["svm"]}, "no rival is called 'svm'"),
-        ({"network": {"layers": 3}}, "a setting cannot be used"),
+        ({"network": {"layers": 3}}, "no setting is called 'layers'"),
         ({"horizons_months": [0]}, "horizons are positive months"),
     ):
         with pytest.raises(InputError, match=message):
