@@ -154,27 +154,18 @@ class Clips(Studies):
             warnings=warnings_of(clip, warnings, calibrated=spacing is not None),
             simulated=simulated,
         )
-        more = (
-            schema.UltrasoundClip(
-                study_id=study.id,
-                time_s=[float(t) for t in clip.time_s],
-                time_zero=clip.time_zero,
-                regions=[region_to_json(region) for region in clip.regions],
-                machine=machine_of(loaded.manufacturer, loaded.model),
-                marks=codec.pack_bits([marks]),
-            ),
-            schema.ClipSettings(
-                study_id=study.id, revision=1, values=values, before_id=None, can_undo=False,
-                actor=actor, at=study.created_at,
-            ),
+        settings = schema.ClipSettings(
+            study_id=study.id, revision=1, values=values, before_id=None, can_undo=False,
+            actor=actor, at=study.created_at,
         )  # fmt: skip
         with self.scratch() as folder:
             frames = write_brightness(
                 folder / "frames.npy", clip, kept, part_of(progress, 0.1, 0.7)
             )
             return self._store_study(
-                study, frames, more=more, actor=actor, progress=part_of(progress, 0.7, 1.0)
-            )
+                study, frames, more=(_clip_row(study.id, loaded, marks), settings),
+                actor=actor, progress=part_of(progress, 0.7, 1.0),
+            )  # fmt: skip
 
     def load_clip(self, study_id: str) -> StoredClip:
         """A clip with what people said about it last.
@@ -340,6 +331,18 @@ class Clips(Studies):
             at=current.at,
             can_undo=current.can_undo,
         )
+
+
+def _clip_row(study_id: str, loaded: LoadedClip, marks: NDArray[np.bool_]) -> schema.UltrasoundClip:
+    clip = loaded.clip
+    return schema.UltrasoundClip(
+        study_id=study_id,
+        time_s=[float(t) for t in clip.time_s],
+        time_zero=clip.time_zero,
+        regions=[region_to_json(region) for region in clip.regions],
+        machine=machine_of(loaded.manufacturer, loaded.model),
+        marks=codec.pack_bits([marks]),
+    )
 
 
 def _checked(given: Mapping[str, Any], shape: Sequence[int]) -> dict[str, Any]:
