@@ -137,7 +137,7 @@ def class_card(found: Answered) -> str:
         'data-testid="ceus_class">'
         '<span class="hcc-kicker">Class of four</span>'
         f'<div class="word">Class {number} {mark}</div><p>{html(words)}.</p>'
-        f'<p class="caveat">Of a thousand equally likely models: {html(chances)}. Cut-offs were learned '
+        f'<p class="caveat">Share of equally likely models: {html(chances)}. Cut-offs were learned '
         "from training patients; a class is a coarse word for two numbers.</p></div>"
     )
 
@@ -261,10 +261,9 @@ def classes_html(found: Answered) -> str:
         own = ' class="chosen"' if row["class"] == answer.class_number else ""
         early = row["early_recurrence"]
         alive = "".join(f'<td class="num">{_interval(s)}</td>' for s in row["survival"])
-        note = f'<span class="sub">{html(told.published)}</span>' if told.published else ""
         rows.append(
             f'<tr{own}><td><span class="hcc-swatch" style="background:{CLASS_COLORS[row["class"]]}"></span>'
-            f"<b>Class {row['class']}</b><span class='sub'>{html(told.words)}</span>{note}"
+            f"<b>Class {row['class']}</b><span class='sub'>{html(told.words)}</span>"
             f'</td><td class="num">{row["n"]} ({row["n_events"]})</td>'
             f'<td class="num">{_interval(early)}</td>{alive}</tr>'
         )
@@ -272,7 +271,19 @@ def classes_html(found: Answered) -> str:
         '<div class="hcc-scroll"><table class="hcc-table" data-testid="ceus_classes"><thead><tr>'
         f'<th>Class</th><th class="num">Training patients (deaths){mark}</th>'
         f'<th class="num">Recurred within 12 months{mark}</th>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>{_published()}"
+    )
+
+
+def _published() -> str:
+    """What the paper says of its own classes (HTML)."""
+    from hccsurv_core.systems.ceus.risk_classes import CLASSES
+
+    return "".join(
+        f'<p class="hcc-quiet" style="margin:0.2rem 0 0">Published of class {c.number}: '
+        f"{html(c.published)}.</p>"
+        for c in CLASSES
+        if c.published
     )
 
 

@@ -74,13 +74,13 @@ def _ask_numbers(view: StudyView, stored: StoredClip, measured: MeasuredClip | N
     with st.form(f"clip_numbers_{stored.revision}", border=False):
         span = st.number_input(
             "Dynamic range of the contrast picture (dB)", 10.0, 120.0, stored.dynamic_range_db,
-            step=1.0, key=f"clip_range_{stored.revision}",
+            step=1.0, format="%g", key=f"clip_range_{stored.revision}",
             help="What the machine squeezes between black and white; it stands on the screen as DR. "
             "Without it 50 dB are taken, and intensities are off by a factor.",
         )  # fmt: skip
         injection = st.number_input(
             "Injection (s on the clip's clock)", -600.0, 600.0, stored.injection_s, step=1.0,
-            placeholder="the clip's 0 s", key=f"clip_injection_{stored.revision}",
+            format="%g", placeholder="the clip's 0 s", key=f"clip_injection_{stored.revision}",
             help="Times and phases count from here. A clip that starts 10 s after the injection has "
             "it at −10.",
         )  # fmt: skip

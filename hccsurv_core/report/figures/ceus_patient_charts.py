@@ -31,6 +31,7 @@ def patient_recurrence_chart(answer: CeusAnswer) -> Chart:
         PredictedCurve(months, band.value[known], band.low[known], band.high[known]),
         endpoint="Recurrence", title="Recurrence, predicted", color=ORANGE,
         caption="Cumulative incidence; death without recurrence competes (Fine-Gray). The interval "
-        "takes the baseline as known.",
+        "takes the baseline as known. The probability of recurrence within 12 months is told by "
+        "another model, so that the curve need not pass through it.",
     )  # fmt: skip
     return replace(chart, y_title="Probability of recurrence", guides=())

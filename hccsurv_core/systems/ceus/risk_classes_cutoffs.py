@@ -151,11 +151,11 @@ def recurrence_cutoff(
     settings = settings or CutoffSettings()
     if settings.recurrence == "median":
         cut = median_cutpoint(probability)
-        return LearnedCutoff(cut, "median", f"{RECURRENCE_RULES['median']}: {cut.rule}")
+        return LearnedCutoff(cut, "median", f"{RECURRENCE_RULES['median']}: {_above(cut)}")
     best = youden_threshold(early, probability)
     cut = Cutpoint(best.threshold, "Youden (training)", inclusive=True)
     words = (
-        f"{RECURRENCE_RULES['youden']}: {cut.rule}, there with a sensitivity of "
+        f"{RECURRENCE_RULES['youden']}: {_above(cut)}, there with a sensitivity of "
         f"{best.sensitivity:.2f} and a specificity of {best.specificity:.2f}, which flatter it"
     )
     return LearnedCutoff(cut, "youden", words)
@@ -191,7 +191,7 @@ def survival_cutoff(
                 source=_SOURCE, remedy="learn a cut-off (x-tile or median)",
             )  # fmt: skip
         cut = published_cutpoint(PUBLISHED_SURVIVAL_CUTOFF, PAPER)
-        return LearnedCutoff(cut, "published", f"{SURVIVAL_RULES['published']}: {cut.rule}")
+        return LearnedCutoff(cut, "published", f"{SURVIVAL_RULES['published']}: {_above(cut)}")
     if settings.survival == "median":
         return _median(risk, "")
     try:
@@ -201,7 +201,7 @@ def survival_cutoff(
     if not found.high_is_worse:
         return _median(risk, "the best of all cuts would call those who live longer high; ")
     words = (
-        f"{SURVIVAL_RULES['x-tile']}: {found.cutpoint.rule} ({found.n_high} of "
+        f"{SURVIVAL_RULES['x-tile']}: {_above(found.cutpoint)} ({found.n_high} of "
         f"{found.n_high + found.n_low} patients, {found.events_high} of "
         f"{found.events_high + found.events_low} deaths); corrected for the search, p "
         f"{_is(found.p_corrected)} (without, {format_p(found.p_uncorrected)})"
@@ -211,7 +211,12 @@ def survival_cutoff(
 
 def _median(risk: ArrayLike, why: str) -> LearnedCutoff:
     cut = median_cutpoint(risk)
-    return LearnedCutoff(cut, "median", f"{why}{SURVIVAL_RULES['median']}: {cut.rule}")
+    return LearnedCutoff(cut, "median", f"{why}{SURVIVAL_RULES['median']}: {_above(cut)}")
+
+
+def _above(cut: Cutpoint) -> str:
+    """Who is high, as words are read; the whole number is the cut's value."""
+    return f"{'≥' if cut.inclusive else '>'} {cut.value:.3g}"
 
 
 def _is(p: float) -> str:
