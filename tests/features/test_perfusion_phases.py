@@ -122,7 +122,8 @@ def test_the_peak_frame_is_that_of_the_curve_and_not_the_brightest() -> None:
     found = choose_peak_frame(curve, fitted(curve))
     assert abs(found.time_s - 22.0) <= 1.0 and found.chosen_by == "fitted curve"
     assert found.earliest <= found.frame <= found.latest
-    assert f"Frame {found.frame + 1} of {len(TIMES)}" in found.sentence
+    # Counted from 0, as in every table and file.
+    assert f"Frame {found.frame} of 0 to {len(TIMES) - 1}" in found.sentence
 
 
 def test_a_frame_that_is_left_out_is_never_chosen() -> None:
