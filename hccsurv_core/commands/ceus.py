@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hccsurv_core.clip import Clip, Panels, Region
     from hccsurv_core.features.perfusion.examination import Perfusion
+    from hccsurv_core.imaging.panels_by_hand import Box
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--swap-panels", action="store_true",
         help="the panel taken for grayscale is the contrast picture, and the other way round",
     )  # fmt: skip
+    for name in ("grayscale", "contrast"):
+        parser.add_argument(
+            f"--{name}-panel", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT",
+            help=f"where the {name} picture is on the screen, in pixels (default: it is found)",
+        )  # fmt: skip
     add_common_arguments(parser)
 
 
@@ -76,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
     loaded = read_clip([Path(arguments.clip)], frame_interval_s=arguments.frame_interval_s)
     clip, read_s = loaded.clip, time.perf_counter() - start
-    panels, doubts = _panels(clip, loaded.source, arguments.swap_panels)
+    panels, doubts = _panels(clip, loaded.source, arguments)
     lesion, drawn_on = read_screen_outline(Path(arguments.roi), clip.screen)
     reference = None
     if arguments.reference is not None:
@@ -113,30 +119,53 @@ def run(arguments: argparse.Namespace) -> None:
     write_answer(answer, arguments.json, _report(found, warnings))
 
 
-def _panels(clip: Clip, source: str, swap: bool) -> tuple[Panels, tuple[str, ...]]:
+def _panels(
+    clip: Clip, source: str, arguments: argparse.Namespace
+) -> tuple[Panels, tuple[str, ...]]:
     """The panels of a clip, and what is doubtful about them.
 
     Raises:
-        InputError: it is a still, or shows no ultrasound.
+        InputError: it is a still, shows no ultrasound, or the panels that were given cannot be.
     """
+    from hccsurv_core.imaging.panels_by_hand import panels_by_hand
     from hccsurv_core.imaging.ultrasound_panels import find_panels
 
+    grayscale, contrast = arguments.grayscale_panel, arguments.contrast_panel
     if len(clip) < 2:
         raise InputError(
             "is a still, which gives no time-intensity curve", source=source,
             remedy="give a clip of the contrast agent's passage",
         )  # fmt: skip
+    if contrast is not None and not arguments.swap_panels:
+        return panels_by_hand(clip, grayscale=grayscale, contrast=contrast), ()
+    if contrast is not None or grayscale is not None:
+        raise InputError(
+            "panels are given by hand, and to be swapped" if contrast is not None else
+            "a grayscale panel alone gives no time-intensity curve",
+            source="arguments",
+            remedy="leave --swap-panels out" if contrast is not None else "add --contrast-panel",
+        )  # fmt: skip
     try:
         panels = find_panels(clip)
     except InputError as error:
         raise error.with_source(source) from error
-    if swap:
+    if arguments.swap_panels:
         return panels.swapped(), ()
     if panels.contrast is None:
         return panels.swapped(), (
             "no part of the screen looks like a contrast picture: the only picture is measured as one",
         )
     return panels, ()
+
+
+def _box(text: str) -> Box:
+    """A rectangle out of "400,60,380,420", for argparse."""
+    from hccsurv_core.imaging.panels_by_hand import Box
+
+    match = re.fullmatch(r"\s*" + r"\s*,\s*".join([r"(\d{1,5})"] * 4) + r"\s*", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LEFT,TOP,WIDTH,HEIGHT in whole pixels")
+    return Box(*map(int, match.groups()))
 
 
 def _frames(text: str) -> tuple[int, ...]:

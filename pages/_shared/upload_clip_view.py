@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,6 +11,7 @@ from pages._shared.formats import html
 from pages._shared.job_strip import start_job
 from pages._shared.jobs import Job
 from pages._shared.session import UploadDraft, session
+from pages._shared.upload_clip_panels import choose_panels, shown_frame
 from pages._shared.upload_clips import SeenClip
 
 if TYPE_CHECKING:
@@ -41,18 +41,19 @@ def clip_line(clip: ClipSummary) -> str:
     return kind if clip.description == clip.kind else f"{kind} · {clip.description}"
 
 
-def panels_picture(clip: Clip, panels: Panels, frame: int = 0) -> np.ndarray:
-    """A frame (rows, columns, 3) with a box and a word on each panel."""
+def panels_picture(clip: Clip, panels: Panels | None, frame: int = 0) -> np.ndarray:
+    """A frame (rows, columns, 3) with a box and a word on each panel, where there are any."""
     import numpy as np
     from PIL import Image, ImageDraw
 
     picture = Image.fromarray(np.array(clip.rgb(frame)))
     draw = ImageDraw.Draw(picture)
     size = max(round(0.026 * clip.screen[1]), 11)
-    for panel, word, color in (
+    named = () if panels is None else (
         (panels.grayscale, "Grayscale", GRAYSCALE_COLOR),
         (panels.contrast, "Contrast", CONTRAST_COLOR),
-    ):
+    )  # fmt: skip
+    for panel, word, color in named:
         if panel is None:
             continue
         left, top = panel.left, panel.top
@@ -102,10 +103,12 @@ def check_picture(draft: UploadDraft, name: str, seen: SeenClip) -> dict[str, An
         Fields of a `ClipWish`; None while something that is needed is missing.
     """
     st.subheader("2 · Check the picture", anchor=False)
-    panels, clip = chosen_panels(name, seen.panels), seen.loaded.clip
-    st.image(panels_picture(clip, panels), width="stretch")
-    st.caption(_caption(seen, panels))
-    if not panels.sure:
+    clip, above = seen.loaded.clip, st.container()
+    panels = choose_panels(name, seen)
+    frame = shown_frame(name, clip)
+    above.image(panels_picture(clip, panels, frame), width="stretch")
+    above.caption(_caption(seen, panels, frame))
+    if panels is not None and not panels.sure:
         st.warning(
             f"Please check which panel shows contrast: {formats.plain(panels.found_by)}.",
             icon=":material/warning:",
@@ -131,42 +134,9 @@ def check_picture(draft: UploadDraft, name: str, seen: SeenClip) -> dict[str, An
             icon=":material/schedule:",
         )
         return None
+    if panels is None:
+        return None
     return {"dynamic_range_db": range_db, "interval_s": interval_s, "panels": panels}
-
-
-def chosen_panels(name: str, found: Panels) -> Panels:
-    """The panels as they were found, or as the user says."""
-    if len(found.found) == 2 and None in (found.grayscale, found.contrast):
-        return _which_of_two(name, found)
-    swapped = st.toggle(
-        "Swap grayscale and contrast",
-        key=f"upload_swap_{name}",
-        help="Turn this on where the words in the picture are the wrong way round.",
-    )
-    return found.swapped() if swapped else found
-
-
-def _which_of_two(name: str, found: Panels) -> Panels:
-    """Two panels that look alike: a person knows whether one of them shows contrast."""
-    first, second = found.found
-    beside = first.left != second.left
-    choices = {
-        "Both without contrast": found,
-        f"Contrast {'left' if beside else 'above'}": replace(
-            found, grayscale=second, contrast=first, found_by="by hand", sure=True
-        ),
-        f"Contrast {'right' if beside else 'below'}": replace(
-            found, grayscale=first, contrast=second, found_by="by hand", sure=True
-        ),
-    }
-    said = st.segmented_control(
-        "What the two panels show",
-        list(choices),
-        default="Both without contrast",
-        required=True,
-        key=f"upload_which_{name}",
-    )
-    return choices.get(str(said), found)
 
 
 def _interval(name: str, seen: SeenClip) -> float | None:
@@ -186,16 +156,15 @@ def _interval(name: str, seen: SeenClip) -> float | None:
     )
 
 
-def _caption(seen: SeenClip, panels: Panels) -> str:
+def _caption(seen: SeenClip, panels: Panels | None, frame: int) -> str:
     clip = seen.loaded.clip
-    parts = [f"First of {len(clip)} frames" if len(clip) > 1 else "The still"]
+    which = f"Frame {frame} of {len(clip)}, from 0" if frame else f"First of {len(clip)} frames"
+    parts = [which if len(clip) > 1 else "The still"]
     if len(clip) > 1 and seen.no_times is None:
         parts.append(f"{clip.time_s[-1] - clip.time_s[0]:.3g} s long")
-    how = (
-        "Panels as you say"
-        if panels is not seen.panels
-        else f"Panels found by: {formats.plain(panels.found_by)}"
-    )
+    how = "Panels as you say"
+    if panels is not None and panels is seen.panels:
+        how = f"Panels found by: {formats.plain(panels.found_by)}"
     return (
         f"{', '.join(parts)}. {how}. Only what is inside the ultrasound picture is stored; text "
         "beside it is blacked out."

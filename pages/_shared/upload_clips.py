@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hccsurv_core.errors import InputError
+from hccsurv_core.errors import GeometryError, InputError
 from hccsurv_core.patient import PatientFacts, check_patient_facts
 from hccsurv_core.progress import Progress, part_of, silent
 from pages._shared import formats, routes
@@ -37,13 +37,15 @@ class SeenClip:
 
     Args:
         loaded: the clip.
-        panels: as they were found.
+        panels: as they were found; None where they must be marked by hand.
         no_times: why the seconds between frames must be given; None where the file tells them.
+        no_panels: why panels must be marked; None where they were found.
     """
 
     loaded: LoadedClip
-    panels: Panels
+    panels: Panels | None
     no_times: str | None = None
+    no_panels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def read_seen(
     """Read a clip and find its panels.
 
     Raises:
-        InputError: it cannot be read, or shows no ultrasound picture; names the file.
+        InputError: it cannot be read; names the file.
     """
     from hccsurv_core.imaging.ultrasound_panels import find_panels
     from hccsurv_core.io.ultrasound_clip import read_clip
@@ -140,8 +142,8 @@ def read_seen(
         loaded = read_clip(paths, choice=name, frame_interval_s=_FOR_LOOKING_S, progress=progress)
     try:
         return SeenClip(loaded, find_panels(loaded.clip), no_times)
-    except InputError as error:
-        raise error.with_source(name) from error
+    except GeometryError as error:
+        return SeenClip(loaded, None, no_times, error.what)
 
 
 def told_range_db(texts: Sequence[str]) -> float | None:
@@ -194,11 +196,17 @@ def _keep(
         seen = read_seen(draft, name, interval_s, part_of(progress, 0.0, 0.5))
     if seen.no_times is not None:
         raise InputError(seen.no_times, source=name, remedy="give the seconds between frames")
+    panels = wish.panels if chosen and wish.panels is not None else seen.panels
+    if panels is None:
+        raise InputError(
+            seen.no_panels or "shows no panel", source=name,
+            remedy="store it by itself, and mark its panels by hand",
+        )  # fmt: skip
     try:
         return keep_clip(
             open_store(),
             replace(seen.loaded, patient=wish.facts),
-            panels=wish.panels if chosen and wish.panels is not None else seen.panels,
+            panels=panels,
             dynamic_range_db=wish.dynamic_range_db,
             patient_id=patient_id,
             pseudonym=wish.pseudonym,

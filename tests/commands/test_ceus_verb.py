@@ -92,6 +92,41 @@ def test_an_outline_may_be_a_picture(clip, capsys):
     assert from_picture["time_intensity"]["lesion"] == from_nifti["time_intensity"]["lesion"]
 
 
+def boxes_of(found):
+    """The panels of an answer, as the options take them."""
+    panels = found["clip"]["panels"].items()
+    return {
+        name: ",".join(str(panel[part]) for part in ("left", "top", "columns", "rows"))
+        for name, panel in panels
+    }
+
+
+def test_panels_marked_by_hand_where_they_were_found_give_the_same_curve(clip, capsys):
+    found = answered(capsys, clip)
+    box = boxes_of(found)
+    given = ("--grayscale-panel", box["grayscale"], "--contrast-panel", box["contrast"])
+    again = answered(capsys, clip, *given)
+    assert again["clip"]["panels_found_by"] == "by hand"
+    assert again["clip"]["panels"] == found["clip"]["panels"]
+    assert again["time_intensity"] == found["time_intensity"]
+
+
+def test_panels_that_cannot_be_are_refused(clip, capsys):
+    begin = ("ceus", str(clip["file"]), "--roi", str(clip["lesion"]))
+    assert "lie on each other" in refused(
+        capsys, *begin, "--contrast-panel", "0,0,300,300", "--grayscale-panel", "5,0,300,300"
+    )
+    assert "a grayscale panel alone gives no time-intensity curve; add --contrast-panel" in refused(
+        capsys, *begin, "--grayscale-panel", "0,0,300,300"
+    )
+    assert "leave --swap-panels out" in refused(
+        capsys, *begin, "--contrast-panel", "0,0,300,300", "--swap-panels"
+    )
+    with pytest.raises(SystemExit):
+        main([*begin, "--contrast-panel", "0,0,300"])
+    assert "'0,0,300' is not LEFT,TOP,WIDTH,HEIGHT in whole pixels" in capsys.readouterr().err
+
+
 def test_what_cannot_be_used_is_refused_by_name(clip, capsys, tmp_path):
     file, lesion = str(clip["file"]), str(clip["lesion"])
     line = refused(capsys, "ceus", file, "--roi", str(tmp_path / "none.nii.gz"))

@@ -105,6 +105,85 @@ def test_panels_are_swapped_by_a_toggle(open_page, finish_job, store, dicom_clip
     assert stored.dynamic_range_db is None
 
 
+def slider(at, start: str):
+    """The slider whose key begins so."""
+    (found,) = [w for w in at.slider if str(w.key).startswith(start)]
+    return found
+
+
+def test_panels_are_marked_by_hand_and_stored_so(open_page, finish_job, store, dicom_clip):
+    at = upload(open_page(), ("clip.dcm", dicom_clip), finish_job=finish_job)
+    (seen,) = at.session_state["hccsurv"].draft.seen.values()
+    found = seen.panels
+    key(at, "upload_by_hand").set_value(True)
+    at.run()
+    assert "Panels as you say" in page_text(at)
+    # Begins where the panels were found; here both are made 30 rows lower.
+    columns, rows = slider(at, "upload_grayscale_columns"), slider(at, "upload_grayscale_rows")
+    assert columns.value[0] == found.grayscale.left
+    assert rows.value == (found.grayscale.top, found.grayscale.top + found.grayscale.rows)
+    rows.set_value((found.grayscale.top, found.grayscale.top + found.grayscale.rows - 30))
+    slider(at, "upload_frame").set_value(2)
+    at.run()
+    assert "Frame 2 of 4, from 0" in page_text(at)
+    at.button(key="upload_go").click().run()
+    finish_job(at)
+    (row,) = store.list_patients()
+    stored = store.load_clip(row.latest_study.id)
+    assert stored.panels.found_by == "by hand"
+    assert stored.panels.contrast.rows == stored.panels.grayscale.rows == found.grayscale.rows - 30
+    assert stored.panels.contrast.spacing_mm == found.contrast.spacing_mm
+    assert (stored.panels.contrast.left, stored.panels.contrast.top) == (
+        found.contrast.left, found.contrast.top,
+    )  # fmt: skip
+    # What is outside the boxes is not stored.
+    assert not stored.clip.frames[:, found.grayscale.top + found.grayscale.rows - 30 :].any()
+
+
+def test_panels_that_lie_on_each_other_are_said_so_and_nothing_can_be_stored(
+    open_page, finish_job, dicom_clip
+):
+    at = upload(open_page(), ("clip.dcm", dicom_clip), finish_job=finish_job)
+    key(at, "upload_by_hand").set_value(True)
+    at.run()
+    first = slider(at, "upload_grayscale_columns").value[0]
+    slider(at, "upload_contrast_left").set_value(first + 5)
+    at.run()
+    assert "lie on each other" in page_text(at)
+    assert at.button(key="upload_go").disabled
+
+
+def test_one_panel_alone_may_be_marked(open_page, finish_job, store, dicom_clip):
+    at = upload(open_page(), ("clip.dcm", dicom_clip), finish_job=finish_job)
+    (seen,) = at.session_state["hccsurv"].draft.seen.values()
+    key(at, "upload_by_hand").set_value(True)
+    at.run()
+    (shows,) = [w for w in at.segmented_control if str(w.key).startswith("upload_shows")]
+    shows.set_value("Contrast alone").run()
+    at.button(key="upload_go").click().run()
+    finish_job(at)
+    (row,) = store.list_patients()
+    panels = store.load_clip(row.latest_study.id).panels
+    assert panels.grayscale is None and panels.contrast == seen.panels.contrast
+
+
+def test_where_no_panel_is_found_they_are_marked_by_hand(open_page, finish_job, store):
+    picture = np.zeros((120, 260), np.uint8)
+    picture[20:100:3, 10:250:3] = 200  # dots, as of no fan
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, format="PNG")
+    at = upload(open_page(), ("dots.png", out.getvalue()), finish_job=finish_job)
+    text = page_text(at)
+    assert "No ultrasound picture was found on the screen" in text
+    assert "Mark the panels by hand" in text
+    assert not at.button(key="upload_go").disabled
+    at.button(key="upload_go").click().run()
+    finish_job(at)
+    (row,) = store.list_patients()
+    panels = store.load_clip(row.latest_study.id).panels
+    assert (panels.grayscale.columns, panels.contrast.left) == (130, 130)
+
+
 def test_of_two_panels_that_look_alike_a_person_says_which_shows_contrast(
     open_page, finish_job, store, shared_data
 ):
