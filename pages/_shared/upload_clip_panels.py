@@ -141,11 +141,12 @@ def _box(name: str, word: str, box: Box, clip: Clip) -> Box:
     """Two sliders: columns and rows, in pixels."""
     rows, columns = clip.screen
     key = f"upload_{word.lower()}"
-    left, right = st.slider(
+    across, down = st.columns(2)
+    left, right = across.slider(
         f"{word}: columns (px)", 0, columns, (box.left, box.left + box.columns),
         key=f"{key}_columns_{name}",
     )  # fmt: skip
-    top, bottom = st.slider(
+    top, bottom = down.slider(
         f"{word}: rows (px)", 0, rows, (box.top, box.top + box.rows), key=f"{key}_rows_{name}"
     )
     return type(box)(left, top, right - left, bottom - top)
@@ -154,11 +155,12 @@ def _box(name: str, word: str, box: Box, clip: Clip) -> Box:
 def _corner(name: str, box: Box, clip: Clip) -> tuple[int, int]:
     """Where the other panel, of the same size, begins."""
     rows, columns = clip.screen
-    left = st.slider(
+    across, down = st.columns(2)
+    left = across.slider(
         "Contrast: first column (px)", 0, columns - 1, box.left, key=f"upload_contrast_left_{name}",
         help="The contrast panel has the grayscale panel's size.",
     )  # fmt: skip
-    top = st.slider(
+    top = down.slider(
         "Contrast: first row (px)", 0, rows - 1, box.top, key=f"upload_contrast_top_{name}"
     )
     return left, top

@@ -104,8 +104,8 @@ def check_picture(draft: UploadDraft, name: str, seen: SeenClip) -> dict[str, An
     """
     st.subheader("2 · Check the picture", anchor=False)
     clip, above = seen.loaded.clip, st.container()
-    panels = choose_panels(name, seen)
     frame = shown_frame(name, clip)
+    panels = choose_panels(name, seen)
     above.image(panels_picture(clip, panels, frame), width="stretch")
     above.caption(_caption(seen, panels, frame))
     if panels is not None and not panels.sure:

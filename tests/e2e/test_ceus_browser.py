@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 from waiting import settle
+
+from hccsurv_core.simulate.ceus.clip import write_clip
 
 LONG_MS = 240_000
 
@@ -37,3 +40,20 @@ def test_a_demo_clip_opens_plays_is_measured_and_corrected(page):
         page.locator(".st-key-clip_settings button").first.click()
     undo.click()
     page.locator(".hcc-chip", has_text=chosen.strip("● ")).wait_for(timeout=LONG_MS)
+
+
+def test_panels_of_an_uploaded_clip_are_marked_by_hand(page, tmp_path):
+    write_clip(tmp_path / "clip", 5, 3, times_s=np.array([0.0, 8.0, 20.0, 60.0]))
+    file = next((tmp_path / "clip").glob("images/*/clip/*.dcm"))
+    page.locator("input[type=file]").first.set_input_files(str(file))
+    page.get_by_role("heading", name="2 · Check the picture").wait_for(timeout=LONG_MS)
+    page.get_by_text("Mark the panels by hand").click()
+    page.get_by_text("Panels as you say").wait_for()
+    page.get_by_role("radio", name="Contrast alone").click()
+    page.get_by_text("Contrast: columns (px)").wait_for()
+    page.get_by_role("slider", name="Frame to look at").press("ArrowRight")
+    page.get_by_text("Frame 1 of 4, from 0").wait_for()
+    settle(page)
+    page.get_by_role("button", name="Read and store").click()
+    page.get_by_role("heading", name="Contrast-enhanced ultrasound").wait_for(timeout=LONG_MS)
+    page.locator(".hcc-chip", has_text=re.compile(r"Panels: contrast$")).wait_for(timeout=LONG_MS)
