@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hccsurv_core.progress import Progress, part_of
@@ -131,14 +130,11 @@ def _patients(
     source = wish.patients
     if not source.has_images or model.versions == (CLINICAL,):
         return chosen_part(wish, source.cohort_of, bundle), 0
-    measured = model.measured
-    if wish.weights:
-        measured = replace(measured, weights=Path(wish.weights))
     # What was measured for a training is not measured again.
     asked = Namespace(
         cohort=str(source.cohort), features_table=None, work=None, workers=None, scheduler=None
     )
-    read, features, failures = read_ceus_source(asked, measured, progress)
+    read, features, failures = read_ceus_source(asked, model.measured, progress)
     cohort = replace(source.cohort_of, images=read.images)
     if cohort.images is not None:
         cohort = replace(cohort, images=model.with_signatures(cohort.images, features))

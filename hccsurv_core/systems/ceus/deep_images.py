@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hccsurv_core.errors import InputError
+from hccsurv_core.errors import BundleError, InputError
 from hccsurv_core.imaging.ultrasound_crops import (
     StillCropSettings,
     crop_still,
@@ -32,6 +32,8 @@ from hccsurv_core.models.cnn.architectures import architecture
 if TYPE_CHECKING:
     from hccsurv_core.models.cnn.fixed import FixedNetwork
 
+#: Where a bundle keeps the network whose features its signatures look at.
+NETWORK_PART = "network"
 _SOURCE = "deep feature settings"
 
 
@@ -84,6 +86,34 @@ def choose_network(settings: DeepImageSettings, weights: Path | None = None) -> 
     if weights is not None and weights.is_file():
         changed = weights.stat().st_mtime_ns
     return _built(settings.network, len(settings.crop.channels), weights, changed, settings.seed)
+
+
+def network_of_bundle(folder: Path) -> FixedNetwork:
+    """The network that a model came with; read once in a process.
+
+    Args:
+        folder: the model's bundle.
+
+    Raises:
+        BundleError: it is no bundle, was changed, or came without a network.
+    """
+    changed = 0
+    if folder.is_dir():
+        changed = max(file.stat().st_mtime_ns for file in (folder, *folder.iterdir()))
+    return _of_bundle(folder, changed)
+
+
+@lru_cache(maxsize=2)
+def _of_bundle(folder: Path, changed: int) -> FixedNetwork:
+    """``changed``: so that a bundle that was replaced is read again."""
+    from hccsurv_core.models.cnn.fixed import fixed_network_from_parts
+    from hccsurv_core.models.store import read_bundle
+
+    bundle = read_bundle(folder)
+    if not bundle.description.get(NETWORK_PART):
+        raise BundleError("came without a network", source=str(folder))
+    tensors = bundle.tensors_of(NETWORK_PART)
+    return fixed_network_from_parts(bundle.description[NETWORK_PART], tensors, source=str(folder))
 
 
 @lru_cache(maxsize=2)

@@ -34,8 +34,6 @@ DLR_EARLY, DLR_DEATH = "dlr.early", "dlr.death"
 DLR_NAMES = (DLR_EARLY, DLR_DEATH)
 #: Where a bundle keeps the signatures.
 DLR_PART = "signatures"
-#: Where it keeps the network whose features they look at.
-NETWORK_PART = "network"
 _LABELS = {
     DLR_EARLY: "Signature of early recurrence",
     DLR_DEATH: "Signature of death",

@@ -41,6 +41,7 @@ from hccsurv_core.systems.ceus.deep_images import (
     choose_network,
     deep_features,
     deep_settings_from_json,
+    network_of_bundle,
 )
 from hccsurv_core.systems.ceus.signs import SIGN
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 #: The stills, by their role in a cohort folder, and what the outlined panel of each shows.
 FRAMES: Mapping[str, str] = {GRAYSCALE: GRAYSCALE, PEAK: CONTRAST}
 RADIOMICS, DEEP = "radiomics", "deep"
-_WEIGHTS, _SETTINGS, _RANGE = "weights", "images", "dynamic_range_db"
+_WEIGHTS, _MODEL, _SETTINGS, _RANGE = "weights", "model", "images", "dynamic_range_db"
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,28 @@ class ImageFeatureSettings:
         deep: of the network; None asks none.
         weights: a local file of the network's weights; None draws them at random. Its path is not
             among the plain values: files count by what they hold.
+        model: the bundle folder of a model whose own network is asked, whatever ``weights`` says.
     """
 
     preset: str | None = PRESET
     deep: DeepImageSettings | None = field(default_factory=DeepImageSettings)
     weights: Path | None = None
+    model: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "preset": self.preset,
             "deep": None if self.deep is None else self.deep.to_json(),
-            "weights": None if self.weights is None else self.weights.name,
+            "weights": None if self.weights is None or self.model else self.weights.name,
         }
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What the network is read from, by role in a task."""
+        if self.model is not None:
+            return {_MODEL: self.model}
+        return {} if self.weights is None else {_WEIGHTS: self.weights}
 
 
 @dataclass(frozen=True)
@@ -160,13 +170,12 @@ def image_tasks(
 ) -> tuple[PatientTask, ...]:
     """One task a patient, in the table's order; see :data:`~hccsurv_core.cohort.patient_task.Extract`."""
     chosen = settings or ImageFeatureSettings()
-    weights = {} if chosen.weights is None else {_WEIGHTS: chosen.weights}
     ranges = cohort.table.get(DYNAMIC_RANGE)
     known = [math.nan] * len(cohort) if ranges is None else [float(v) for v in ranges]
     return tuple(
         PatientTask(
             patient,
-            {**still_files(cohort.folder, patient), **weights},
+            {**still_files(cohort.folder, patient), **chosen.files},
             {_SETTINGS: chosen.to_json(), _RANGE: None if math.isnan(span) else span},
         )
         for patient, span in zip(cohort.patient_ids, known, strict=True)
@@ -190,7 +199,8 @@ def extract_image_features(task: PatientTask) -> Mapping[str, float]:
             no value; the message names still or file.
     """
     settings = image_settings_from_json(task.settings[_SETTINGS], task.files.get(_WEIGHTS))
-    return measure_images(read_stills(task.files, task.settings[_RANGE]), settings)
+    network = network_of_bundle(task.files[_MODEL]) if _MODEL in task.files else None
+    return measure_images(read_stills(task.files, task.settings[_RANGE]), settings, network)
 
 
 def image_settings_from_json(

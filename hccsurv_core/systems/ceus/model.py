@@ -18,7 +18,8 @@ from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.ceus.answer import CeusAnswer, Contribution
 from hccsurv_core.systems.ceus.cohort import SYSTEM
 from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
-from hccsurv_core.systems.ceus.dlr import DLR_PART, NETWORK_PART, DlrSignatures, dlr_values
+from hccsurv_core.systems.ceus.deep_images import NETWORK_PART
+from hccsurv_core.systems.ceus.dlr import DLR_PART, DlrSignatures, dlr_values
 from hccsurv_core.systems.ceus.endpoints import EndpointModels
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, rule_from_json
 from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, settings_from_json
@@ -51,6 +52,7 @@ class CeusModel:
         signatures: of the pictures' features; None without.
         description: of the bundle; sha256: its name.
         network_tensors: of the network whose features the signatures look at; empty without.
+        folder: of the bundle.
     """
 
     models: Mapping[str, EndpointModels]
@@ -61,6 +63,7 @@ class CeusModel:
     description: Mapping[str, Any]
     sha256: str
     network_tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    folder: Path | None = None
 
     @classmethod
     def read(cls, folder: Path) -> CeusModel:
@@ -95,6 +98,7 @@ class CeusModel:
                 d,
                 bundle.sha256,
                 bundle.tensors_of(NETWORK_PART) if d.get(NETWORK_PART) else {},
+                bundle.folder,
             )
         except (KeyError, TypeError, InputError) as error:
             raise BundleError(
@@ -131,6 +135,9 @@ class CeusModel:
         names = () if self.signatures is None else self.signatures.names
         if not any(".deep." in name for name in names):
             chosen = replace(chosen, deep=None, weights=None)
+        elif chosen.weights is not None:
+            # The file that the model was trained with may be anywhere: its network came along.
+            chosen = replace(chosen, weights=None, model=self.folder)
         if not any(".radiomics." in name for name in names):
             chosen = replace(chosen, preset=None)
         return chosen

@@ -18,14 +18,9 @@ from hccsurv_core.systems.ceus.card import write_card
 from hccsurv_core.systems.ceus.cohort import SYSTEM, CeusCohort
 from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
 from hccsurv_core.systems.ceus.cross_validation import Judgment, judge_by_folds
+from hccsurv_core.systems.ceus.deep_images import NETWORK_PART, choose_network
 from hccsurv_core.systems.ceus.description import describe_training
-from hccsurv_core.systems.ceus.dlr import (
-    DLR_PART,
-    NETWORK_PART,
-    DlrSignatures,
-    TrainedDlr,
-    train_dlr,
-)
+from hccsurv_core.systems.ceus.dlr import DLR_PART, DlrSignatures, TrainedDlr, train_dlr
 from hccsurv_core.systems.ceus.endpoints import EndpointModels, fit_death, fit_early
 from hccsurv_core.systems.ceus.recurrence import fit_recurrence
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, learn_classes
@@ -145,8 +140,6 @@ def _network(selected: TrainedDlr | None, settings: CeusSettings) -> FixedNetwor
     deep = settings.stills.deep
     if selected is None or deep is None or not selected.signatures.is_deep:
         return None
-    from hccsurv_core.systems.ceus.deep_images import choose_network
-
     return choose_network(deep, settings.stills.weights)
 
 
