@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.ceus.image_features import ImageFeatureSettings
 
-_KEPT = "ceus_stills"
+_KEPT, _KEPT_REPEATS = "ceus_stills", "ceus_stills_repeated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +74,51 @@ def image_features(
     tell_failures(done.failures, len(cohort), folder)
     table = image_table(patients, done.patient_ids, done.names, done.values)
     return MeasuredStills(table, done.failures, done.n_reused)
+
+
+def repeated_features(
+    folder: Path,
+    features: FeatureTable,
+    settings: ImageFeatureSettings | None = None,
+    *,
+    most: int,
+    work: Path | None = None,
+    batch: BatchSettings | None = None,
+    progress: Progress = silent,
+) -> FeatureTable | None:
+    """The features of patients whose lesion is outlined twice, inside the second outline.
+
+    Args:
+        folder: as for :func:`image_features`.
+        features: of the first outlines; patients are taken in its order.
+        settings, work, batch, progress: as for :func:`image_features`.
+        most: so many patients at most.
+
+    Returns:
+        None where too few are outlined twice to tell anything.
+
+    Raises:
+        InputError: it is no such folder.
+    """
+    from hccsurv_core.batch import extract_batch
+    from hccsurv_core.cohort.folder import read_cohort
+    from hccsurv_core.features.feature_table import FeatureTable
+    from hccsurv_core.systems.ceus.image_features import (
+        ImageFeatureSettings,
+        extract_image_features,
+        repeat_tasks,
+    )
+    from hccsurv_core.systems.ceus.roi_agreement import FEWEST_PATIENTS
+
+    tasks = repeat_tasks(
+        read_cohort(folder), settings or ImageFeatureSettings(), features.patient_ids
+    )
+    if min(len(tasks), most) < FEWEST_PATIENTS:
+        return None
+    done = extract_batch(
+        tasks[:most], extract_image_features, (work or kept_folder(folder)) / _KEPT_REPEATS,
+        settings=batch, progress=progress,
+    )  # fmt: skip
+    if len(done.patient_ids) < FEWEST_PATIENTS:
+        return None
+    return FeatureTable(tuple(done.patient_ids), tuple(done.names), done.values)

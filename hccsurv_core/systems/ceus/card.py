@@ -112,8 +112,14 @@ def _signatures(found: Mapping[str, Any] | None) -> list[str]:
     report = found["report"]
     kinds = ", ".join(f"{n} {kind}" for kind, n in report["n_by_kind"].items())
     told: Sequence[tuple[str, str]] = (("early", "early recurrence"), ("death", "death"))
+    gate = report["death"]["gate"]
+    first = (
+        f" Only those that repeat took part ({gate['rule']}): {gate['n_kept']} of them."
+        if gate
+        else ""
+    )
     return [
-        f"Selected from {report['n_features']} features of the pictures ({kinds}):",
+        f"Selected from {report['n_features']} features of the pictures ({kinds}).{first}",
         "",
         *[
             f"* {words}: {len(found[key])} features ({', '.join(found[key]) or 'none'})"

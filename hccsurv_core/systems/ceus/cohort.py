@@ -33,6 +33,8 @@ SYSTEM = "ceus"
 #: Roles of the pictures in a cohort folder, and what is outlined on them.
 GRAYSCALE, PEAK, CLIP = "grayscale", "peak", "clip"
 LESION, PARENCHYMA = "lesion", "parenchyma"
+#: The lesion outlined a second time, where somebody did: ``rois/<patient>/peak_lesion_repeat.nii.gz``.
+REPEAT = "lesion_repeat"
 #: A recurrence within so many months is an early one (the paper's definition).
 EARLY_MONTHS = 12.0
 RECURRENCE_TIME, RECURRENCE_CAUSE = "recurrence_time_months", "recurrence_cause"

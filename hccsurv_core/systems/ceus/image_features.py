@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from hccsurv_core.systems.ceus.cohort import (
     LESION,
     PARENCHYMA,
     PEAK,
+    REPEAT,
     CeusCohort,
 )
 from hccsurv_core.systems.ceus.deep_images import (
@@ -182,12 +183,34 @@ def image_tasks(
     )
 
 
-def still_files(folder: Path, patient: str) -> dict[str, Path]:
-    """Where a cohort folder keeps a patient's stills and outlines, by role."""
+def repeat_tasks(
+    cohort: Cohort, settings: ImageFeatureSettings, patients: Sequence[str]
+) -> tuple[PatientTask, ...]:
+    """As :func:`image_tasks`, inside the second outlines; of those patients who have them."""
+    places = {patient: still_files(cohort.folder, patient, repeat=True) for patient in patients}
+    twice = {
+        patient: files
+        for patient, files in places.items()
+        if all(files[f"{role}_{LESION}"].is_file() for role in FRAMES)
+    }
+    return tuple(
+        replace(task, files={**task.files, **twice[task.patient_id]})
+        for task in image_tasks(cohort, settings)
+        if task.patient_id in twice
+    )
+
+
+def still_files(folder: Path, patient: str, *, repeat: bool = False) -> dict[str, Path]:
+    """Where a cohort folder keeps a patient's stills and outlines, by role.
+
+    Args:
+        repeat: the lesion's second outlines in place of the first.
+    """
     files = {role: folder / IMAGES / patient / role for role in FRAMES}
     for role in FRAMES:
         for part in (LESION, PARENCHYMA):
-            files[f"{role}_{part}"] = folder / ROIS / patient / f"{role}_{part}.nii.gz"
+            name = REPEAT if repeat and part == LESION else part
+            files[f"{role}_{part}"] = folder / ROIS / patient / f"{role}_{name}.nii.gz"
     return files
 
 

@@ -52,6 +52,9 @@ class CeusSettings:
         signatures: whether radiomics and deep features are selected from, too, by the paper's
             chains; without, the measured signs stand alone.
         stills: which features these are.
+        least_icc: where lesions of the cohort are outlined twice, a feature is selected from only if
+            its ICC(A,1) is this or more, by the lower bound of its interval; None asks for none.
+        n_repeats: so many patients are measured twice at most.
         early_chain, death_chain: of that selection.
         early, death: of the two models.
         horizons_months: at which survival is told.
@@ -64,6 +67,8 @@ class CeusSettings:
     images: bool = True
     signatures: bool = True
     stills: ImageFeatureSettings = field(default_factory=ImageFeatureSettings)
+    least_icc: float | None = 0.75
+    n_repeats: int = 60
     early_chain: BinaryChainSettings = field(default_factory=BinaryChainSettings)
     death_chain: SurvivalChainSettings = field(default_factory=SurvivalChainSettings)
     early: LogisticSettings = field(default_factory=LogisticSettings)
@@ -85,6 +90,10 @@ class CeusSettings:
         horizons = self.horizons_months
         if not horizons or min(horizons) <= 0 or list(horizons) != sorted(set(horizons)):
             raise InputError("horizons are positive, rising months", source=_SOURCE)
+        if self.least_icc is not None and not 0 <= self.least_icc < 1:
+            raise InputError("least_icc is a correlation from 0 to below 1", source=_SOURCE)
+        if self.n_repeats < 0:
+            raise InputError("n_repeats is a number of patients", source=_SOURCE)
         if self.n_folds < 2 or self.n_rounds < 1:
             raise InputError("at least 2 folds and 1 round are needed", source=_SOURCE)
 
