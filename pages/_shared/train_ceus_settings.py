@@ -26,8 +26,8 @@ def ask_ceus_settings(source: CeusSource) -> tuple[dict[str, Any], dict[str, Any
     with st.expander("Settings", icon=":material/tune:", key="train_settings_ceus"):
         settings |= ask_covariates(
             CLINICAL_COVARIATES, "train_covariates_ceus",
-            "Choose before you look at any result. Without a choice all are taken that at least half "
-            "of the patients have, and that vary.",
+            "Choose before you look at any result. Without a choice all are taken that are known before "
+            "the resection, that at least half of the patients have, and that vary.",
         )  # fmt: skip
         first, second = st.columns(2)
         with first:
@@ -58,8 +58,8 @@ def _ask_images() -> dict[str, Any]:
     path = st.text_input(
         "Weights of the network, a file on this server", key="train_weights_ceus", max_chars=300,
         placeholder="none: random weights",
-        help="Of the network whose channels are the deep features, trained elsewhere. Who evaluates "
-        "the model needs the same file. Optional.",
+        help="Of the network whose channels are the deep features, trained elsewhere. The model keeps "
+        "the network: nobody needs the file afterwards. Optional.",
     )  # fmt: skip
     return {"stills": {"weights": path.strip()}} if path.strip() else {}
 

@@ -88,7 +88,7 @@ def test_every_endpoint_is_counted_before_it_begins(open_page, with_folder):
     assert f"{first} deaths without one compete" in text
     assert "no outlined stills: from clinical values alone" in text.lower()
     assert "Held out: test" in text and "4 centers" in text and "Simulated patients" in text
-    assert "known from the specimen only" in text
+    assert "Microvascular invasion</td><td>known only after the resection" in text
     # Pictures cannot be asked for where there are none.
     assert not [t for t in at.toggle if t.key == "train_signs_ceus"]
     assert not button(at, "train_start").disabled
@@ -124,9 +124,17 @@ def test_follow_up_that_ends_before_the_last_horizon_is_refused(open_page, with_
 def test_a_value_that_is_not_known_is_left_out_with_its_reason(open_page, with_folder):
     change_table(with_folder, afp_ng_ml=lambda t: None)
     text = page_text(choose_system(open_page(routes.TRAIN)))
-    assert "9 clinical covariates" in text
+    assert "8 clinical covariates" in text
     assert "AFP</td><td>not known of anybody" in text
-    assert "The models will know nothing of AFP" in text
+    assert "The models will know nothing of AFP, Microvascular invasion" in text
+
+
+def test_what_only_the_specimen_tells_is_taken_if_asked_for_and_warned_of(open_page, with_folder):
+    at = choose_system(open_page(routes.TRAIN))
+    asked = ["microvascular_invasion", "age_years"]
+    at.multiselect(key="train_covariates_ceus").set_value(asked).run()
+    text = page_text(at)
+    assert "2 clinical covariates" in text and "known from the specimen only" in text
 
 
 def test_start_passes_on_what_was_chosen(open_page, with_folder, data, monkeypatch):

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hccsurv_core.systems.covariates import Covariate, at_least, covariates_named, recorded, scored
+from hccsurv_core.systems.study_cohort import StudyCohort
+from hccsurv_core.systems.training_part import choose_covariates
 
 _C = Covariate
 CLINICAL_COVARIATES: tuple[Covariate, ...] = (
@@ -38,6 +40,8 @@ CLINICAL_COVARIATES: tuple[Covariate, ...] = (
     _C("age_years", "Age", "patient", recorded("age_years"), ("age_years",), "years", whole=True,
        reason="part of every published score of survival after hepatectomy"),
 )  # fmt: skip
+#: Known from the specimen: taken only where they are asked for, since models answer before a resection.
+AFTER_RESECTION = ("microvascular_invasion",)
 BY_NAME: Mapping[str, Covariate] = {c.name: c for c in CLINICAL_COVARIATES}
 
 
@@ -48,3 +52,27 @@ def clinical_covariates(names: Sequence[str]) -> tuple[Covariate, ...]:
         InputError: there is none of that name.
     """
     return covariates_named(BY_NAME, names)
+
+
+def choose_clinical(
+    cohort: StudyCohort, asked: Sequence[str] | None, min_known: float
+) -> tuple[tuple[Covariate, ...], dict[str, str]]:
+    """The clinical covariates of a training, and by name why others are none.
+
+    Args:
+        cohort: training patients.
+        asked: covariates by name; None takes all that are known before a resection, of enough patients.
+        min_known: so large a share of the patients must have a value.
+
+    Raises:
+        InputError: there is none of that name.
+        StatisticsError: none can be used, or one that was asked for cannot.
+    """
+    if asked is not None:
+        return choose_covariates(cohort, clinical_covariates(asked), min_known, asked=True)
+    before = [c for c in CLINICAL_COVARIATES if c.name not in AFTER_RESECTION]
+    chosen, left_out = choose_covariates(cohort, before, min_known)
+    late = dict.fromkeys(
+        AFTER_RESECTION, "known only after the resection; taken if asked for by name"
+    )
+    return chosen, {**left_out, **late}

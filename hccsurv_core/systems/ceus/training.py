@@ -16,7 +16,7 @@ from hccsurv_core.models.store import Bundle, write_bundle
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.ceus.card import write_card
 from hccsurv_core.systems.ceus.cohort import SYSTEM, CeusCohort
-from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
+from hccsurv_core.systems.ceus.covariates import choose_clinical
 from hccsurv_core.systems.ceus.cross_validation import Judgment, judge_by_folds
 from hccsurv_core.systems.ceus.deep_images import NETWORK_PART, choose_network
 from hccsurv_core.systems.ceus.description import describe_training
@@ -27,7 +27,7 @@ from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, learn_classes
 from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, DLR, VERSION_WORDS, CeusSettings
 from hccsurv_core.systems.covariates import Covariate
 from hccsurv_core.systems.study_cohort import joined
-from hccsurv_core.systems.training_part import choose_covariates, training_part
+from hccsurv_core.systems.training_part import training_part
 
 if TYPE_CHECKING:
     from hccsurv_core.models.cnn.fixed import FixedNetwork
@@ -99,13 +99,7 @@ def train_ceus(
     settings = settings or CeusSettings()
     part = training_part(cohort)
     mine = part.cohort if settings.images else replace(part.cohort, images=None)
-    asked = settings.covariates
-    covariates, left_out = choose_covariates(
-        mine,
-        CLINICAL_COVARIATES if asked is None else clinical_covariates(asked),
-        settings.min_known,
-        asked=asked is not None,
-    )
+    covariates, left_out = choose_clinical(mine, settings.covariates, settings.min_known)
     selected = None
     if settings.images and settings.signatures and features is not None:
         selected = train_dlr(

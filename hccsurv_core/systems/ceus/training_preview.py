@@ -15,18 +15,20 @@ from hccsurv_core.imaging.ultrasound_still import ASSUMED_RANGE_DB, CONTRAST
 from hccsurv_core.stats.estimate import Estimate
 from hccsurv_core.stats.kaplan_meier import median_follow_up
 from hccsurv_core.systems.ceus.cohort import EARLY_MONTHS, CeusCohort
-from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES, clinical_covariates
+from hccsurv_core.systems.ceus.covariates import (
+    AFTER_RESECTION,
+    CLINICAL_COVARIATES,
+    choose_clinical,
+)
 from hccsurv_core.systems.ceus.settings import CeusSettings
 from hccsurv_core.systems.covariates import Covariate
 from hccsurv_core.systems.study_preview import count_part, parts_by_label, try_choice
-from hccsurv_core.systems.training_part import TRAIN, choose_covariates, training_part
+from hccsurv_core.systems.training_part import TRAIN, training_part
 from hccsurv_core.systems.training_preview import EVENTS_PER_VARIABLE, PartCount
 from hccsurv_core.wording import agree, count_of
 
 #: With fewer events AUC or C of a model is uncertain by about 0.1 either way.
 FEW_EVENTS = 50
-#: Known from the specimen, not before the operation.
-_AFTER_RESECTION = "microvascular_invasion"
 #: A larger share of patients of whom early recurrence is not known may bend what is learned.
 _MANY_UNKNOWN = 0.1
 
@@ -79,10 +81,8 @@ def preview_ceus(cohort: CeusCohort, settings: CeusSettings, *, has_images: bool
     """
     part = training_part(cohort)
     learned = part.cohort
-    asked = settings.covariates
-    candidates = CLINICAL_COVARIATES if asked is None else clinical_covariates(asked)
     used, left_out, refusal = try_choice(
-        lambda: choose_covariates(learned, candidates, settings.min_known, asked=asked is not None),
+        lambda: choose_clinical(learned, settings.covariates, settings.min_known),
         CLINICAL_COVARIATES,
     )
     known = np.isfinite(learned.early)
@@ -176,10 +176,10 @@ def _event_cautions(
 def _choice_cautions(
     used: Sequence[Covariate], left_out: Mapping[str, str], held_out: Sequence[PartCount]
 ) -> Iterator[str]:
-    if any(c.name == _AFTER_RESECTION for c in used):
+    if any(c.name in AFTER_RESECTION for c in used):
         yield (
             "Microvascular invasion is known from the specimen only: a model with it answers after "
-            "the resection. Choose the covariates without it for answers before."
+            "the resection. Leave it out for answers before."
         )
     if left_out:
         yield f"The models will know nothing of {', '.join(left_out)}."

@@ -111,6 +111,14 @@ def test_without_pictures_there_is_one_version(cohort):
     assert list(also.models) == ["clinical"]
 
 
+def test_what_is_known_after_the_resection_alone_must_be_asked_for(cohort, trained):
+    late = "microvascular_invasion"
+    assert late not in trained.models["clinical"].names
+    assert "known only after the resection" in trained.description["left_out"][late]
+    asked = replace(QUICK, covariates=("age_years", late), images=False)
+    assert train_ceus(cohort, asked).models["clinical"].names == ("age_years", late)
+
+
 def test_signatures_of_noise_flatter_only_those_they_were_selected_on(cohort):
     part = cohort.split("train")
     found = train_dlr(picture_features(part), part.early, CeusSettings(), seed=1)
