@@ -81,7 +81,7 @@ def judge_seed(seed: int, n_test: int, folder: Path, settings: CeusSettings) -> 
         model = CeusModel.from_bundle(trained.write(Path(place) / "model"))
     if test.images is None:
         raise SystemExit(f"the test cohort in {folder} has no pictures")
-    measured = replace(test, images=model.with_signatures(test.images, fresh))
+    measured = replace(test, images=model.image_values(test.images, fresh))
     found = evaluate_ceus(model, measured, seed=seed).to_json()
     answer = {
         name: found[name] for name in ("n", "n_events", "oracle", "training_fit", "c_index")

@@ -53,6 +53,8 @@ def measured(causes, ids: list[str], seed: int) -> ImageValues:
         true = np.asarray(getattr(causes, cause), dtype=float)
         column = SIGN_NAMES.index(name)
         values[:, column] = true + 0.4 * true.std() * values[:, column]
+    size = SIGN_NAMES.index("sign.diameter_mm")
+    values[:, size] = causes.diameter_mm * (1 + 0.03 * values[:, size])
     return ImageValues(SIGN_NAMES, dict(zip(ids, values, strict=True)), LABELS, UNITS)
 
 

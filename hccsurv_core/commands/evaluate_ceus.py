@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, bundle: Bundle) -> None:
     if arguments.unseen:
         cohort = cohort.subset(unseen_rows(bundle, cohort.patient_ids, cohort.source))
     if cohort.images is not None:
-        cohort = replace(cohort, images=model.with_signatures(cohort.images, features))
+        cohort = replace(cohort, images=model.image_values(cohort.images, features))
     ended = 0.85 if arguments.report else 1.0
     found = evaluate_ceus(
         model, cohort, seed=arguments.seed, progress=part_of(progress, 0.8, ended)

@@ -137,5 +137,5 @@ def _patients(
     read, features, failures = read_ceus_source(asked, model.measured, progress)
     cohort = replace(source.cohort_of, images=read.images)
     if cohort.images is not None:
-        cohort = replace(cohort, images=model.with_signatures(cohort.images, features))
+        cohort = replace(cohort, images=model.image_values(cohort.images, features))
     return chosen_part(wish, cohort, bundle), len(failures)

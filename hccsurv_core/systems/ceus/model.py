@@ -24,6 +24,11 @@ from hccsurv_core.systems.ceus.endpoints import EndpointModels
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, rule_from_json
 from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, settings_from_json
 from hccsurv_core.systems.ceus.signs import sign_values, without_signs
+from hccsurv_core.systems.ceus.small_lesions import (
+    DIAMETER,
+    SmallLesions,
+    small_lesions_from_json,
+)
 from hccsurv_core.systems.covariates import Covariate, covariate_values
 from hccsurv_core.systems.patient_profile import Profile
 from hccsurv_core.systems.study_cohort import ImageValues, joined
@@ -53,6 +58,7 @@ class CeusModel:
         description: of the bundle; sha256: its name.
         network_tensors: of the network whose features the signatures look at; empty without.
         folder: of the bundle.
+        small_lesions: how far signs count; None takes them as measured.
     """
 
     models: Mapping[str, EndpointModels]
@@ -64,6 +70,7 @@ class CeusModel:
     sha256: str
     network_tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
     folder: Path | None = None
+    small_lesions: SmallLesions | None = None
 
     @classmethod
     def read(cls, folder: Path) -> CeusModel:
@@ -99,6 +106,7 @@ class CeusModel:
                 bundle.sha256,
                 bundle.tensors_of(NETWORK_PART) if d.get(NETWORK_PART) else {},
                 bundle.folder,
+                small_lesions_from_json(d["small_lesions"]) if d.get("small_lesions") else None,
             )
         except (KeyError, TypeError, InputError) as error:
             raise BundleError(
@@ -142,15 +150,17 @@ class CeusModel:
             chosen = replace(chosen, preset=None)
         return chosen
 
-    def with_signatures(self, signs: ImageValues, features: FeatureTable | None) -> ImageValues:
-        """Signs, and the scores of the signatures where the model has any.
+    def image_values(self, signs: ImageValues, features: FeatureTable | None) -> ImageValues:
+        """What the model takes of pictures: signs, small lesions' drawn to typical ones, and signatures.
 
         Args:
-            signs: by patient. features: radiomics and deep features; None without.
+            signs: by patient, as measured. features: radiomics and deep features; None without.
 
         Raises:
             TableError: a feature that a signature takes is not there.
         """
+        if self.small_lesions is not None:
+            signs = self.small_lesions.drawn(signs)
         if self.signatures is None:
             return signs
         if features is None:
@@ -169,7 +179,7 @@ class CeusModel:
         found = measure_images(stills, self.measured, self.network)
         row = np.array([list(found.values())])
         table = FeatureTable(("patient",), tuple(found), row)
-        values = self.with_signatures(sign_values(table), without_signs(table))
+        values = self.image_values(sign_values(table), without_signs(table))
         return dict(zip(values.names, map(float, values.matrix(("patient",))[0]), strict=True))
 
     def choose_version(self, image_values: Mapping[str, float] | None) -> tuple[str, str]:
@@ -275,7 +285,7 @@ class CeusModel:
         found = []
         for k, name in enumerate(models.names):
             value = float(row[0, k])
-            label, unit, group, shown, text = self._shown(name, value)
+            label, unit, group, shown, text = self._shown(name, self._measured(models, row, k))
             reach = _TOLERANCE_SD * scales.scale[k]
             outside = bool(value > scales.high[k] + reach or value < scales.low[k] - reach)
             found.append(
@@ -286,6 +296,14 @@ class CeusModel:
         return tuple(
             sorted(found, key=lambda c: -max(abs(c.early_log_odds), abs(c.death_log_hazard)))
         )
+
+    def _measured(self, models: EndpointModels, row: np.ndarray, k: int) -> float:
+        """What was measured where a small lesion's sign was drawn to a typical one."""
+        value, name = float(row[0, k]), models.names[k]
+        if self.small_lesions is None or DIAMETER not in models.names:
+            return value
+        diameter = float(row[0, models.names.index(DIAMETER)])
+        return self.small_lesions.measured(name, value, diameter)
 
     def _shown(self, name: str, value: float) -> tuple[str, str, str, float, str]:
         """Label, unit, group, the value as a person reads it, and that as text."""

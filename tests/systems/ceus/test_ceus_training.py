@@ -136,7 +136,7 @@ def test_signatures_are_kept_and_score_new_patients(cohort, tmp_path):
     assert DLR_EARLY in found.models["dlr"].names
     found.write(tmp_path / "b")
     model = CeusModel.read(tmp_path / "b")
-    joined = model.with_signatures(cohort.images, features)
+    joined = model.image_values(cohort.images, features)
     at = joined.names.index(DLR_EARLY)
     expected = found.signatures.values(features)[:, 0]
     np.testing.assert_array_equal(joined.matrix(cohort.patient_ids)[:, at], expected)
