@@ -45,7 +45,7 @@ def not_measured(found: NotMeasured, view: StudyView) -> None:
                 "This is a still: it has no curve. A clip of the agent's passage gives one.",
                 icon=":material/image:",
             )
-        case "begun" | "busy":
+        case _ if found.running:
             st.info("Curves are being measured …", icon=":material/hourglass_top:")
         case _:
             text = "The measurement was cancelled."
@@ -122,6 +122,12 @@ def draw(view: StudyView) -> None:
         no_model()
     elif isinstance(active, HccsurvError):
         model_problem(active)
+    elif isinstance(measured, NotMeasured) and measured.running and active[1].image_names:
+        # What clinical values alone tell would stand here for seconds, and then be another answer.
+        st.info(
+            "The prediction follows when curves and pictures are measured.",
+            icon=":material/hourglass_top:",
+        )
     else:
         values = None if done is None else done.image_values
         try:

@@ -61,6 +61,11 @@ class NotMeasured:
     why: str
     error: HccsurvError | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether they will be there in a while."""
+        return self.why in ("begun", "busy")
+
 
 @dataclass
 class ClipJob(Job):

@@ -120,6 +120,17 @@ def test_the_model_answers_with_class_recurrence_survival_and_marks(model, add_c
     assert "Class 4" in element(at, "ceus_classes")
 
 
+def test_no_answer_stands_there_while_pictures_are_being_measured(
+    model, add_clip, open_page, monkeypatch
+):
+    """It would be that of clinical values alone, and change in seconds."""
+    busy = ceus_measuring.NotMeasured("busy")
+    monkeypatch.setattr(ceus_measuring, "measure_clip", lambda *_: busy)
+    text = page_text(open_page(routes.CEUS, add_clip().id))
+    assert "The prediction follows when curves and pictures are measured" in text
+    assert "From clinical values" not in text and "not outlined" not in text
+
+
 def test_without_a_reference_pictures_are_not_used(model, add_clip, measured):
     at = measured(add_clip(reference=False))
     assert "From clinical values" in page_text(at)

@@ -90,6 +90,11 @@ def _classes(d: Mapping[str, Any]) -> list[str]:
         f"{' / '.join(f'{h:g}' for h in d['horizons_months'])} months |",
         "|---|---|---|---|---|",
         *[_class_row(row) for row in found["training"]],
+        *[
+            f"| {c.number} ({c.words}) | 0 | 0 | – | – |"
+            for c in CLASSES
+            if c.number not in {row["class"] for row in found["training"]}
+        ],
         "",
     ]
 
