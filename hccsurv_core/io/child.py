@@ -150,8 +150,8 @@ class Decoder:
 
     def _send(self, command: dict[str, Any]) -> None:
         stdin = self._process.stdin
-        if stdin is None:
-            raise self._died("cannot be reached")
+        if stdin is None or stdin.closed:
+            raise self._died("died before it began")
         try:
             stdin.write(json.dumps(command).encode() + b"\n")
             stdin.flush()

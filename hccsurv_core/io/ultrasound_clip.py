@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from hccsurv_core.io.workspaces import sweep_abandoned, workspace_prefix
 from hccsurv_core.patient import PatientFacts
 from hccsurv_core.progress import Progress, silent
 
-__all__ = ["ClipSummary", "LoadedClip", "list_clips", "read_clip"]
+__all__ = ["ClipSummary", "LoadedClip", "list_clips", "read_clip", "reading_process"]
 
 _ARRAY_FILE = "frames.npy"
 _WANTED = "an ultrasound clip or still"
@@ -88,6 +89,22 @@ class ClipSummary:
     refusal: str | None = None
 
 
+@contextmanager
+def reading_process(limits: IntakeLimits | None = None) -> Iterator[Decoder]:
+    """A process for the few files of one patient: starting one takes longer than reading a still.
+
+    >>> with reading_process() as process:                 # doctest: +SKIP
+    ...     stills = [read_clip([path], process=process) for path in paths]
+
+    Its limits on memory and time hold for all of them together.
+    """
+    process = Decoder(limits or IntakeLimits(), worker_command())
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
 def read_clip(
     paths: Sequence[Path],
     *,
@@ -95,6 +112,7 @@ def read_clip(
     frame_interval_s: float | None = None,
     limits: IntakeLimits | None = None,
     progress: Progress = silent,
+    process: Decoder | None = None,
 ) -> LoadedClip:
     """Read one clip or still in a child process with limits on memory and time.
 
@@ -105,6 +123,7 @@ def read_clip(
         limits: bounds on size, time and memory. A clip of more than ``max_voxels`` pixels is
             thinned, with a warning.
         progress: called with the fraction done; what it raises stops the reading.
+        process: of :func:`reading_process`; None starts one for this clip.
 
     Raises:
         UnreadableFileError: not ultrasound, a picture or a video; damaged, cut off, without pictures.
@@ -119,7 +138,7 @@ def read_clip(
     more = {"choice": choice, "interval_s": frame_interval_s}
     sweep_abandoned()
     with tempfile.TemporaryDirectory(prefix=workspace_prefix()) as folder:
-        told = _ask("read", paths, Path(folder), limits, progress, more)
+        told = _ask("read", paths, Path(folder), limits, progress, more, process)
         try:
             # The map keeps the file's contents; its name goes with the folder.
             return load_clip(told, Path(folder), limits)
@@ -193,9 +212,10 @@ def _ask(
     limits: IntakeLimits,
     progress: Progress,
     more: dict[str, Any],
+    process: Decoder | None = None,
 ) -> dict[str, Any]:
     command = command_for(what, paths, workspace, limits, more)
-    reader = Decoder(limits, worker_command())
+    reader = process or Decoder(limits, worker_command())
     try:
         return reader.ask(command, progress)
     except DecoderDiedError as error:
@@ -205,7 +225,8 @@ def _ask(
     except InputError as error:
         raise error.with_source(_shown(paths)) from error
     finally:
-        reader.kill()
+        if process is None:
+            reader.kill()
 
 
 def _shown(paths: Sequence[Path]) -> str:

@@ -106,8 +106,11 @@ def _what_ceus(description: Mapping[str, Any], n_features: int) -> str:
     signatures = description.get("signatures")
     selected = ""
     if isinstance(signatures, Mapping):
-        n = signatures.get("report", {}).get("n_features", "thousands")
-        selected = f" Signatures were selected from {n} radiomics and deep features."
+        report = signatures.get("report", {})
+        deep = any("deep" in kind for kind in report.get("n_by_kind", {}))
+        kinds = "radiomics and deep" if deep else "radiomics"
+        n = report.get("n_features", "thousands of")
+        selected = f" Signatures were selected from {n} {kinds} features."
     return (
         "Recurrence within a year, survival, recurrence with death competing, and one of four "
         f"classes, before a resection, from {formats.plural(n_features, 'value')}{signs}; ridge "

@@ -34,7 +34,7 @@ from hccsurv_core.errors import (
 )
 from hccsurv_core.io import ultrasound_clip
 from hccsurv_core.io.limits import IntakeLimits
-from hccsurv_core.io.ultrasound_clip import list_clips, read_clip
+from hccsurv_core.io.ultrasound_clip import list_clips, read_clip, reading_process
 from hccsurv_core.patient import PatientFacts
 
 RLE = "1.2.840.10008.1.2.5"
@@ -324,6 +324,30 @@ def test_a_reading_process_that_dies_or_lies(
     with pytest.raises(DecoderFailedError, match=rf"a\.dcm: .*{words}"):
         read_clip([path])
     assert list(temporary_folder.iterdir()) == []
+
+
+def test_one_process_reads_several_files_and_goes_on_after_a_bad_one(tmp_path, temporary_folder):
+    first = save(tmp_path / "a.dcm", dataset(frames_of(2)))
+    second = save(tmp_path / "b.dcm", as_jpeg(frames_of(1)))
+    (tmp_path / "letter.txt").write_text("Dear colleague")
+    with reading_process() as process:
+        clips = [read_clip([first], process=process).clip]
+        with pytest.raises(UnreadableFileError, match=r"^letter\.txt: is neither"):
+            read_clip([tmp_path / "letter.txt"], process=process)
+        assert process.is_alive()
+        clips.append(read_clip([second], process=process).clip)
+    assert not process.is_alive()
+    for clip, path in zip(clips, (first, second), strict=True):
+        np.testing.assert_array_equal(clip.frames, read_here(path).clip.frames)
+    assert list(temporary_folder.iterdir()) == []
+
+
+def test_a_process_that_has_ended_reads_nothing_and_says_so(tmp_path):
+    path = save(tmp_path / "a.dcm", dataset(frames_of(1)))
+    with reading_process() as process:
+        process.kill()
+        with pytest.raises(DecoderFailedError, match=r"a\.dcm: the decoder died before it began"):
+            read_clip([path], process=process)
 
 
 def test_what_asks_for_more_memory_than_allowed_is_told(tmp_path):

@@ -47,6 +47,7 @@ from hccsurv_core.systems.ceus.deep_images import (
 from hccsurv_core.systems.ceus.signs import SIGN
 
 if TYPE_CHECKING:
+    from hccsurv_core.io.child import Decoder
     from hccsurv_core.models.cnn.fixed import FixedNetwork
 
 #: The stills, by their role in a cohort folder, and what the outlined panel of each shows.
@@ -262,14 +263,25 @@ def read_stills(files: Mapping[str, Path], dynamic_range_db: float | None = None
     Raises:
         InputError: a file is missing or cannot be read, or an outline does not fit.
     """
-    return Stills(
-        read_still(files, GRAYSCALE, None),
-        read_still(files, PEAK, dynamic_range_db),
-    )
+    from hccsurv_core.io.ultrasound_clip import reading_process
+
+    with reading_process() as process:
+        return Stills(
+            read_still(files, GRAYSCALE, None, process),
+            read_still(files, PEAK, dynamic_range_db, process),
+        )
 
 
-def read_still(files: Mapping[str, Path], role: str, dynamic_range_db: float | None) -> Still:
+def read_still(
+    files: Mapping[str, Path],
+    role: str,
+    dynamic_range_db: float | None,
+    process: Decoder | None = None,
+) -> Still:
     """One still with its outlines.
+
+    Args:
+        process: that reads it, see :func:`~hccsurv_core.io.ultrasound_clip.reading_process`.
 
     Raises:
         InputError: as for :func:`read_stills`.
@@ -283,7 +295,7 @@ def read_still(files: Mapping[str, Path], role: str, dynamic_range_db: float | N
         )  # fmt: skip
     # Outlines first: they are quick to read, and what lacks is mostly one of them.
     lesion, parenchyma = (_outline(files[f"{role}_{part}"]) for part in (LESION, PARENCHYMA))
-    clip = read_clip([files[role]]).clip
+    clip = read_clip([files[role]], process=process).clip
     return still_of(clip, FRAMES[role], lesion, parenchyma, dynamic_range_db=dynamic_range_db)
 
 
