@@ -45,7 +45,7 @@ def perfusion_chips(found: Perfusion) -> list[str]:
     if found.fit is None:
         parts.append(components.chip("No bolus model fits", kind="look", sign="▲"))
     else:
-        parts.append(components.chip(f"{found.fit.model.label}, R² {found.fit.r2:.3f}"))
+        parts.append(components.chip(f"{found.fit.label}, R² {found.fit.r2:.3f}"))
     return parts
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from hccsurv_core.checks import checked_level
 from hccsurv_core.clip import Clip, Panels
 from hccsurv_core.errors import InputError
+from hccsurv_core.features.perfusion.bolus_fit import BolusFit
 from hccsurv_core.features.perfusion.curve import TimeIntensity, time_intensity
-from hccsurv_core.features.perfusion.fit import BolusFit, fit_bolus
+from hccsurv_core.features.perfusion.fit import fit_bolus
 from hccsurv_core.features.perfusion.inner_region import BORDER_MM
 from hccsurv_core.features.perfusion.models import MODELS
 from hccsurv_core.features.perfusion.parameters import KineticParameters, kinetic_parameters
@@ -39,6 +40,8 @@ Floats = NDArray[np.float64]
 _SAME_DEPTH_MM = 20.0
 #: A fit that explains less than this of the variance describes no bolus.
 _NO_BOLUS_R2 = 0.5
+#: The reference's curve is part of the lesion's only where a bolus explains so much of its variance.
+_LIVER_R2 = 0.9
 #: An agent takes longer than this to arrive and fill a lesion, s.
 _SHORT_S = 10.0
 #: Motion takes this share of the time.
@@ -228,6 +231,7 @@ def _fitted(
             floor_noise=curve.lesion_floor.noise,
             models=settings.models,
             whole=settings.whole,
+            beside=_liver_fit(curve, settings),
         )
     except InputError as error:
         if error.source != "time-intensity curve":
@@ -237,13 +241,29 @@ def _fitted(
     return (None, (f"no bolus model was fitted: {why}",)) if why else (fit, ())
 
 
+def _liver_fit(curve: TimeIntensity, settings: PerfusionSettings) -> BolusFit | None:
+    """The reference's own curve, where it can be fitted well enough to be part of another."""
+    if curve.reference_enhancement is None or curve.reference_floor is None:
+        return None
+    try:
+        fit = fit_bolus(
+            curve.time_s, curve.reference_enhancement, floor_noise=curve.reference_floor.noise,
+            models=settings.models, whole=settings.whole,
+        )  # fmt: skip
+    except InputError as error:
+        if error.source != "time-intensity curve":
+            raise
+        return None
+    return fit if fit.r2 >= _LIVER_R2 else None
+
+
 def _no_bolus(fit: BolusFit, end_s: float) -> str:
     """Why a fit says nothing; "" where it does."""
     if fit.peak_s > end_s:
         return "the curve still rises where the clip ends"
     if fit.r2 < _NO_BOLUS_R2:
         return (
-            f"the {fit.model.label} curve explains {100 * max(fit.r2, 0):.0f} % of what the "
+            f"the {fit.label} curve explains {100 * max(fit.r2, 0):.0f} % of what the "
             "intensity does"
         )
     return ""
@@ -314,7 +334,8 @@ def _fit_json(fit: BolusFit, time_s: Floats) -> dict[str, Any]:
         "model": fit.model.name,
         "arrival_s": fit.arrival_s,
         "rise_s": fit.rise_s,
-        "peak_intensity": fit.peak,
+        "peak_intensity": fit.top,
+        "liver_share": fit.mixed / fit.top,
         "shape": fit.shape,
         "offset": fit.offset,
         "r2": fit.r2,

@@ -4,11 +4,15 @@ Speckle makes the noise of a mean intensity proportional to the intensity itself
 weighed by it; a soft loss keeps frames that breathing spoiled from bending the curve. Several
 starts, bounds, and the choice between models by Akaike's criterion for small samples (Hurvich CM,
 Tsai C-L, Biometrika 1989;76(2):297-307, doi 10.1093/biomet/76.2.297).
+
+Some lesions are no single bolus: a capsule keeps the agent as liver does, and the curve has a shoulder
+or a second top. Where the liver's own curve is known, a share of it may be part of the lesion's, if that
+tells clearly more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,12 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from hccsurv_core.checks import checked_numbers
 from hccsurv_core.errors import InputError
+from hccsurv_core.features.perfusion.bolus_fit import BolusFit
 from hccsurv_core.features.perfusion.models import MODELS, BolusModel, bolus_model
 from hccsurv_core.features.perfusion.smooth import bolus_end_s, running_median
 
 Floats = NDArray[np.float64]
-#: Parameters: arrival, ln rise, ln peak, ln shape, offset.
-_N_PARAMETERS = 5
 _FEWEST_FRAMES = 12
 #: A curve must stand out of its noise this many times to be fitted.
 _LEAST_SIGNAL = 5.0
@@ -39,81 +42,11 @@ _WIDTH = 5
 _OF_MEDIAN = 1.25
 #: How often the weights are renewed from the fitted curve.
 _REWEIGHTED = 2
-
-
-@dataclass(frozen=True, eq=False)
-class BolusFit:
-    """A fitted curve.
-
-    Args:
-        model: which.
-        arrival_s: when the agent arrives, on the clock of the data.
-        rise_s: from arrival to peak.
-        peak: highest intensity above the offset.
-        shape: of the model.
-        offset: what is left of the floor.
-        covariance: (5, 5) of (arrival, ln rise, ln peak, ln shape, offset).
-        r2, rmse: share of the variance explained, and root mean square error, unweighted.
-        noise: relative standard deviation of a frame about the curve.
-        aicc: model name → Akaike's criterion; the smallest was chosen. All models that were tried.
-        n_frames: that were fitted.
-        until_s: end of the fitted part.
-        at_bound: names of parameters that ran into a bound: their intervals mean nothing.
-    """
-
-    model: BolusModel
-    arrival_s: float
-    rise_s: float
-    peak: float
-    shape: float
-    offset: float
-    covariance: Floats
-    r2: float
-    rmse: float
-    noise: float
-    aicc: dict[str, float]
-    n_frames: int
-    until_s: float
-    at_bound: tuple[str, ...] = ()
-
-    @property
-    def parameters(self) -> Floats:
-        """(arrival, ln rise, ln peak, ln shape, offset)."""
-        return np.array(
-            [self.arrival_s, *np.log([self.rise_s, self.peak, self.shape]), self.offset]
-        )
-
-    @property
-    def peak_s(self) -> float:
-        """When the curve is highest."""
-        return self.arrival_s + self.rise_s
-
-    def curve(self, time_s: ArrayLike) -> Floats:
-        """The fitted enhancement, without the offset."""
-        after = np.asarray(time_s, float) - self.arrival_s
-        return self.model.value(after, self.rise_s, self.peak, self.shape)
-
-    def derived(self, of: Callable[[BolusFit], ArrayLike]) -> tuple[Floats, Floats]:
-        """Numbers computed from the curve, and their standard errors by the delta method."""
-        at, values = self.parameters, np.asarray(of(self), float)
-        step = np.maximum(np.sqrt(np.diag(self.covariance)), 1e-9) * 0.1
-        gradient = np.zeros((*values.shape, _N_PARAMETERS))
-        for k in range(_N_PARAMETERS):
-            ends = []
-            for sign in (-1, 1):
-                moved = at.copy()
-                moved[k] += sign * step[k]
-                ends.append(np.asarray(of(self._at(moved)), float))
-            gradient[..., k] = (ends[1] - ends[0]) / (2 * step[k])
-        variance = np.einsum("...i,ij,...j->...", gradient, self.covariance, gradient)
-        return values, np.sqrt(np.maximum(variance, 0.0))
-
-    def _at(self, parameters: Floats) -> BolusFit:
-        arrival, rise, peak, shape, offset = parameters
-        return replace(
-            self, arrival_s=float(arrival), rise_s=float(np.exp(rise)), peak=float(np.exp(peak)),
-            shape=float(np.exp(shape)), offset=float(offset),
-        )  # fmt: skip
+#: Liver is part of a curve where the criterion falls by this: "considerably less support" for the curve
+#: without (Burnham KP, Anderson DR, Sociol Methods Res 2004;33(2):261-304, doi 10.1177/0049124104268644).
+_WORTH_LIVER = 6.0
+#: Shares of the peak from which such a fit starts, and the largest.
+_LIVER_STARTS, _MOST_LIVER = (0.2, 0.5, 0.8), 1.5
 
 
 def fit_bolus(
@@ -123,6 +56,7 @@ def fit_bolus(
     floor_noise: float | None = None,
     models: Sequence[str] = tuple(MODELS),
     whole: bool = True,
+    beside: BolusFit | None = None,
 ) -> BolusFit:
     """Fit bolus models to a curve and keep the one that tells most.
 
@@ -133,6 +67,7 @@ def fit_bolus(
             there was none (the offset is then free between nothing and the lowest frame).
         models: names of those to try.
         whole: False ends the fit where the agent comes back or the curve has fallen to half.
+        beside: the fitted curve of liver beside the lesion, of which a share may be mixed in.
 
     Raises:
         InputError: too few frames, no signal, or an unknown model.
@@ -150,7 +85,35 @@ def fit_bolus(
         fits = _fit_all(tried, data, {f.model.name: f.at for f in fits})
     scores = {f.model.name: f.score for f in fits}
     best = min(fits, key=lambda f: f.score)
-    return _finished(best, data, scores)
+    if beside is None or beside.top <= 0:
+        return _finished(best, data, scores)
+    mixtures = _with_liver(tried, data, beside.curve(data.time) / beside.top)
+    scores |= {f"{f.model.name}_with_liver": f.score for f in mixtures}
+    mixed = min(mixtures, key=lambda f: f.score, default=best)
+    if mixed.score > best.score - _WORTH_LIVER:
+        return _finished(best, data, scores)
+    return replace(_finished(mixed, data, scores), beside=beside, mixed=float(mixed.at[5]))
+
+
+def _with_liver(models: Sequence[BolusModel], data: _Data, liver: Floats) -> list[_Raw]:
+    """Every model with a share of the liver's curve that can be fitted.
+
+    Each starts from what a few shares of liver leave of the curve.
+
+    Args:
+        liver: its curve at the data's times, highest 1.
+    """
+    found, offered = [], replace(data, liver=liver)
+    for model in models:
+        starts = []
+        for share in _LIVER_STARTS:
+            mixed = share * float(data.smooth.max())
+            rest = replace(data, smooth=np.maximum(data.smooth - mixed * liver, 0.0))
+            # What is left of the curve rises early: of the two rises that are usual, the short one.
+            starts += [np.append(at, mixed) for at in _starts(model, rest)[:2]]
+        if (fit := _fit_one(model, offered, starts)) is not None:
+            found.append(fit)
+    return found
 
 
 def _fit_all(models: Sequence[BolusModel], data: _Data, starts: dict[str, Floats]) -> list[_Raw]:
@@ -169,13 +132,17 @@ def _fit_all(models: Sequence[BolusModel], data: _Data, starts: dict[str, Floats
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """Frames that are fitted, their standard deviations, and bounds of the offset."""
+    """Frames that are fitted, their standard deviations, and bounds of the offset.
+
+    ``liver``: the liver's curve at these frames, highest 1, where a share of it may be mixed in.
+    """
 
     time: Floats
     value: Floats
     sd: Floats
     smooth: Floats
     offset: tuple[float, float]
+    liver: Floats | None = None
 
     @classmethod
     def of(
@@ -249,7 +216,7 @@ class _Raw:
 
     def curve(self, time_s: Floats) -> Floats:
         """The fitted enhancement."""
-        arrival, rise, peak, shape, _ = self.at
+        arrival, rise, peak, shape = self.at[:4]
         return self.model.value(time_s - arrival, np.exp(rise), np.exp(peak), np.exp(shape))
 
 
@@ -258,10 +225,14 @@ def _fit_one(model: BolusModel, data: _Data, starts: Sequence[Floats]) -> _Raw |
 
     low, high = _bounds(model, data)
     scale = np.array([1.0, 0.2, 0.1, 0.2, max(data.offset[1] - data.offset[0], 1e-12)])
+    if data.liver is not None:
+        scale = np.append(scale, 0.1 * data.smooth.max())
 
     def residual(at: Floats) -> Floats:
-        arrival, rise, peak, shape, offset = at
+        arrival, rise, peak, shape, offset = at[:5]
         fitted = model.value(data.time - arrival, np.exp(rise), np.exp(peak), np.exp(shape))
+        if data.liver is not None:
+            fitted = fitted + at[5] * data.liver
         return np.asarray((fitted + offset - data.value) / data.sd)
 
     best = None
@@ -274,7 +245,7 @@ def _fit_one(model: BolusModel, data: _Data, starts: Sequence[Floats]) -> _Raw |
             best = found
     if best is None:
         return None
-    n, k = len(data.time), _N_PARAMETERS + 1
+    n, k = len(data.time), len(low) + 1
     score = n * np.log(2 * best.cost / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
     return _Raw(
         model, best.x, best.jac, residual(best.x), np.asarray(best.active_mask), float(score)
@@ -288,6 +259,10 @@ def _bounds(model: BolusModel, data: _Data) -> tuple[Floats, Floats]:
     shape = np.log(model.shape_bounds)
     low = [first - 60.0, np.log(_RISE_S[0]), np.log(top / 3), shape[0], data.offset[0]]
     high = [peak_s + 1e-3, np.log(_RISE_S[1]), np.log(top * 3), shape[1], data.offset[1]]
+    if data.liver is not None:
+        # The bolus may then be the smaller part.
+        low[2] = np.log(top / 20)
+        low, high = [*low, 0.0], [*high, _MOST_LIVER * top]
     return np.array(low), np.array(high)
 
 
@@ -307,7 +282,7 @@ def _starts(model: BolusModel, data: _Data) -> list[Floats]:
 
 def _finished(raw: _Raw, data: _Data, scores: dict[str, float]) -> BolusFit:
     n = len(data.time)
-    arrival, rise, peak, shape, offset = raw.at
+    arrival, rise, peak, shape, offset = raw.at[:5]
     left = raw.residual * data.sd
     spread = float(((data.value - data.value.mean()) ** 2).sum())
     bright = data.smooth > 0.2 * float(data.smooth.max())

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccsurv_core.checks import normal_quantile
-from hccsurv_core.features.perfusion.fit import BolusFit
+from hccsurv_core.features.perfusion.bolus_fit import BolusFit
 from hccsurv_core.features.perfusion.smooth import running_median
 from hccsurv_core.wording import count_of
 
@@ -171,13 +171,15 @@ def _with_interval(name: str, value: float, error: float, quantile: float) -> Pa
 
 def _of_fit(fit: BolusFit, end_s: float) -> dict[str, float]:
     """All parameters of a fitted curve, in the order of `PARAMETERS`."""
-    before = np.linspace(fit.arrival_s, fit.peak_s, _BEFORE)
-    last = max(end_s - fit.arrival_s, 1.01 * fit.rise_s)
-    after = fit.arrival_s + np.geomspace(fit.rise_s, last, _AFTER)[1:]
+    peak_s = fit.peak_s
+    start = fit.arrival_s if fit.beside is None else min(fit.arrival_s, fit.beside.arrival_s)
+    before = np.linspace(start, peak_s, _BEFORE)
+    rise = peak_s - start
+    after = start + np.geomspace(rise, max(end_s - start, 1.01 * rise), _AFTER)[1:]
     time = np.concatenate([before, after])
     found = _described(time, fit.curve(time), _BEFORE - 1)
-    found["whole_area_s"] = fit.model.area(fit.rise_s, fit.peak, fit.shape)
-    found["mean_transit_s"] = fit.model.mean_transit_s(fit.rise_s, fit.shape)
+    found["whole_area_s"] = fit.whole_area
+    found["mean_transit_s"] = fit.mean_transit_s
     return {name: found[name] for name in PARAMETERS}
 
 
@@ -260,7 +262,7 @@ def _warnings(fit: BolusFit, time: Floats, fitted: Mapping[str, Parameter]) -> t
     found = []
     if fit.r2 < _POOR_R2:
         found.append(
-            f"the {fit.model.label} curve explains {100 * max(fit.r2, 0):.0f} % of the variance: "
+            f"the {fit.label} curve explains {100 * max(fit.r2, 0):.0f} % of the variance: "
             "look at the curve before using its numbers"
         )
     if fit.at_bound:

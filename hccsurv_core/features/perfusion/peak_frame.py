@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hccsurv_core.checks import checked_count, checked_number
 from hccsurv_core.errors import InputError
+from hccsurv_core.features.perfusion.bolus_fit import BolusFit
 from hccsurv_core.features.perfusion.curve import TimeIntensity
-from hccsurv_core.features.perfusion.fit import BolusFit
 from hccsurv_core.features.perfusion.smooth import running_median
 
 Floats = NDArray[np.float64]

@@ -120,8 +120,8 @@ def phase_spans(last_s: float) -> tuple[Span, ...]:
 
 def _top(found: Perfusion) -> float:
     """What counts as 100 %: the fitted peak, else the highest frame."""
-    if found.fit is not None and found.fit.peak > 0:
-        return float(found.fit.peak)
+    if found.fit is not None and found.fit.top > 0:
+        return float(found.fit.top)
     highest = float(np.nanmax(found.curve.lesion_enhancement))
     return highest if highest > 0 else 1.0
 
@@ -134,7 +134,7 @@ def _fitted(found: Perfusion, top: float) -> list[Series]:
     x = np.linspace(float(time[0]), float(time[-1]), _FITTED_POINTS)
     return [
         Series(
-            f"Fitted: {found.fit.model.label}", x, found.fit.curve(x) / top, color=LESION_COLOR,
+            f"Fitted: {found.fit.label}", x, found.fit.curve(x) / top, color=LESION_COLOR,
             wide=True, faint_from=until if until < time[-1] else None,
         )
     ]  # fmt: skip
@@ -170,7 +170,7 @@ def _caption(found: Perfusion) -> str:
     ]
     if found.fit is not None:
         words.append(
-            f"The {found.fit.model.label} curve explains {100 * found.fit.r2:.1f} % of the variance "
+            f"The {found.fit.label} curve explains {100 * found.fit.r2:.1f} % of the variance "
             f"({found.fit.n_frames} frames)."
         )
     return " ".join(words)
