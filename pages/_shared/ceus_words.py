@@ -10,12 +10,13 @@ HOW_COMPUTED = """
 3. **Curves.** Mean linear intensity of lesion and reference above what was there before the agent.
    A lognormal, a gamma-variate and a random-walk model are fitted to the lesion's; the one with the
    lowest corrected Akaike criterion is kept (Strouthos et al., IEEE Trans Ultrason Ferroelectr Freq
-   Control 2010;57:1296-1310).
+   Control 2010;57:1296-1310). Where that tells clearly more, a share of the reference's curve is part of
+   it: a capsule keeps the agent as liver does.
 4. **Phases.** Arterial to 30 s, portal venous to 120 s, late to 360 s, as in Huang et al. 2022.
 5. **Peak frame.** The usable frame nearest to the peak of the fitted curve, within 360 s; you may
    choose another one.
 6. **Recurrence and survival.** Signs and features of the grayscale and the contrast picture at the peak
-   frame, with clinical values: a ridge logistic model of recurrence within a year, a ridge Cox model
+   frame, with clinical values; signs of a small lesion count less. A ridge logistic model of recurrence within a year, a ridge Cox model
    of death, a Fine-Gray model of recurrence; four classes by learned cut-offs (after Huang et al.,
    World J Gastrointest Oncol 2022;14(12):2380-2392, doi 10.4251/wjgo.v14.i12.2380).
 """
