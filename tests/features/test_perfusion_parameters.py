@@ -9,7 +9,11 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from hccsurv_core.features.perfusion.fit import fit_bolus
-from hccsurv_core.features.perfusion.parameters import PARAMETERS, kinetic_parameters
+from hccsurv_core.features.perfusion.parameters import (
+    MODEL_ERROR,
+    PARAMETERS,
+    kinetic_parameters,
+)
 
 ARRIVAL, RISE, PEAK, SIGMA = 12.0, 10.0, 0.02, 0.9
 
@@ -139,3 +143,18 @@ def test_gaps_are_left_out() -> None:
     fit = fit_bolus(curve.time_s, values, floor_noise=curve.lesion_floor.noise)
     found = kinetic_parameters(curve.time_s, values, fit)
     assert found.fitted["time_to_peak_s"].value == pytest.approx(22.0, rel=0.01)
+
+
+def test_no_interval_is_narrower_than_what_model_and_outline_leave_open() -> None:
+    """Even without any noise: half a width of 1.96 × 3 %, of the rise for times on the clock."""
+    found = measured(seen(lognormal(TIMES)), models=["lognormal"])
+    rise = found.fitted["rise_time_s"].value
+    for name in ("arrival_s", "time_to_peak_s"):
+        one = found.fitted[name]
+        assert one.high - one.value >= 1.95 * MODEL_ERROR * rise
+        assert one.high - one.value <= 2.5 * MODEL_ERROR * rise
+    for name in ("area_s", "relative_wash_in_per_s", "half_width_s", "mean_transit_observed_s"):
+        one = found.fitted[name]
+        assert np.log(one.high / one.value) >= 1.95 * MODEL_ERROR
+    peak = found.fitted["peak_db"]
+    assert peak.high - peak.value >= 1.95 * 10 * np.log10(1 + MODEL_ERROR) * 0.99
