@@ -93,8 +93,8 @@ def parameters_block(view: StudyView, found: Perfusion) -> None:
     )  # fmt: skip
     st.html(
         '<p class="hcc-quiet" style="margin:0">Intensities are linear, white of the screen is 1: they '
-        "depend on gain and machine; times and ratios do not. In brackets: 95 % intervals, of the fit's noise and 3 % for model and outline. "
-        "The liver is filled by artery and portal vein, so it is described from its frames.</p>"
+        "depend on gain and machine; times and ratios do not. In brackets: 95 % intervals, of the fit's "
+        "noise and 3 % for model and outline. The liver is filled by artery and portal vein, so it is described from its frames.</p>"
     )
 
 
