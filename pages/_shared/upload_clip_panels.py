@@ -97,10 +97,28 @@ def _marked(name: str, clip: Clip, found: Panels | None) -> Panels | None:
     elif contrast is not None:
         contrast = _box(name, "Contrast", contrast, clip)
     try:
-        return panels_by_hand(clip, grayscale=grayscale, contrast=contrast)
+        panels = panels_by_hand(clip, grayscale=grayscale, contrast=contrast)
     except InputError as error:
         st.error(formats.error_text(error), icon=":material/error:")
         return None
+    return panels if _may_be_kept(name, clip, panels) else None
+
+
+def _may_be_kept(name: str, clip: Clip, panels: Panels) -> bool:
+    """Whether nothing but picture would be stored, or a person has looked that no name is."""
+    from hccsurv_core.imaging.ultrasound_panels import fan_mask
+
+    if all(fan_mask(clip, panel).any() for panel in panels.found):
+        return True
+    st.warning(
+        "The outline of an ultrasound picture is not seen in every box: all that is inside would be "
+        "stored, but for what looks like text.",
+        icon=":material/visibility:",
+    )
+    return st.checkbox(
+        "I have looked: no name, number or date of the patient is inside the boxes",
+        key=f"upload_looked_{name}",
+    )
 
 
 class _Begin:

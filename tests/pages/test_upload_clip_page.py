@@ -118,6 +118,7 @@ def test_panels_are_marked_by_hand_and_stored_so(open_page, finish_job, store, d
     key(at, "upload_by_hand").set_value(True)
     at.run()
     assert "Panels as you say" in page_text(at)
+    assert not at.checkbox  # fans are seen: nothing but picture is stored
     # Begins where the panels were found; here both are made 30 rows lower.
     columns, rows = slider(at, "upload_grayscale_columns"), slider(at, "upload_grayscale_rows")
     assert columns.value[0] == found.grayscale.left
@@ -176,6 +177,11 @@ def test_where_no_panel_is_found_they_are_marked_by_hand(open_page, finish_job, 
     text = page_text(at)
     assert "No ultrasound picture was found on the screen" in text
     assert "Mark the panels by hand" in text
+    # All inside the boxes would be stored, whatever it is: a person must have looked.
+    assert "but for what looks like text" in text
+    assert at.button(key="upload_go").disabled
+    (looked,) = [c for c in at.checkbox if str(c.key).startswith("upload_looked")]
+    looked.check().run()
     assert not at.button(key="upload_go").disabled
     at.button(key="upload_go").click().run()
     finish_job(at)
