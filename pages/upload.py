@@ -69,9 +69,9 @@ def refused_table(refused: list[Any], clip_rows: str) -> None:
     )
 
 
-def skipped_list(skipped: tuple[Any, ...]) -> None:
+def skipped_list(skipped: tuple[Any, ...], *, expanded: bool) -> None:
     """Files that were not used."""
-    with st.expander(f"{formats.plural(len(skipped), 'file')} not used"):
+    with st.expander(f"{formats.plural(len(skipped), 'file')} not used", expanded=expanded):
         for file in skipped[:100]:
             st.markdown(f"- **{formats.plain(file.name)}** — {formats.plain(file.reason)}")
         if len(skipped) > 100:
@@ -104,7 +104,7 @@ def choose_series(draft: UploadDraft) -> Any | None:
             st.warning(formats.plain(formats.sentence(text)), icon=":material/warning:")
     else:
         st.error(
-            "Nothing in this upload can be measured. The table says why, and what to do.",
+            "Nothing in this upload can be measured. The list below says why, and what to do.",
             icon=":material/error:",
         )
     left_out(draft, {clip.name for clip in clips}, expanded=not by_key)
@@ -125,7 +125,7 @@ def left_out(draft: UploadDraft, clips: set[str], *, expanded: bool) -> None:
             refused_table(refused, clip_rows)
     skipped = tuple(file for file in draft.inspection.skipped if file.name not in clips)
     if skipped:
-        skipped_list(skipped)
+        skipped_list(skipped, expanded=expanded)
 
 
 def label_of(item: Any) -> str:
@@ -275,7 +275,7 @@ def start_clip_import(draft: UploadDraft, wish: upload_clips.ClipWish) -> None:
     st.rerun()
 
 
-title, button = st.columns([5, 1], vertical_alignment="bottom")
+title, button = st.columns([3, 1], vertical_alignment="bottom")
 with title:
     components.page_title("New scan")
 draft = state.draft

@@ -131,16 +131,16 @@ def _parameters_html(found: Perfusion) -> str:
             fitted += f" ({_number(row['ci_low'])} to {_number(row['ci_high'])})"
         label = str(row["label"])
         rows.append(
-            f"<tr><td>{html(label[:1].upper() + label[1:])}</td>"
+            f"<tr><td>{html(label[:1].upper() + label[1:])}"
+            f"<span class='sub'>{html(str(row['unit']))}</span></td>"
             f'<td class="num">{fitted}</td><td class="num">{_number(row["lesion_observed"])}</td>'
-            f'<td class="num">{_number(row["reference_observed"])}</td>'
-            f"<td>{html(str(row['unit']))}</td></tr>"
+            f'<td class="num">{_number(row["reference_observed"])}</td></tr>'
         )
     return (
         '<div class="hcc-scroll"><table class="hcc-table tight" data-testid="ceus_parameters">'
         '<thead><tr><th>Parameter</th><th class="num">Lesion, fitted</th>'
         '<th class="num">Lesion, from the frames</th><th class="num">Reference, from the frames</th>'
-        f"<th>Unit</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
