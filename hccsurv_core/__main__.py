@@ -14,10 +14,12 @@ from typing import NoReturn
 from hccsurv_core import __version__
 from hccsurv_core.commands import (
     ceus,
+    cln,
     definitions,
     evaluate,
     predict,
     radiomics,
+    recist,
     sarcopenia,
     simulate,
     survival,
@@ -37,6 +39,8 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "treatment": treatment,
+    "cln": cln,
+    "recist": recist,
 }
 BAD_INPUT = 2
 #: As shells say that a program was ended by Ctrl-C (SIGINT).

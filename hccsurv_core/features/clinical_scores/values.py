@@ -56,6 +56,13 @@ ASCITES = {
 ASCITES_SYNONYMS = {"mild": "slight", "severe": "moderate"}
 ENCEPHALOPATHY = {"none": "none", "grade_1_2": "grade 1 or 2", "grade_3_4": "grade 3 or 4"}
 CHILD_PUGH_CLASSES = {"A": "class A", "B": "class B", "C": "class C"}
+#: From the best to the worst: CLN counts them 0 to 3.
+DIFFERENTIATION = {
+    "high": "high",
+    "moderate": "moderate",
+    "low": "low",
+    "undifferentiated": "undifferentiated",
+}
 
 ARGUMENTS: dict[str, Argument] = {
     "albumin_g_l": Argument("albumin", "g/L", 8, 70, hint="if it is in g/dL, multiply by 10"),
@@ -83,6 +90,13 @@ ARGUMENTS: dict[str, Argument] = {
     "macrovascular_invasion": Argument("macrovascular invasion", levels=_YES_NO),
     "extrahepatic_spread": Argument("extrahepatic spread", levels=_YES_NO),
     "ecog": Argument("ECOG performance status", "", 0, 4, whole=True),
+    "differentiation": Argument("differentiation", levels=DIFFERENTIATION),
+    "nash": Argument("NASH or NAFLD", levels=_YES_NO),
+    "surgery": Argument("surgery before", levels=_YES_NO),
+    "pvtt": Argument("portal vein tumor thrombus", levels=_YES_NO),
+    "ebrt": Argument("external beam radiotherapy before", levels=_YES_NO),
+    "tace": Argument("embolization or chemoembolization before", levels=_YES_NO),
+    "rfa": Argument("radiofrequency or microwave ablation before", levels=_YES_NO),
 }
 
 
