@@ -80,6 +80,11 @@ def run(arguments: argparse.Namespace) -> None:
 
         evaluate_ceus.run(arguments, bundle)
         return
+    if bundle.system == "immunotherapy":
+        from hccsurv_core.commands import evaluate_immunotherapy
+
+        evaluate_immunotherapy.run(arguments, bundle)
+        return
     model = MuscleModel.from_bundle(bundle)
     progress = progress_by_percent()
     given, cohort = resolve_table(

@@ -87,6 +87,11 @@ def run(arguments: argparse.Namespace) -> None:
 
         predict_ceus.run(arguments, bundle)
         return
+    if bundle.system == "immunotherapy":
+        from hccsurv_core.commands import predict_immunotherapy
+
+        predict_immunotherapy.run(arguments, bundle)
+        return
     model = MuscleModel.from_bundle(bundle)
     what = _what_it_is(model, bundle.sha256)
     if arguments.features_table is None and arguments.cohort is not None:

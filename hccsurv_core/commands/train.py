@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from hccsurv_core.features.feature_table import FeatureTable
     from hccsurv_core.systems.muscle.training import TrainedMuscle
 
-SYSTEMS = ("muscle", "treatment", "ceus")
-#: Systems whose training is not there yet.
-_LATER = ("immunotherapy",)
+SYSTEMS = ("muscle", "treatment", "ceus", "immunotherapy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings", metavar="FILE.json",
         help="settings that differ from the usual ones: a JSON object of names of MuscleSettings, "
-        "TreatmentSettings or CeusSettings",
+        "TreatmentSettings, CeusSettings or ImmunotherapySettings",
     )  # fmt: skip
     parser.add_argument(
         "--simulated", action="store_true",
@@ -96,6 +94,11 @@ def run(arguments: argparse.Namespace) -> None:
         from hccsurv_core.commands import train_ceus
 
         train_ceus.run(arguments)
+        return
+    if arguments.system == "immunotherapy":
+        from hccsurv_core.commands import train_immunotherapy
+
+        train_immunotherapy.run(arguments)
         return
     _train_muscle(arguments)
 
@@ -151,8 +154,7 @@ def refuse_other_systems(system: str) -> None:
     """
     if system in SYSTEMS:
         return
-    what = "cannot be trained yet" if system in _LATER else "is no system"
-    raise InputError(f"{system} {what}", source="SYSTEM", remedy=f"use {', '.join(SYSTEMS)}")
+    raise InputError(f"{system} is no system", source="SYSTEM", remedy=f"use {', '.join(SYSTEMS)}")
 
 
 def read_settings(path: str | None) -> dict[str, Any] | None:

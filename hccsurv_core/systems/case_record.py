@@ -26,12 +26,16 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is no JSON object, a name is not known, or a value is not possible.
     """
-    found = read_json_object(path, '{"age_years": 61, …}')
+    return record_of(read_json_object(path, '{"age_years": 61, …}'), path.name)
+
+
+def record_of(given: Mapping[str, Any], file_name: str) -> dict[str, Any]:
+    """:func:`checked_record` of what a file held; its errors name the file."""
     try:
-        return checked_record(found)
+        return checked_record(given)
     except InputError as error:
         told = error.what if error.source is None else f"{error.source}: {error.what}"
-        raise InputError(told, source=path.name, remedy=error.remedy) from error
+        raise InputError(told, source=file_name, remedy=error.remedy) from error
 
 
 def checked_record(given: Mapping[str, Any]) -> dict[str, Any]:

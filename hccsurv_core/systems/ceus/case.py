@@ -18,7 +18,7 @@ from pathlib import Path
 from hccsurv_core.cohort.folder_schema import SCHEMA_FILE
 from hccsurv_core.errors import InputError
 from hccsurv_core.io.json_object import read_json_object
-from hccsurv_core.systems.case_record import RECORD_FILE, checked_record
+from hccsurv_core.systems.case_record import RECORD_FILE, record_of
 from hccsurv_core.systems.ceus.cohort import (
     DYNAMIC_RANGE,
     LESION,
@@ -90,11 +90,7 @@ def _read_record(path: Path) -> tuple[Profile, float | None]:
         raise InputError(
             f"{DYNAMIC_RANGE} is {told!r}, not a number", source=path.name, remedy="give it in dB"
         )
-    try:
-        return profile_of(checked_record(found)), None if told is None else float(told)
-    except InputError as error:
-        said = error.what if error.source is None else f"{error.source}: {error.what}"
-        raise InputError(said, source=path.name, remedy=error.remedy) from error
+    return profile_of(record_of(found, path.name)), None if told is None else float(told)
 
 
 def _cohort_case(folder: Path, patient: str | None, images: bool) -> CeusCase:

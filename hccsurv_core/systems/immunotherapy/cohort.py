@@ -108,8 +108,8 @@ def build_cohort(
         TableError: an interval between scans is not positive.
     """
     ids = tuple(str(p) for p in patient_ids)
-    read = [{k: v for k, v in row.items() if _is_reading(k)} for row in rows]
-    known = [{k: v for k, v in row.items() if not _is_reading(k)} for row in rows]
+    read = [{k: v for k, v in row.items() if is_reading(k)} for row in rows]
+    known = [{k: v for k, v in row.items() if not is_reading(k)} for row in rows]
     days = np.array([_number(row.get(INTERVAL)) for row in rows])
     wrong = np.flatnonzero(days <= 0)
     if wrong.size:
@@ -169,7 +169,8 @@ def has_images(cohort: Cohort) -> bool:
     return first in info.images and all(f"{first}_{p}" in info.rois for p in (ORGAN, LESIONS))
 
 
-def _is_reading(name: str) -> bool:
+def is_reading(name: str) -> bool:
+    """Whether a column tells what was read on the scans, and is no part of the record."""
     return name in _NOT_RECORD or name.startswith(_TARGET)
 
 

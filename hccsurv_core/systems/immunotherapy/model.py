@@ -25,12 +25,14 @@ from hccsurv_core.systems.immunotherapy.clinical import SCORE, clinical_score
 from hccsurv_core.systems.immunotherapy.cohort import SYSTEM
 from hccsurv_core.systems.immunotherapy.network import NETWORK_PART
 from hccsurv_core.systems.immunotherapy.shown import part_of_covariate, shown_value
-from hccsurv_core.systems.immunotherapy.tables import NETWORK_D, NETWORK_S
+from hccsurv_core.systems.immunotherapy.tables import NETWORK_D, NETWORK_S, NETWORKS
 from hccsurv_core.systems.immunotherapy.versions import FOLLOWED, VERSIONS, best_version
 from hccsurv_core.systems.patient_profile import Profile
+from hccsurv_core.systems.study_cohort import ImageValues, joined
 
 if TYPE_CHECKING:
     from hccsurv_core.models.crnn.crnn import Crnn
+    from hccsurv_core.models.crnn.samples import ScanPictures
     from hccsurv_core.systems.immunotherapy.pictures import ScannedPatient
 
 #: Curves are told every so many months.
@@ -132,6 +134,22 @@ class ImmunotherapyModel:
             InputError: they cannot be measured.
         """
         return patient.signs() | self.network_scores(patient)
+
+    def image_values(self, signs: ImageValues, pictures: ScanPictures) -> ImageValues:
+        """What the models take of a cohort's scans: signs, and the networks' log hazards.
+
+        Args:
+            signs: by patient, as measured. pictures: of some of them; the others have no network score.
+        """
+        kinds = tuple(self.networks)
+        scores = [self.networks[kind].risk_score(pictures) for kind in kinds]
+        by_patient = {
+            p: np.array([score[i] for score in scores]) for i, p in enumerate(pictures.patient_ids)
+        }
+        own = ImageValues(
+            kinds, by_patient, {k: NETWORKS[k] for k in kinds}, dict.fromkeys(kinds, "")
+        )
+        return joined(signs, own)
 
     def network_scores(self, patient: ScannedPatient) -> dict[str, float]:
         """Log hazards by kind of network; that of both scans only where there is a second one."""

@@ -27,7 +27,8 @@ FAINT, FAINT_SHARE = ("infiltration", "liver"), 0.6
 
 def scan_prior(names: Sequence[str]) -> Prior:
     """The prior of a version with these covariates."""
-    groups, scales = [], {}
+    groups: list[PriorGroup] = []
+    scales: dict[str, float] = {}
     things = dict.fromkeys(BY_NAME[name].group for name in names if name in BY_NAME)
     for thing in things:
         views = [name for name in names if name in BY_NAME and BY_NAME[name].group == thing]

@@ -51,7 +51,7 @@ class RiskGroups:
         return {
             "name": self.name,
             "kind": self.kind,
-            "survival": _comparison_json(self.comparison),
+            "survival": comparison_json(self.comparison),
         }
 
 
@@ -222,7 +222,7 @@ def _row(outcome: SurvivalOutcome, groups: RiskGroups, cutoffs: str, level: floa
     )  # fmt: skip
 
 
-def _comparison_json(answer: Answer[GroupComparison]) -> dict[str, object]:
+def comparison_json(answer: Answer[GroupComparison]) -> dict[str, object]:
     comparison = answer.value
     if comparison is None:
         return {"reason": answer.reason}

@@ -1,0 +1,130 @@
+"""A whole scan of chest and abdomen, or of one of them, to the slices of liver and lungs.
+
+Organs are found without weights where nobody outlined them. A tumor belongs to the lungs where most of
+it lies in them, else to the liver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hccsurv_core.errors import InputError
+from hccsurv_core.imaging.organ_slices import (
+    ORGANS,
+    OrganSlices,
+    choose_organ_slices,
+    take_slices,
+    to_5_mm,
+)
+from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.volume import LabelMap, Volume, check_same_geometry
+
+#: A tumor is of the lungs where this share of it, with a margin, lies in them.
+_LUNG_SHARE, _MARGIN_MM = 0.5, 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class WholeScan:
+    """A scan and what is known of it.
+
+    Args:
+        volume: canonical, HU.
+        organs: "liver" and "lung" → bool mask; an organ that is not in view is absent.
+        lesions: tumors by number; 0 is none.
+        warnings: what to check.
+    """
+
+    volume: Volume
+    organs: Mapping[str, np.ndarray]
+    lesions: LabelMap
+    warnings: tuple[str, ...] = ()
+
+    def lesions_of(self, organ: str) -> LabelMap:
+        """The tumors of one organ."""
+        return split_lesions(self.lesions, self.organs.get("lung"))[organ]
+
+
+def find_organs(
+    volume: Volume, *, progress: Progress = silent
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Liver and lungs without weights, and what to check."""
+    from hccsurv_core.roi.liver import segment_liver
+    from hccsurv_core.roi.lungs import segment_lungs
+
+    lungs = segment_lungs(volume, progress=part_of(progress, 0.0, 0.4))
+    liver = segment_liver(volume, progress=part_of(progress, 0.4, 1.0))
+    masks = {"liver": liver.mask, "lung": lungs.mask}
+    return {organ: mask for organ, mask in masks.items() if mask.any()}, (
+        *liver.warnings,
+        *lungs.warnings,
+    )
+
+
+def split_lesions(lesions: LabelMap, lungs: np.ndarray | None) -> dict[str, LabelMap]:
+    """Each tumor's organ.
+
+    Args:
+        lesions: tumors by number. lungs: their mask, vessels and nodules included; None without.
+    """
+    from scipy.ndimage import binary_dilation, find_objects
+
+    found = {organ: np.zeros_like(lesions.voxels) for organ in ORGANS}
+    reach = [max(1, round(_MARGIN_MM / step)) for step in lesions.spacing_mm[1:]]
+    for number, box in enumerate(find_objects(lesions.voxels), start=1):
+        if box is None:
+            continue
+        own = lesions.voxels[box] == number
+        organ = "liver"
+        if lungs is not None:
+            near = lungs[box]
+            for axis, steps in enumerate(reach, start=1):
+                shape = np.ones([2 * steps + 1 if k == axis else 1 for k in range(3)], dtype=bool)
+                near = binary_dilation(near, shape)
+            organ = "lung" if near[own].mean() >= _LUNG_SHARE else "liver"
+        found[organ][box][own] = number
+    return {o: LabelMap(v, lesions.affine, lesions.names) for o, v in found.items()}
+
+
+def slices_of_scan(
+    scan: WholeScan, chosen: Mapping[str, Sequence[int]] | None = None
+) -> dict[str, OrganSlices]:
+    """The slices of each organ in view, by the published rule or as chosen.
+
+    Args:
+        scan: with outlines.
+        chosen: organ → positions among the slices of 5 mm.
+
+    Raises:
+        GeometryMismatchError: the tumors are on another grid.
+        InputError: a chosen slice is not there.
+    """
+    check_same_geometry(scan.volume, scan.lesions)
+    lesions = split_lesions(scan.lesions, scan.organs.get("lung"))
+    outlines = [
+        outline
+        for organ, mask in scan.organs.items()
+        for outline in (LabelMap(mask.astype(np.uint8), scan.volume.affine), lesions[organ])
+    ]
+    volume, thick = to_5_mm(scan.volume, outlines)
+    found = {}
+    for number, organ in enumerate(scan.organs):
+        own, tumors = thick[2 * number], thick[2 * number + 1]
+        picked = (chosen or {}).get(organ) or choose_organ_slices(volume, own, tumors)
+        found[organ] = take_slices(volume, own, tumors, picked)
+    return found
+
+
+def require_liver(scan: WholeScan, source: str) -> None:
+    """Refuse a baseline scan without a liver.
+
+    Raises:
+        InputError: there is none.
+    """
+    if "liver" not in scan.organs:
+        raise InputError(
+            "no liver was found", source=source,
+            remedy="give the venous CT of the abdomen, or outline the liver",
+        )  # fmt: skip
