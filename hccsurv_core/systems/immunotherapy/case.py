@@ -21,8 +21,8 @@ import numpy as np
 
 from hccsurv_core.cohort.folder_schema import SCHEMA_FILE
 from hccsurv_core.errors import InputError
-from hccsurv_core.io.json_object import read_json_object
 from hccsurv_core.imaging.organ_slices import OrganSlices
+from hccsurv_core.io.json_object import read_json_object
 from hccsurv_core.outcome import DAYS_PER_MONTH
 from hccsurv_core.progress import Progress, part_of, silent
 from hccsurv_core.systems.case_record import RECORD_FILE, record_of
