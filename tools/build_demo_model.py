@@ -56,6 +56,11 @@ DEMOS = {
         1, 414,
         {"stills": {"deep": None}, "early": {"n_draws": 500}, "death": {"n_draws": 500}},
     ),
+    # Small networks on small pictures, so that there is something to look at.
+    "immunotherapy": Demo(
+        1, 207, {"network": {"pixels": 96, "n_members": 2}, "cox": {"n_draws": 500}},
+        checkpoints=True,
+    ),
 }  # fmt: skip
 
 

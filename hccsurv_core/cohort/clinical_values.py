@@ -25,9 +25,13 @@ from hccsurv_core.errors import InputError
 
 #: What a known value can be: a number, yes or no, or one of some words.
 Value = float | bool | str
-Group = Literal["liver", "tumor"]
+Group = Literal["liver", "tumor", "immunotherapy"]
 
-GROUP_TITLES: dict[Group, str] = {"liver": "Liver", "tumor": "Tumor and treatment"}
+GROUP_TITLES: dict[Group, str] = {
+    "liver": "Liver",
+    "tumor": "Tumor and treatment",
+    "immunotherapy": "Before immunotherapy",
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ def _number(
 _PUGH = "Pugh et al. 1973, doi:10.1002/bjs.1800600817"
 _ECOG = "Oken et al. 1982, Am J Clin Oncol 5:649-655"
 _BCLC = "Reig et al. 2022, doi:10.1016/j.jhep.2021.11.018"
+_CLN = "of the CLN score, Xia et al. 2024, doi:10.1186/s13244-024-01784-8"
 
 CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
     _number("albumin_g_l", "albumin", "liver", "Albumin", "38 g/L or 3.8 g/dL", "serum"),
@@ -107,6 +112,13 @@ CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
     ClinicalValue("ecog", "ECOG status", "tumor", levels={c: c for c in "01234"}, about="performance status", source=_ECOG),
     ClinicalValue("bclc_stage", "BCLC stage", "tumor", levels={c: c for c in "0ABCD"}, about="Barcelona stage", source=_BCLC),
     ClinicalValue("treatment", "Operation", "tumor", levels={"hepatectomy": "Hepatectomy", "transplantation": "Transplantation"}, about="planned or done"),
+    ClinicalValue("differentiation", "Differentiation", "immunotherapy", levels={"high": "High", "moderate": "Moderate", "low": "Low", "undifferentiated": "Undifferentiated"}, about="of the tumor, by histology", source=_CLN),
+    ClinicalValue("nash", "NASH or NAFLD", "immunotherapy", about="non-alcoholic fatty liver disease or steatohepatitis", source=_CLN),
+    ClinicalValue("surgery", "Liver surgery", "immunotherapy", about="before the baseline scan", source=_CLN),
+    ClinicalValue("pvtt", "Portal vein thrombus", "immunotherapy", about="of tumor, partial or complete", source=_CLN),
+    ClinicalValue("ebrt", "Radiotherapy", "immunotherapy", about="external beam, before the baseline scan", source=_CLN),
+    ClinicalValue("tace", "TAE or TACE", "immunotherapy", about="before the baseline scan", source=_CLN),
+    ClinicalValue("rfa", "RFA or MWA", "immunotherapy", about="radiofrequency or microwave ablation before the baseline scan", source=_CLN),
 )  # fmt: skip
 BY_NAME = {value.name: value for value in CLINICAL_VALUES}
 

@@ -71,6 +71,7 @@ class HeatMap:
         heat: (slices, P, P) float32 from 0 to 1 at the hottest pixel of all slices; 0 everywhere
             where there is none.
         cells: (rows, columns) of the layer's own map; the heat is interpolated from as few.
+        peak: largest value of the layer's own map, before it is scaled; 0 where there is no heat.
     """
 
     method: str
@@ -78,6 +79,7 @@ class HeatMap:
     toward: str
     heat: NDArray[np.float32]
     cells: tuple[int, int]
+    peak: float = 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -152,8 +154,10 @@ def heat_maps(
     found = []
     for name, module in layers.items():
         raw = _raw_map(network, x, module, method, TOWARD[toward])
-        heat = _stretched(np.maximum(np.nan_to_num(raw), 0.0), x.shape[-1])
-        found.append(HeatMap(method, name, toward, heat, (raw.shape[-2], raw.shape[-1])))
+        warm = np.maximum(np.nan_to_num(raw), 0.0)
+        cells = (raw.shape[-2], raw.shape[-1])
+        heat = _stretched(warm, x.shape[-1])
+        found.append(HeatMap(method, name, toward, heat, cells, float(warm.max())))
     return tuple(found)
 
 

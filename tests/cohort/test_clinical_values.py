@@ -15,6 +15,7 @@ from hccsurv_core.cohort.clinical_values import (
     value_text,
 )
 from hccsurv_core.errors import InputError
+from hccsurv_core.simulate.immunotherapy.schema import describe as immunotherapy_schema
 from hccsurv_core.simulate.muscle.cohort import COLUMNS
 from hccsurv_core.simulate.treatment.schema import COLUMNS as TREATMENT_COLUMNS
 
@@ -24,6 +25,8 @@ NUMBERS = [v.name for v in CLINICAL_VALUES if v.kind == "number"]
 #: Values that only the treatment cohort has, and those that no simulated cohort has.
 OF_TREATMENT = {"encephalopathy", "tumor_location", "alt_u_l"}
 OF_NONE = {"portal_invasion", "extrahepatic_spread", "ast_u_l"}
+#: Those of the clinical score CLN.
+OF_IMMUNOTHERAPY = {v.name for v in CLINICAL_VALUES if v.group == "immunotherapy"}
 
 
 def test_names_and_levels_are_those_of_the_cohort_tables() -> None:
@@ -32,14 +35,23 @@ def test_names_and_levels_are_those_of_the_cohort_tables() -> None:
     for value in CLINICAL_VALUES:
         if value.name in OF_NONE | {"ecog"}:
             continue
-        column = (TREATMENT_COLUMNS if value.name in OF_TREATMENT else COLUMNS)[value.name]
+        columns = TREATMENT_COLUMNS if value.name in OF_TREATMENT else COLUMNS
+        if value.name in OF_IMMUNOTHERAPY:
+            columns = immunotherapy_schema().columns
+        column = columns[value.name]
         assert column.kind == kinds[value.kind], value.name
         assert tuple(value.levels or ()) == tuple(column.levels or ())
     facts = {"age_years", "sex", "height_m", "weight_kg"}
     outcome = {"time_months", "event", "recurrence_time_months", "recurrence_event"}
     known = {v.name for v in CLINICAL_VALUES} | facts | outcome
-    elsewhere = OF_TREATMENT | OF_NONE | {"ecog"}
+    elsewhere = OF_TREATMENT | OF_NONE | OF_IMMUNOTHERAPY | {"ecog"}
     assert (known | {"patient_id", "split", "center"}) - elsewhere == set(COLUMNS)
+
+
+def test_the_clinical_score_finds_all_its_values_in_the_form() -> None:
+    from hccsurv_core.features.clinical_scores.cln import COEFFICIENTS
+
+    assert set(COEFFICIENTS) == OF_IMMUNOTHERAPY
 
 
 def test_a_treatment_cohort_s_columns_are_read_under_the_names_of_the_form() -> None:

@@ -88,7 +88,7 @@ class TrainingRun:
             len(self.samples.images), self.settings.augmentation, seed=self.seed, epoch=self.epoch
         )
         slices = self._slices()
-        with seeded(self.seed, self.epoch, 0xD0), _repeatable(self.device):
+        with seeded(self.seed, self.epoch, 0xD0), repeatable(self.device):
             for number, rows in enumerate(batches):
                 done = (self.epoch + number / len(batches)) / epochs
                 progress(done, f"epoch {self.epoch + 1} of {epochs}")
@@ -241,7 +241,7 @@ class TrainingRun:
 
 
 @contextmanager
-def _repeatable(device: str) -> Iterator[None]:
+def repeatable(device: str) -> Iterator[None]:
     """On a GPU the same convolutions each time, where there is a choice."""
     cudnn = torch.backends.cudnn
     if device != "cuda":

