@@ -49,6 +49,7 @@ class Job:
         limits: bounds.
         progress: reports to the parent.
         on_file: see :data:`OnFile`.
+        chest: whether a chest CT is looked for, too; else it is refused, since it shows no L3.
     """
 
     workspace: Path
@@ -57,6 +58,7 @@ class Job:
     limits: IntakeLimits
     progress: Progress
     on_file: OnFile
+    chest: bool = False
     skipped: list[SkippedFile] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
     nifti: dict[str, NiftiSeries] = field(default_factory=dict)
@@ -181,7 +183,7 @@ class Job:
         patients = {s.header.patient_mark for s in found if s.frames} - {"|"}
         for n, series in enumerate(found):
             progress(n / len(found), f"looking at series {n + 1} of {len(found)}")
-            judged, offset = series_judge.judge(series, reader)
+            judged, offset = series_judge.judge(series, reader, chest=self.chest)
             if len(patients) > 1:
                 warning = f"the upload holds scans of {len(patients)} patients: check which this is"
                 judged = with_findings(judged, warnings=[warning])

@@ -66,8 +66,11 @@ def refuse_by_header(series: Series) -> list[InputError]:
     return []
 
 
-def judge(series: Series, reader: PixelReader) -> tuple[Series, int]:
+def judge(series: Series, reader: PixelReader, *, chest: bool = False) -> tuple[Series, int]:
     """Judge a series by header and sampled pixels.
+
+    Args:
+        chest: whether it may be of the chest.
 
     Returns:
         The series with problems and warnings, and the repair of the Hounsfield scale.
@@ -91,7 +94,7 @@ def judge(series: Series, reader: PixelReader) -> tuple[Series, int]:
         if odd is not None and not series.problems:
             problems.append(odd)
     found = with_findings(series, problems, warnings)
-    return _judge_pixels(found, reader)
+    return _judge_pixels(found, reader, chest)
 
 
 def _text_in_ultrasound(series: Series, reader: PixelReader, declared: str | None) -> list[str]:
@@ -110,7 +113,7 @@ def _samples(series: Series) -> list[Frame]:
     return [series.frames[n] for n in chosen]
 
 
-def _judge_pixels(series: Series, reader: PixelReader) -> tuple[Series, int]:
+def _judge_pixels(series: Series, reader: PixelReader, chest: bool) -> tuple[Series, int]:
     """Hounsfield scale, body part and burned-in text from a few slices."""
     geometry = series.geometry
     axial = geometry is not None and _is_axial(series)
@@ -134,7 +137,7 @@ def _judge_pixels(series: Series, reader: PixelReader) -> tuple[Series, int]:
                 warnings += [text] if text else []
     except InputError as error:
         problems.append(error)
-    wrong_part, doubt = body_part.judge_body_part(series.header, sections)
+    wrong_part, doubt = body_part.judge_body_part(series.header, sections, chest=chest)
     problems += [wrong_part] if wrong_part else []
     warnings += [doubt] if doubt else []
     return with_findings(series, problems, warnings), offset

@@ -157,7 +157,7 @@ def read_slices(files: Mapping[str, Path], role: str) -> OrganSlices:
     """
     from hccsurv_core.systems.muscle.case_images import read_series
 
-    volume, _, _ = read_series(files[role])
+    volume, _, _ = read_series(files[role], chest=role.endswith("lung"))
     organ, lesions = (_outline(files[f"{role}_{part}"]) for part in (ORGAN, LESIONS))
     try:
         return take_slices(volume, organ, lesions, choose_organ_slices(volume, organ, lesions))

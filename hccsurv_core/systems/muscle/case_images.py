@@ -93,8 +93,14 @@ def split_outline(
     return np.asarray(voxels == values[MUSCLE]) | psoas, psoas
 
 
-def read_series(folder: Path) -> tuple[Volume, bool | None, tuple[str, ...]]:
+def read_series(
+    folder: Path, *, chest: bool = False
+) -> tuple[Volume, bool | None, tuple[str, ...]]:
     """The one CT series in a folder, whether contrast was given, and warnings.
+
+    Args:
+        folder: with its files.
+        chest: whether it may be of the chest.
 
     Raises:
         InputError: the folder holds no series that can be measured, or too many files.
@@ -110,7 +116,7 @@ def read_series(folder: Path) -> tuple[Volume, bool | None, tuple[str, ...]]:
     inputs = [UnpackedFile(path, path.name) for path in files]
     with tempfile.TemporaryDirectory(prefix="hccsurv-series-") as name:
         workspace = Path(name)
-        job = Job(workspace, inputs, set(), IntakeLimits(), silent, lambda path, name: None)
+        job = Job(workspace, inputs, set(), IntakeLimits(), silent, lambda path, name: None, chest)
         job.inspect()
         found = job.load(None)
         voxels = np.load(workspace / found["npy"], allow_pickle=False)

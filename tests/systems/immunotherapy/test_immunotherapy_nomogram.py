@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 from immunotherapy_studies import evaluated_with_scans
 
-from hccsurv_core.models.nomogram_json import nomogram_from_json
 from hccsurv_core.systems.immunotherapy.model import ImmunotherapyModel
 from hccsurv_core.systems.immunotherapy.nomogram import (
-    COMBINED,
     RADIOLOGY,
-    nomogram_record,
-    radiology_score,
+    nomogram_values,
+    points_of,
+    version_nomogram,
 )
-from hccsurv_core.systems.immunotherapy.tables import version_tables
 
 
 @pytest.fixture(scope="module")
@@ -24,41 +22,43 @@ def judged(tmp_path_factory):
     return evaluated_with_scans(tmp_path_factory.mktemp("study"), n=260)
 
 
-@pytest.mark.parametrize("version", COMBINED)
-def test_points_give_the_models_own_survival(judged, version):
-    model = ImmunotherapyModel.from_bundle(judged.bundle)
-    fitted = model.models[version]
-    drawn = nomogram_from_json(model.description["nomograms"][version])
-    values = version_tables(judged.cohort)[version].table.columns(fitted.names).values
-    horizons = [h.months for h in drawn.horizons]
-    assert horizons == [12.0, 24.0]
-    for row in values[:25]:
-        survival = drawn.points(nomogram_record(fitted, row)).survival
-        np.testing.assert_allclose(survival, fitted.survival(row[None], horizons)[0], rtol=1e-9)
+@pytest.fixture(scope="module")
+def model(judged):
+    return ImmunotherapyModel.from_bundle(judged.bundle)
 
 
-def test_the_axes_are_the_scans_and_the_clinical_score(judged):
-    d = ImmunotherapyModel.from_bundle(judged.bundle).description
-    drawn = nomogram_from_json(d["nomograms"]["RadCLN-D"])
-    assert [v.label for v in drawn.variables] == ["Radiology score", "CLN score"]
-    assert drawn.training.n == d["versions_of"]["RadCLN-D"]["n"]
-    assert drawn.training.simulated and set(d["nomograms"]) == set(COMBINED)
+def answers(judged, model, version):
+    """Answers of one version of patients with two scans."""
+    names, cohort = judged.cohort.images.names, judged.cohort
+    for i in np.flatnonzero(cohort.has_followup)[:20]:
+        values = cohort.images.by_patient[cohort.patient_ids[i]]
+        own = dict(zip(names, values, strict=True))
+        yield model.answer(cohort.profiles[i], own, followup=True).versions[version]
 
 
-def test_a_score_that_is_not_known_is_the_training_median(judged):
-    model = ImmunotherapyModel.from_bundle(judged.bundle)
-    fitted = model.models["RadCLN-D"]
-    row = np.full(len(fitted.names), math.nan)
-    found = nomogram_record(fitted, row)
-    at = fitted.names.index("clinical_score")
-    assert found["clinical_score"] == fitted.standardizer.median[at]
-    # Radiology and clinical parts add up to the model's score.
-    clinical = (found["clinical_score"] - fitted.standardizer.mean[at]) / fitted.standardizer.scale[at]  # fmt: skip
-    total = found[RADIOLOGY] + clinical * fitted.coef[at]
-    assert total == pytest.approx(float(fitted.risk_score(row[None])[0]))
+@pytest.mark.parametrize("version", ["RadCLN-S", "Rad-D", "RadCLN-D", "CLN"])
+def test_points_give_the_models_own_survival(judged, model, version):
+    drawn = version_nomogram(model, version)
+    assert [h.months for h in drawn.horizons] == [12.0, 24.0]
+    for answer in answers(judged, model, version):
+        scored = drawn.points(nomogram_values(answer))
+        np.testing.assert_allclose(scored.survival, answer.survival_at.value, rtol=1e-9)
+        assert points_of(drawn, answer)["total"] == pytest.approx(
+            sum(points_of(drawn, answer)["points"].values())
+        )
 
 
-def test_the_radiology_score_of_the_training_patients_is_centered(judged):
-    model = ImmunotherapyModel.from_bundle(judged.bundle).models["RadCLN-S"]
-    mean = model.standardizer.mean[None]
-    assert radiology_score(model, mean)[0] == pytest.approx(0.0, abs=1e-12)
+def test_the_axes_are_the_scans_and_the_clinical_score(model):
+    drawn = version_nomogram(model, "RadCLN-D")
+    assert {v.label for v in drawn.variables} == {"Radiology score", "CLN score"}
+    assert drawn.training.n == model.description["versions_of"]["RadCLN-D"]["n"]
+    assert drawn.training.simulated and "from the follow-up scan" in drawn.title
+    assert [v.name for v in version_nomogram(model, "CLN").variables] == ["clinical_score"]
+
+
+def test_what_scans_add_is_one_score(judged, model):
+    for answer in answers(judged, model, "RadCLN-D"):
+        found = nomogram_values(answer)
+        clinical = next(c for c in answer.contributions if c.part == "clinical")
+        assert found[RADIOLOGY] + clinical.log_hazard == pytest.approx(answer.risk_score)
+        assert math.isfinite(found["clinical_score"])

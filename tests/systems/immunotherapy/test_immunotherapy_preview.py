@@ -17,6 +17,7 @@ from hccsurv_core.systems.immunotherapy.settings import ImmunotherapySettings
 from hccsurv_core.systems.immunotherapy.tables import version_tables
 from hccsurv_core.systems.immunotherapy.training import train_immunotherapy
 from hccsurv_core.systems.immunotherapy.training_preview import preview_immunotherapy
+from hccsurv_core.systems.training_sources import hold_out_center
 
 SETTINGS = ImmunotherapySettings(network=None, n_rounds=1, n_folds=2)
 
@@ -105,3 +106,26 @@ def test_few_centers_are_said_to_be_divided(cohort):
     assert any("There is 1 center, fewer than two a fold" in t for t in found.cautions)
     spread = preview_immunotherapy(cohort, SETTINGS, has_images=True)
     assert not any("fewer than two a fold" in text for text in spread.cautions)
+
+
+def test_too_few_patients_for_networks_are_said_before_and_not_after_an_hour(cohort):
+    few = cohort.subset(np.arange(60))
+    with_networks = ImmunotherapySettings(n_folds=5)
+    said = preview_immunotherapy(few, with_networks, has_images=True).refusal
+    assert "too few to stop on one of 5 parts" in said and said.endswith("train without networks.")
+    assert preview_immunotherapy(few, SETTINGS, has_images=True).refusal == ""
+    assert preview_immunotherapy(few, with_networks, has_images=False).refusal == ""
+    assert preview_immunotherapy(cohort, with_networks, has_images=True).refusal == ""
+
+
+def test_a_center_held_out_of_a_small_simulated_cohort_is_not_learned_from(cohort):
+    few = cohort.subset(np.arange(80))
+    assert len(training_part(few).cohort) == 80  # its own split is cut short
+    center = few.labels["center"][0]
+    table = hold_out_center(few.features((), images=False), center)
+    held = replace(few, labels=table.labels)
+    found = preview_immunotherapy(held, SETTINGS, has_images=True)
+    n_out = few.labels["center"].count(center)
+    assert found.training.n == 80 - n_out
+    assert [(p.name, p.n) for p in found.held_out] == [(center, n_out)]
+    assert not any("Nobody is held out" in text for text in found.cautions)
