@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages._shared import components
 from pages._shared.evidence_ceus_model import show_ceus_model
+from pages._shared.evidence_immunotherapy_model import show_immunotherapy_model
 from pages._shared.evidence_muscle_model import show_muscle_model
 from pages._shared.evidence_treatment_model import show_treatment_model
 from pages._shared.formats import OPERATOR_SIGNS, html
@@ -101,10 +102,11 @@ components.page_title(
     "Evidence & limits",
     "What definitions, scores and models are, how the numbers are made, and when not to trust them.",
 )
-definitions, muscle_model, treatment_model, ceus_model = st.tabs(
+definitions, muscle_model, treatment_model, ceus_model, immunotherapy_model = st.tabs(
     [
         "Definitions and limits", "Muscle model: Liu et al. 2024",
         "Treatment choice: Wei et al. 2026", "CEUS: Huang et al. 2022",
+        "Immunotherapy: Xia et al. 2024",
     ]
 )  # fmt: skip
 with definitions:
@@ -115,3 +117,5 @@ with treatment_model:
     show_treatment_model()
 with ceus_model:
     show_ceus_model()
+with immunotherapy_model:
+    show_immunotherapy_model()

@@ -61,7 +61,7 @@ def read_course(work: Path) -> CourseSoFar:
     """
     folds: dict[tuple[str, int, int], FoldResult] = {}
     losses: dict[tuple[str, int, int], Epoch] = {}
-    for note in _notes(work / COURSE):
+    for note in read_notes(work / COURSE):
         try:
             if note["what"] == "fold":
                 c = note["c_index"]
@@ -90,7 +90,8 @@ def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _notes(path: Path) -> Iterator[dict[str, Any]]:
+def read_notes(path: Path) -> Iterator[dict[str, Any]]:
+    """Notes of a course, one JSON object a line; what is no such line is left out."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -10,12 +10,19 @@ from pages._shared.evaluation_ceus_choice import ask_ceus_wish, own_ceus_patient
 from pages._shared.evaluation_ceus_result import show_ceus_evaluation
 from pages._shared.evaluation_ceus_work import evaluate_ceus_wish
 from pages._shared.evaluation_choice import Judged, ask_wish, own_muscle_patients
+from pages._shared.evaluation_immunotherapy_choice import (
+    ask_immunotherapy_wish,
+    own_immunotherapy_patients,
+)
+from pages._shared.evaluation_immunotherapy_result import show_immunotherapy_evaluation
+from pages._shared.evaluation_immunotherapy_work import evaluate_immunotherapy_wish
 from pages._shared.evaluation_result import show_evaluation
 from pages._shared.evaluation_treatment_choice import ask_treatment_wish, own_treatment_patients
 from pages._shared.evaluation_treatment_result import show_treatment_evaluation
 from pages._shared.evaluation_treatment_work import evaluate_wish
 from pages._shared.evaluation_work import evaluate
 from pages._shared.train_ceus_source import choose_ceus_folder
+from pages._shared.train_immunotherapy_source import choose_immunotherapy_folder
 from pages._shared.train_source import TABLE, choose_cohort, choose_table
 from pages._shared.train_treatment_source import (
     CLINICAL_TABLE,
@@ -69,5 +76,12 @@ SYSTEMS: Mapping[str, EvaluationSystem] = {
         ask_ceus_wish,
         evaluate_ceus_wish,
         show_ceus_evaluation,
+    ),
+    "immunotherapy": EvaluationSystem(
+        {"Another cohort": choose_immunotherapy_folder},
+        own_immunotherapy_patients,
+        ask_immunotherapy_wish,
+        evaluate_immunotherapy_wish,
+        show_immunotherapy_evaluation,
     ),
 }

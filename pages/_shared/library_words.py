@@ -25,6 +25,7 @@ SYSTEMS = {
     "muscle": "System 1 · muscle",
     "treatment": "System 2 · hepatectomy or TACE",
     "ceus": "System 3 · CEUS",
+    "immunotherapy": "System 4 · immunotherapy",
 }
 
 
@@ -88,6 +89,8 @@ def what(description: Mapping[str, Any]) -> str:
         )
     if description.get("system") == "ceus":
         return _what_ceus(description, n_features)
+    if description.get("system") == "immunotherapy":
+        return _what_immunotherapy(description)
     codes = architecture.get("n_codes")
     step = {
         "autoencoder": f", compressed to {codes} by an autoencoder",
@@ -115,6 +118,25 @@ def _what_ceus(description: Mapping[str, Any], n_features: int) -> str:
         "Recurrence within a year, survival, recurrence with death competing, and one of four "
         f"classes, before a resection, from {formats.plural(n_features, 'value')}{signs}; ridge "
         f"logistic, ridge Cox and Fine-Gray models.{selected}"
+    )
+
+
+def _what_immunotherapy(description: Mapping[str, Any]) -> str:
+    versions = list(description.get("models", ()))
+    n_signs = sum(
+        str(c.get("name", "")).startswith("sign.") for c in description.get("image_covariates", ())
+    )
+    seen = [f"{formats.plural(n_signs, 'value')} measured on CT before and under treatment"] * (
+        n_signs > 0
+    )
+    networks = description.get("networks")
+    if isinstance(networks, Mapping):
+        seen.append(f"networks that look at slices of {networks.get('pixels')} pixels")
+    besides = f", {' and '.join(seen)}" if seen else ""
+    return (
+        f"Survival under immunotherapy by {formats.plural(len(versions), 'model')} "
+        f"({', '.join(versions)}) from the clinical score{besides}; ridge Cox models, each from its own "
+        "last scan."
     )
 
 
@@ -154,6 +176,9 @@ def on_whom(entry: ModelEntry, description: Mapping[str, Any]) -> str:
             f"; {formats.plural(training['n_recurrences'], 'recurrence')}, "
             f"{training['n_early']} of them within a year (known of {known})"
         )
+    n_followup = training.get("n_followup")
+    if isinstance(n_followup, int):
+        text += f"; {formats.plural(n_followup, 'follow-up scan')}"
     last = training.get("last_month")
     if isinstance(last, int | float):
         text += f"; followed for up to {last:.0f} months"
@@ -193,6 +218,11 @@ def not_for(entry: ModelEntry, description: Mapping[str, Any]) -> str:
             "patients who are not resected; machines, settings and contrast agents it has not seen; "
             "choosing or withholding a treatment"
         )
+    if description.get("system") == "immunotherapy":
+        last = (
+            "other treatments than immunotherapy; scans without a venous phase; choosing, stopping or "
+            "withholding a treatment"
+        )
     return f"{seen}; children; other cancers; {last}."
 
 
@@ -221,7 +251,7 @@ def decision_rows(decisions: list[ModelDecision], names: Mapping[str, str]) -> s
 #: System → what its active model answers about on the patients' pages.
 ANSWERS_ABOUT = {
     "muscle": "muscle", "treatment": "hepatectomy or TACE",
-    "ceus": "recurrence and survival from CEUS",
+    "ceus": "recurrence and survival from CEUS", "immunotherapy": "survival under immunotherapy",
 }  # fmt: skip
 
 

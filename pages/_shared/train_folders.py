@@ -98,6 +98,27 @@ CEUS = FolderKind(
     images_words="With both stills",
     images_help="Signs are then measured on them.",
 )
+IMMUNOTHERAPY = FolderKind(
+    "immunotherapy",
+    "**No cohort yet.** A cohort folder holds a table (`cohort.csv` with the seven values of the "
+    "clinical score and `scan_interval_days`, `cohort.json`) and, where there are any, CT slices of "
+    "liver and lungs before and under treatment with organ and tumors outlined. Upload one as a zip, "
+    "or draw a simulated cohort.",
+    "**A zipped cohort folder**: `cohort.csv`, `cohort.json`; with scans also "
+    "`images/<patient>/baseline_liver/` (DICOM) and `rois/<patient>/` with "
+    "`baseline_liver_organ.nii.gz` and `baseline_liver_lesions.nii.gz` (each tumor a number, the same "
+    "in both scans); likewise `baseline_lung`, `followup_liver` and `followup_lung`, as far as they "
+    "were scanned.",
+    "**Patients drawn by a computer** under immunotherapy, with tumors that grow, shrink or appear "
+    "between two scans. What each could expect is known.",
+    # As many as in the paper.
+    simulated_n=207,
+    fewest_n=60,
+    most_n=2000,
+    slowly="Without scans in a moment; with them about 20 patients a minute of one processor.",
+    images_words="With both scans",
+    images_help="The slices are then measured, and networks may look at them.",
+)
 
 
 def choose_folder(kind: FolderKind) -> Path | None:

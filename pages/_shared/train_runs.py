@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 POLL_S = 1.5
 PAGE_LENGTH = 15
-SYSTEM_TITLES = {"muscle": "muscle", "treatment": "hepatectomy or TACE", "ceus": "CEUS"}
+SYSTEM_TITLES = {
+    "muscle": "muscle", "treatment": "hepatectomy or TACE", "ceus": "CEUS",
+    "immunotherapy": "immunotherapy",
+}  # fmt: skip
 _COLUMNS = (0.3, 2.3, 1.5, 1.7, 2.3, 1.2)
 
 
@@ -203,8 +206,9 @@ def _comparison(runs: Sequence[TrainingRun]) -> None:
 
 
 def _best_rival(description: Any) -> str:
-    if words.estimates_by_arm(description) or words.estimates_by_endpoint(description):
-        return "–"  # its other version is no baseline
+    several = words.estimates_by_arm(description) or words.estimates_by_endpoint(description)
+    if several or description.get("system") == "immunotherapy":
+        return "–"  # its other versions are no baselines
     rivals = [
         r for r in description["cross_validation"]["results"]
         if r["kind"] == "rival" and r["c_index"]["value"] is not None

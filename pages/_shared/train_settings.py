@@ -33,7 +33,7 @@ _RIVALS = {
     "gradient_boosting": "Gradient boosting",
     "random_forest": "Random survival forest",
 }
-_DEVICES = {"auto": "GPU if there is one", "cpu": "Processor", "cuda": "GPU"}
+DEVICES = {"auto": "GPU if there is one", "cpu": "Processor", "cuda": "GPU"}
 USUAL_MEMBERS, USUAL_CODES = 20, 100
 
 
@@ -157,7 +157,7 @@ def ask_settings(source: TrainingSource) -> tuple[dict[str, Any], dict[str, Any]
             settings |= _ask_ensemble(effort == "quick")
             seed = ask_seed("train_seed")
             device = st.selectbox(
-                "Computed on", list(_DEVICES), format_func=lambda d: _DEVICES[d],
+                "Computed on", list(DEVICES), format_func=lambda d: DEVICES[d],
                 key="train_device",
             )  # fmt: skip
     return settings, {"seed": seed, "device": device}

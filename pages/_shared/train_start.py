@@ -88,9 +88,33 @@ def start_ceus(
 
     The cohort folder stays where it is; the verb holds out whom ``options`` say.
     """
+    return _start_in_folder("ceus", source, name, options, settings, by)
+
+
+def start_immunotherapy(
+    source: TrainingSource,
+    table: FeatureTable,
+    *,
+    name: str,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    by: str,
+) -> TrainingRun:
+    """Begin a training run of system 4; arguments and errors as of :func:`start_ceus`."""
+    return _start_in_folder("immunotherapy", source, name, options, settings, by)
+
+
+def _start_in_folder(
+    system: str,
+    source: TrainingSource,
+    name: str,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    by: str,
+) -> TrainingRun:
     from hccsurv_core.systems.training_runs import TrainingRequest
 
     request = TrainingRequest(
-        "ceus", name.strip() or source.name, source.cohort, dict(options), settings
+        system, name.strip() or source.name, source.cohort, dict(options), settings
     )
     return open_runs().start(request, by=by)

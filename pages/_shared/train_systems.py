@@ -15,12 +15,26 @@ from pages._shared.train_ceus_result import (
 )
 from pages._shared.train_ceus_settings import ask_ceus_settings
 from pages._shared.train_ceus_source import choose_ceus_source
+from pages._shared.train_immunotherapy_preview import show_immunotherapy_preview
+from pages._shared.train_immunotherapy_result import (
+    show_immunotherapy_course,
+    show_immunotherapy_figures,
+    show_immunotherapy_headline,
+    show_immunotherapy_models,
+)
+from pages._shared.train_immunotherapy_settings import ask_immunotherapy_settings
+from pages._shared.train_immunotherapy_source import choose_immunotherapy_source
 from pages._shared.train_muscle_course import show_course
 from pages._shared.train_muscle_result import show_figures, show_headline
 from pages._shared.train_preview import show_what_is_used
 from pages._shared.train_settings import ask_settings
 from pages._shared.train_source import choose_source
-from pages._shared.train_start import start, start_ceus, start_treatment
+from pages._shared.train_start import (
+    start,
+    start_ceus,
+    start_immunotherapy,
+    start_treatment,
+)
 from pages._shared.train_treatment_preview import show_treatment_preview
 from pages._shared.train_treatment_result import (
     show_treatment_course,
@@ -169,7 +183,40 @@ CEUS = TrainingSystem(
     show_ceus_figures,
     show_ceus_models,
 )
-SYSTEMS: Mapping[str, TrainingSystem] = {s.key: s for s in (MUSCLE, TREATMENT, CEUS)}
+IMMUNOTHERAPY = TrainingSystem(
+    "immunotherapy",
+    "Immunotherapy",
+    (
+        (
+            "1 · Patients",
+            "Patients under immunotherapy: the clinical score's seven values, CT before treatment and, "
+            "where there is one, a follow-up CT, with liver, lungs and tumors outlined; or the table "
+            "alone. You see patients, deaths and what is missing before anything begins.",
+        ),
+        (
+            "2 · Training",
+            "Up to five models: the clinical score, the baseline scan, both scans, and each with the "
+            "score. Slices are chosen by the published rule and measured; networks look at them if you "
+            "like. Close the page if you like; the training goes on and can be resumed.",
+        ),
+        (
+            "3 · Judgment",
+            "All models are cross-validated with a center's patients together, and a model card is "
+            "written. ROC curves, calibration, scanners and RECIST beside risk groups are judged on "
+            "patients held out, under Model evaluation.",
+        ),
+        _PUBLICATION,
+    ),
+    choose_immunotherapy_source,
+    ask_immunotherapy_settings,
+    show_immunotherapy_preview,
+    start_immunotherapy,
+    show_immunotherapy_course,
+    show_immunotherapy_headline,
+    show_immunotherapy_figures,
+    show_immunotherapy_models,
+)
+SYSTEMS: Mapping[str, TrainingSystem] = {s.key: s for s in (MUSCLE, TREATMENT, CEUS, IMMUNOTHERAPY)}
 
 
 def training_system(key: str) -> TrainingSystem:

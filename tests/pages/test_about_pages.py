@@ -102,3 +102,46 @@ def test_evidence_tells_what_huang_et_al_found_what_differs_and_every_formula(op
 
     n = len(feature_names(PRESET))
     assert f"{n} radiomics and 1024 deep features" in text and f"{2 * (n + 1024)} with" in text
+
+
+def test_evidence_tells_what_xia_et_al_found_what_differs_and_how_all_is_computed(open_page):
+    from hccsurv_core.features import recist, tumor_growth
+    from hccsurv_core.features.clinical_scores.cln import CLN, CODE_READING, PAPER_READING
+    from hccsurv_core.systems.immunotherapy.signs import SIGNS
+    from pages._shared.evidence_immunotherapy_model import DOI
+    from pages._shared.evidence_immunotherapy_texts import FORMULAS, HAZARD_RATIOS, MEANINGS, PUBLISHED
+
+    text = page_text(open_page(routes.EVIDENCE))
+    assert f"https://doi.org/{DOI}" in text and DOI == CLN.doi
+    for what, value in (*PUBLISHED, *HAZARD_RATIOS):
+        assert what in text and value in text
+    # The clinical score is in no registry of stages: it is told here, with both readings of the log.
+    for said in (CLN.formula, *CLN.decisions, PAPER_READING, CODE_READING):
+        assert html.escape(said) in text
+    for doi in (recist.RECIST_1_1.doi, recist.MRECIST.doi):
+        assert f"https://doi.org/{doi}" in text
+    assert tumor_growth.SOURCE.split("doi:")[1] in {doi for *_, doi in FORMULAS}
+    for sign in SIGNS:
+        assert html.escape(MEANINGS[sign.name]) in text and html.escape(sign.label) in text
+    assert "time before it is immortal" in text and "a center's patients stay together" in html.unescape(text)
+
+
+def test_what_evidence_says_of_system_4_are_the_programs_own_numbers():
+    from hccsurv_core.features.recist_lesions import MOST_TARGETS, TARGET_MM, TARGET_NODE_MM
+    from hccsurv_core.features.recist_response import PROGRESSION_MM, PROGRESSION_PERCENT
+    from hccsurv_core.features.tumor_growth import DAYS_PER_MONTH, FLOOR_MM
+    from hccsurv_core.systems.immunotherapy import signs
+    from hccsurv_core.systems.immunotherapy.settings import ImmunotherapySettings
+    from pages._shared.evidence_immunotherapy_texts import DIFFERENCES, FORMULAS
+
+    told = {what: how for what, how, *_ in FORMULAS}
+    rule = told["RECIST 1.1"]
+    assert MOST_TARGETS == 5 and f"{TARGET_MM:g} mm or more" in rule and f"{TARGET_NODE_MM:g} mm" in rule
+    assert f"{PROGRESSION_PERCENT:g} % and {PROGRESSION_MM:g} mm" in rule
+    assert f"{DAYS_PER_MONTH:g} days" in told["Tumor growth rate"]
+    assert f"counts as {FLOOR_MM:g} mm" in told["Tumor growth rate"]
+    growth = told["Growth, as a covariate"]
+    assert f"at most {signs._FASTEST_PER_MONTH:g} a month" in growth
+    assert f"{signs.VANISHED_MM['liver']:g} mm in the liver" in growth.replace("\n", " ")
+    pixels = ImmunotherapySettings().network.pixels
+    assert any(f"{pixels}×{pixels}" in here for _, _, here in DIFFERENCES)

@@ -18,6 +18,11 @@ from hccsurv_core.report.figures.heat_map import (
 )
 from hccsurv_core.report.figures.nomogram_parts import NomogramChart
 from hccsurv_core.report.figures.panels import Panels
+from hccsurv_core.report.figures.patient_strips import (
+    PatientStrips,
+    draw_strips_for_print,
+    draw_strips_on_screen,
+)
 from hccsurv_core.report.figures.scatter_charts import (
     Cloud,
     draw_cloud_for_print,
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 #: What a figure can be. Each has a ``title``, a ``caption`` and ``to_frame()``.
-AnyFigure = Chart | Panels | Forest | HeatMap | Cloud | NomogramChart
+AnyFigure = Chart | Panels | Forest | HeatMap | Cloud | NomogramChart | PatientStrips
 
 
 def draw_figure_on_screen(figure: AnyFigure, *, ink: str | None = None) -> Figure:
@@ -48,6 +53,8 @@ def draw_figure_on_screen(figure: AnyFigure, *, ink: str | None = None) -> Figur
         return draw_heat_map_on_screen(figure, ink=ink)
     if isinstance(figure, Cloud):
         return draw_cloud_on_screen(figure, ink=ink)
+    if isinstance(figure, PatientStrips):
+        return draw_strips_on_screen(figure, ink=ink)
     if isinstance(figure, NomogramChart):
         from hccsurv_core.report.figures.nomogram_screen import draw_nomogram_on_screen
 
@@ -73,6 +80,8 @@ def draw_figure_for_print(figure: AnyFigure, *, captions: Sequence[str] = ()) ->
         return draw_heat_map_for_print(figure, captions=captions)
     if isinstance(figure, Cloud):
         return draw_cloud_for_print(figure, captions=captions)
+    if isinstance(figure, PatientStrips):
+        return draw_strips_for_print(figure, captions=captions)
     if isinstance(figure, NomogramChart):
         from hccsurv_core.report.figures.nomogram_print import draw_nomograms_for_print
 
