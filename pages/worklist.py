@@ -10,6 +10,7 @@ from hccsurv_core.errors import HccsurvError, MissingDependencyError
 from pages._shared import (
     ceus_demo,
     components,
+    followup_demo,
     formats,
     importing,
     job_strip,
@@ -83,12 +84,13 @@ def demo_card() -> None:
     try:
         from hccsurv_core.simulate.ceus.demo import DEMO_CLIPS
         from hccsurv_core.simulate.demo_patients import DEMO_PATIENTS
+        from hccsurv_core.simulate.immunotherapy.demo import FOLLOWUP_DEMOS
         from hccsurv_core.simulate.treatment.demo import TREATMENT_DEMOS
     except ImportError as error:
         components.show_error(MissingDependencyError(f"the demo patients cannot be made: {error}"))
         return
-    muscle, treatment, ceus = st.tabs(
-        ["Muscle and survival", "Hepatectomy or TACE", "Contrast ultrasound"]
+    muscle, treatment, ceus, followup = st.tabs(
+        ["Muscle and survival", "Hepatectomy or TACE", "Contrast ultrasound", "Immunotherapy"]
     )
     with muscle:
         demo_list(DEMO_PATIENTS, importing.open_demo)
@@ -96,6 +98,8 @@ def demo_card() -> None:
         demo_list(TREATMENT_DEMOS, treatment_demo.open_treatment_demo)
     with ceus:
         demo_list(DEMO_CLIPS, ceus_demo.open_ceus_demo)
+    with followup:
+        demo_list(FOLLOWUP_DEMOS, followup_demo.open_followup_demo)
 
 
 def demo_list(demos: Any, opener: Any) -> None:
@@ -177,7 +181,12 @@ def patient_row(row: Any) -> None:
             last.html(
                 f"{html(words)}<br><span class='hcc-quiet'>{html(study.description or '')}</span>"
             )
-        done.html(components.chips(done_chips(row.done, study.modality)) if study else "–")
+        chips = [] if study is None else done_chips(row.done, study.modality)
+        if is_followed(row):
+            chips.append(
+                components.chip("Follow-up", kind="good", sign="●", title="two scans read")
+            )
+        done.html(components.chips(chips) if chips else "–")
         warned.html(
             components.chip(str(row.n_warnings), kind="look", sign="▲") if row.n_warnings else "–"
         )
@@ -198,11 +207,26 @@ def first_page(row: Any) -> str:
     """Where a patient is opened: at what there is to see of the last study."""
     if row.latest_study.modality == "US":
         return routes.CEUS
+    if is_followed(row):
+        return routes.FOLLOWUP
     if row.done.get("measures"):
         return routes.MUSCLE
     # Lesions are outlined and no level was set: it is the choice of treatment that this is about.
     outlined = row.done.get("regions") and row.done.get("level") is None
     return routes.TREATMENT if outlined else routes.SCAN
+
+
+def is_followed(row: Any) -> bool:
+    """Whether lesions are outlined on CT of two dates that are no two phases of one examination."""
+    from hccsurv_core.systems.immunotherapy.examinations import are_apart
+
+    outlined = [
+        study.study_date
+        for study in row.studies
+        if study.modality == "CT" and row.done_by_study.get(study.id, {}).get("regions")
+    ]
+    days = sorted(day for day in outlined if day)
+    return len(days) > 1 and are_apart(days[0], days[-1])
 
 
 def done_chips(done: dict[str, Any], modality: str) -> list[str]:
@@ -288,11 +312,12 @@ def empty_worklist(searched: bool) -> None:
 
 
 components.page_title(
-    "Muscle, treatment and ultrasound in hepatocellular carcinoma",
+    "Muscle, treatment, ultrasound and follow-up in hepatocellular carcinoma",
     "Upload an abdominal CT: the third lumbar vertebra is found, muscle and psoas are outlined, "
     "and five published definitions of sarcopenia stand side by side with their cut-offs and "
     "sources. With lesion and liver outlined on two contrast phases, hepatectomy and TACE are "
-    "compared. Contrast ultrasound clips are split into their panels. You confirm the level and "
+    "compared. Contrast ultrasound clips are split into their panels. Two CT of a patient under "
+    "immunotherapy are held against each other. You confirm the level and "
     "correct the outlines; every number follows.",
 )
 with st.container(key="wide_layout"):

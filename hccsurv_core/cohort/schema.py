@@ -15,7 +15,7 @@ from sqlalchemy import JSON, Connection, ForeignKey, Index, String, Text, TypeDe
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: Version of the tables below, kept in SQLite's ``user_version``.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 #: Marks the file as ours in SQLite's ``application_id`` ("HCCS").
 APPLICATION_ID = 0x48434353
 
@@ -253,6 +253,23 @@ class ClinicalValues(Base):
     at: Mapped[datetime]
 
 
+class FollowupReadingRow(Base):
+    """What a person said about a patient's two scans; the newest row of a patient holds.
+
+    A row is added for each change and each undo, as for :class:`ClinicalValues`.
+    """
+
+    __tablename__ = "followup_readings"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    patient_id: Mapped[str] = _patient_key()
+    values: Mapped[dict[str, Any]]
+    before_id: Mapped[int | None]
+    can_undo: Mapped[bool]
+    actor: Mapped[str] = mapped_column(String(128))
+    at: Mapped[datetime]
+
+
 class Audit(Base):
     """Who did what when. No foreign keys: an entry outlives what it tells of."""
 
@@ -318,9 +335,23 @@ def _add_clips(connection: Connection) -> None:
     )
 
 
+def _add_followup_readings(connection: Connection) -> None:
+    """Version 5: what people say about two scans."""
+    connection.exec_driver_sql(
+        "CREATE TABLE followup_readings (id INTEGER NOT NULL, patient_id VARCHAR(32) NOT NULL, "
+        '"values" JSON NOT NULL, before_id INTEGER, can_undo BOOLEAN NOT NULL, '
+        "actor VARCHAR(128) NOT NULL, at VARCHAR(32) NOT NULL, PRIMARY KEY (id), "
+        "FOREIGN KEY(patient_id) REFERENCES patients (id) ON DELETE CASCADE)"
+    )
+    connection.exec_driver_sql(
+        "CREATE INDEX ix_followup_readings_patient_id ON followup_readings (patient_id)"
+    )
+
+
 #: Step from version n (the key) to n + 1. Each runs in one transaction with the version's change.
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _add_clinical_values,
     2: _add_regions,
     3: _add_clips,
+    4: _add_followup_readings,
 }

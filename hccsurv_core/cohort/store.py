@@ -18,6 +18,7 @@ from hccsurv_core.cohort.clinical_record import ClinicalRecord
 from hccsurv_core.cohort.clips import Clips, StoredClip
 from hccsurv_core.cohort.drawn_regions import DrawnRegions, StoredRegions
 from hccsurv_core.cohort.findings import Findings
+from hccsurv_core.cohort.followup_readings import FollowupReadings
 from hccsurv_core.cohort.patients import ORDERS, UNCHANGED, Patients
 from hccsurv_core.cohort.records import (
     LEVEL_STATES,
@@ -53,7 +54,7 @@ __all__ = [
 ]
 
 
-class PatientStore(Patients, ClinicalRecord, Clips, Findings, DrawnRegions):
+class PatientStore(Patients, ClinicalRecord, Clips, Findings, DrawnRegions, FollowupReadings):
     """Patients and everything known of them, under one data folder.
 
     Args:

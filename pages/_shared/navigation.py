@@ -26,6 +26,7 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
         routes.MUSCLE: st.Page(routes.MUSCLE, title="Muscle", icon=":material/accessibility_new:"),
         routes.TREATMENT: st.Page(routes.TREATMENT, title="Treatment", icon=":material/balance:"),
         routes.CEUS: st.Page(routes.CEUS, title="CEUS", icon=":material/waves:"),
+        routes.FOLLOWUP: st.Page(routes.FOLLOWUP, title="Follow-up", icon=":material/timeline:"),
         routes.EXPLORER: st.Page(routes.EXPLORER, title="Explorer", icon=":material/query_stats:"),
         routes.COHORT_IMPORT: st.Page(
             routes.COHORT_IMPORT,
@@ -55,6 +56,7 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
                 routes.MUSCLE,
                 routes.TREATMENT,
                 routes.CEUS,
+                routes.FOLLOWUP,
             )
         ],
         "Cohort": [

@@ -7,6 +7,7 @@ import streamlit as st
 from pages._shared import formats, routes
 from pages._shared.ceus_measuring import ClipJob, keep_clip
 from pages._shared.evaluation_work import KIND as EVALUATION_KIND
+from pages._shared.followup_measuring import FollowupJob, keep_followup
 from pages._shared.importing import Imported
 from pages._shared.jobs import Job
 from pages._shared.muscle_prediction import PredictionJob, keep_prediction
@@ -29,6 +30,9 @@ def take_up(job: Job, current_page: str) -> None:
         return
     if isinstance(job, ClipJob):
         keep_clip(state, job)
+        return
+    if isinstance(job, FollowupJob):
+        keep_followup(state, job)
         return
     if job.state == "failed" and job.error is not None:
         if job.kind == "inspect" and state.draft is not None:

@@ -21,6 +21,7 @@ MODULES = (
     "hccsurv_core.systems.muscle.case",
     "hccsurv_core.systems.muscle.case_features",
     "hccsurv_core.systems.treatment.model",
+    "hccsurv_core.systems.immunotherapy.model",
     "pydicom",
     "SimpleITK",
     "hccsurv_core.io.deidentify",

@@ -336,7 +336,8 @@ def test_a_store_of_version_3_takes_clips(tmp_path: Path, volume, loaded, panels
         tables = _tables(store.folder)
     with sqlite3.connect(tmp_path / "old" / "hccsurv.sqlite3") as connection:
         connection.executescript(
-            "DROP TABLE clips; DROP TABLE clip_settings; PRAGMA user_version = 3;"
+            "DROP TABLE clips; DROP TABLE clip_settings; DROP TABLE followup_readings; "
+            "PRAGMA user_version = 3;"
         )
     connection.close()
     with PatientStore(tmp_path / "old") as store:

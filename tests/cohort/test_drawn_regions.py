@@ -111,7 +111,7 @@ def test_a_store_of_the_version_before_gets_the_tables(store, study):
     connection = sqlite3.connect(path)
     connection.executescript(
         "DROP TABLE region_sets; DROP TABLE region_heads; DROP TABLE clips; "
-        "DROP TABLE clip_settings; PRAGMA user_version = 2;"
+        "DROP TABLE clip_settings; DROP TABLE followup_readings; PRAGMA user_version = 2;"
     )
     connection.close()
     with PatientStore(store.folder) as upgraded:
