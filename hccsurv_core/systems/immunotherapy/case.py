@@ -109,6 +109,8 @@ def _with_scans(
     sources = {time: _scan_source(place, time) for time in TIMES}
     if sources["baseline"] is None:
         return case
+    # What lacks is told before scans are read, which takes a while.
+    months = None if sources["followup"] is None else _interval_months(readings.get(INTERVAL))
     for number, (time, source) in enumerate(sources.items()):
         if source is None:
             continue
@@ -118,30 +120,25 @@ def _with_scans(
         if time == "baseline":
             require_liver(scan, source.name)
         slices |= {f"{time}_{organ}": s for organ, s in slices_of_scan(scan).items()}
-        warnings += [f"{time}: {text}" for text in scan.warnings]
-    days = readings.get(INTERVAL)
-    if sources["followup"] is not None and days is None:
+        warnings += [f"{time}: {text}" for text in scan.notes]
+    seen = readings.get(NEW_LESION)
+    scans = ScannedPatient(slices, months, None if seen is None else bool(seen))
+    return ImmunotherapyCase(case.name, case.profile, scans, readings, tuple(warnings))
+
+
+def _interval_months(days: Any) -> float:
+    if days is None:
         raise InputError(
             f"{INTERVAL} is missing", source=RECORD_FILE,
             remedy="give the days from the baseline to the follow-up scan",
         )  # fmt: skip
-    seen = readings.get(NEW_LESION)
-    scans = ScannedPatient(
-        slices,
-        None if sources["followup"] is None else _positive(days) / DAYS_PER_MONTH,
-        None if seen is None else bool(seen),
-    )
-    return ImmunotherapyCase(case.name, case.profile, scans, readings, tuple(warnings))
-
-
-def _positive(days: Any) -> float:
     try:
         found = float(days)
     except (TypeError, ValueError) as error:
         raise InputError(f"{days!r} is no number of days", source=INTERVAL) from error
     if not 0 < found < 3700:
         raise InputError(f"{found:g} is no number of days between two scans", source=INTERVAL)
-    return found
+    return found / DAYS_PER_MONTH
 
 
 def _scan_source(place: Path, time: str) -> Path | None:

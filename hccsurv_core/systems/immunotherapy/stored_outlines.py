@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hccsurv_core.cohort.drawn_regions import StoredRegions
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.roi.regions import Region, region_of
+from hccsurv_core.systems.immunotherapy.lesion_organs import organ_of
 from hccsurv_core.volume import Volume
 
 Mask = NDArray[np.bool_]
@@ -32,8 +33,6 @@ VIABLE = "viable "
 #: What an automatic outline is called, and the beginning of its method.
 ORGAN_TITLES: Mapping[str, str] = {"liver": "Liver", "lung": "Lungs"}
 AUTOMATIC = "found automatically"
-#: A lesion so far from an organ is counted to it.
-_NEAR_MM = 10.0
 _NUMBER = re.compile(r"(\d+)\s*$")
 
 
@@ -125,23 +124,14 @@ def union(regions: Sequence[Region], shape: tuple[int, int, int]) -> Mask:
 def organ_of_lesion(
     lesion: Region, organs: Mapping[str, Mask], spacing_mm: tuple[float, float, float]
 ) -> str | None:
-    """Which organ a lesion lies in: where most of it is, else within 10 mm; None where in neither.
+    """Which organ a lesion lies in, see :func:`~hccsurv_core.systems.immunotherapy.lesion_organs.organ_of`.
 
     Args:
         organs: organ → (slices, rows, columns) of the scan.
         spacing_mm: (slice, row, column).
     """
     box = tuple(slice(o, o + n) for o, n in zip(lesion.offset, lesion.mask.shape, strict=True))
-    inside = {organ: int((mask[box] & lesion.mask).sum()) for organ, mask in organs.items()}
-    if any(inside.values()):
-        return max(inside, key=lambda organ: inside[organ])
-    pads = [int(np.ceil(_NEAR_MM / mm)) for mm in spacing_mm]
-    wide = tuple(slice(max(0, s.start - p), s.stop + p) for s, p in zip(box, pads, strict=True))
-    near = {organ: int(mask[wide].sum()) for organ, mask in organs.items()}
-    return max(near, key=lambda organ: near[organ]) if any(near.values()) else None
-
-
-_NEAR_MM = 10.0
+    return organ_of(lesion.mask, box, organs, spacing_mm)
 
 
 def outline_organ(

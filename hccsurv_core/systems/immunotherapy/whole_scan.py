@@ -1,7 +1,6 @@
 """A whole scan of chest and abdomen, or of one of them, to the slices of liver and lungs.
 
-Organs are found without weights where nobody outlined them. A tumor belongs to the lungs where most of
-it lies in them, else to the liver.
+Organs are found without weights where nobody outlined them.
 """
 
 from __future__ import annotations
@@ -20,10 +19,8 @@ from hccsurv_core.imaging.organ_slices import (
     to_5_mm,
 )
 from hccsurv_core.progress import Progress, part_of, silent
+from hccsurv_core.systems.immunotherapy.lesion_organs import organ_of
 from hccsurv_core.volume import LabelMap, Volume, check_same_geometry
-
-#: A tumor is of the lungs where this share of it, with a margin, lies in them.
-_LUNG_SHARE, _MARGIN_MM = 0.5, 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +39,12 @@ class WholeScan:
     lesions: LabelMap
     warnings: tuple[str, ...] = ()
 
-    def lesions_of(self, organ: str) -> LabelMap:
-        """The tumors of one organ."""
-        return split_lesions(self.lesions, self.organs.get("lung"))[organ]
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The warnings, and which tumors no slice is chosen by."""
+        _, nowhere = split_lesions(self.lesions, self.organs)
+        told = [f"Tumor {n} lies in neither liver nor lungs: it is left out." for n in nowhere]
+        return (*self.warnings, *told)
 
 
 def find_organs(
@@ -63,29 +63,29 @@ def find_organs(
     )
 
 
-def split_lesions(lesions: LabelMap, lungs: np.ndarray | None) -> dict[str, LabelMap]:
-    """Each tumor's organ.
+def split_lesions(
+    lesions: LabelMap, organs: Mapping[str, np.ndarray]
+) -> tuple[dict[str, LabelMap], tuple[int, ...]]:
+    """Each organ's tumors, and the numbers of those that lie in none.
 
     Args:
-        lesions: tumors by number. lungs: their mask, vessels and nodules included; None without.
+        lesions: tumors by number. organs: "liver" and "lung" → mask.
     """
-    from scipy.ndimage import binary_dilation, find_objects
+    from scipy.ndimage import find_objects
 
     found = {organ: np.zeros_like(lesions.voxels) for organ in ORGANS}
-    reach = [max(1, round(_MARGIN_MM / step)) for step in lesions.spacing_mm[1:]]
+    nowhere = []
     for number, box in enumerate(find_objects(lesions.voxels), start=1):
         if box is None:
             continue
         own = lesions.voxels[box] == number
-        organ = "liver"
-        if lungs is not None:
-            near = lungs[box]
-            for axis, steps in enumerate(reach, start=1):
-                shape = np.ones([2 * steps + 1 if k == axis else 1 for k in range(3)], dtype=bool)
-                near = binary_dilation(near, shape)
-            organ = "lung" if near[own].mean() >= _LUNG_SHARE else "liver"
-        found[organ][box][own] = number
-    return {o: LabelMap(v, lesions.affine, lesions.names) for o, v in found.items()}
+        organ = organ_of(own, box, organs, lesions.spacing_mm)
+        if organ is None:
+            nowhere.append(number)
+        else:
+            found[organ][box][own] = number
+    maps = {o: LabelMap(v, lesions.affine, lesions.names) for o, v in found.items()}
+    return maps, tuple(nowhere)
 
 
 def slices_of_scan(
@@ -102,7 +102,7 @@ def slices_of_scan(
         InputError: a chosen slice is not there.
     """
     check_same_geometry(scan.volume, scan.lesions)
-    lesions = split_lesions(scan.lesions, scan.organs.get("lung"))
+    lesions, _ = split_lesions(scan.lesions, scan.organs)
     outlines = [
         outline
         for organ, mask in scan.organs.items()
