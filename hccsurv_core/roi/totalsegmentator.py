@@ -1,6 +1,6 @@
 """TotalSegmentator as a segmentation backend, where the package and its weights are installed.
 
-Psoas comes from its task "total"; total skeletal muscle and fat from its task
+Psoas, liver and lungs come from its task "total"; total skeletal muscle and fat from its task
 "tissue_types", which needs a licence key of its own. Nothing is downloaded here.
 Wasserthal et al., Radiol Artif Intell 2023;5(5):e230024.
 """
@@ -8,6 +8,7 @@ Wasserthal et al., Radiol Artif Intell 2023;5(5):e230024.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,12 @@ from hccsurv_core.volume import Volume
 
 #: It is given this much of the body above and below the slab: it was trained on whole scans.
 CONTEXT_MM = 120.0
+#: Organ to the names of its parts in the task "total".
+ORGAN_PARTS = {
+    "liver": ("liver",),
+    "lung_right": ("lung_upper_lobe_right", "lung_middle_lobe_right", "lung_lower_lobe_right"),
+    "lung_left": ("lung_upper_lobe_left", "lung_lower_lobe_left"),
+}
 
 
 class TotalSegmentatorBackend:
@@ -42,11 +49,7 @@ class TotalSegmentatorBackend:
         self, volume: Volume, location: L3Location, first: int, last: int, progress: Progress
     ) -> tuple[dict[str, NDArray[np.bool_]], tuple[str, ...]]:
         """See :class:`~hccsurv_core.roi.segmentation.SegmentationBackend`."""
-        reason = self.unavailable_because()
-        if reason:
-            raise MissingDependencyError(
-                reason, source=self.name, remedy="or use the classical segmentation"
-            )
+        self._check_available()
         context = round(CONTEXT_MM / volume.spacing_mm[0])
         low, high = max(0, first - context), min(volume.shape[0], last + 1 + context)
         image = _to_nifti(volume, low, high)
@@ -74,6 +77,26 @@ class TotalSegmentatorBackend:
                 remedy="check the level, or use the classical segmentation",
             )
         return masks, ()
+
+    def outline_organs(
+        self, volume: Volume, organs: Sequence[str], progress: Progress
+    ) -> dict[str, NDArray[np.bool_]]:
+        """See :class:`~hccsurv_core.roi.organ_backends.OrganBackend`."""
+        self._check_available()
+        progress(0.1, "TotalSegmentator: " + ", ".join(organs))
+        parts = [part for organ in organs for part in ORGAN_PARTS[organ]]
+        found = _run(_to_nifti(volume, 0, volume.shape[0]), "total", parts)
+        return {
+            organ: np.logical_or.reduce([found[part] for part in ORGAN_PARTS[organ]])
+            for organ in organs
+        }
+
+    def _check_available(self) -> None:
+        reason = self.unavailable_because()
+        if reason:
+            raise MissingDependencyError(
+                reason, source=self.name, remedy="or use the classical segmentation"
+            )
 
 
 def _to_nifti(volume: Volume, low: int, high: int):
