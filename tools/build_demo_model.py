@@ -58,7 +58,14 @@ DEMOS = {
     ),
     # Small networks on small pictures, so that there is something to look at.
     "immunotherapy": Demo(
-        1, 207, {"network": {"pixels": 96, "n_members": 2}, "cox": {"n_draws": 500}},
+        1, 207,
+        {
+            "network": {
+                "n_members": 2, "pretraining_epochs": 40, "extractor_share": 0.0,
+                "learning_rate": 3e-3,
+            },
+            "cox": {"n_draws": 500},
+        },
         checkpoints=True,
     ),
 }  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from hccsurv_core.errors import BundleError, InputError
 from hccsurv_core.models.crnn.samples import ORGANS, ScanPictures
 from hccsurv_core.models.crnn.settings import EXTRACTORS, CrnnSettings, crnn_settings_from_json
-from hccsurv_core.models.crnn.threads import threads_for
+from hccsurv_core.models.crnn.threads import one_thread
 from hccsurv_core.models.tensor_parts import tensors_of
 from hccsurv_core.progress import Progress, silent
 
@@ -69,7 +69,7 @@ class Crnn:
 
         samples.require(self.settings.n_times, self.settings.pixels)
         found = []
-        with torch.inference_mode(), threads_for(self.settings.extractor):
+        with torch.inference_mode(), one_thread():
             for done, batch in self._batches(samples):
                 progress(done, f"reading pictures of {len(samples)} patients")
                 members = [network(batch).float().cpu().numpy() for network in self.networks]
@@ -90,7 +90,7 @@ class Crnn:
         import torch
 
         samples.require(self.settings.n_times, self.settings.pixels)
-        with torch.inference_mode(), threads_for(self.settings.extractor):
+        with torch.inference_mode(), one_thread():
             found = [
                 np.stack([n.features(batch).float().cpu().numpy() for n in self.networks], axis=1)
                 for _, batch in self._batches(samples)

@@ -17,6 +17,7 @@ from hccsurv_core.errors import InputError
 from hccsurv_core.models.crnn.crnn import Crnn
 from hccsurv_core.models.crnn.networks import ScanNetwork, last_maps
 from hccsurv_core.models.crnn.samples import N_SLICES, ORGANS, ScanPictures
+from hccsurv_core.models.crnn.threads import one_thread
 from hccsurv_core.models.gradcam import HeatMap, HeatShares, heat_maps, heat_shares
 
 Mask = NDArray[np.bool_]
@@ -109,7 +110,7 @@ def scan_heat(
     network = crnn.networks[member]
     made: list[HeatMap] = []
     # The LSTM of a GPU's own library takes no gradient outside of training.
-    with torch.backends.cudnn.flags(enabled=False):
+    with torch.backends.cudnn.flags(enabled=False), one_thread():
         for k, organ in enumerate(ORGANS):
             slices = pictures[:, k].reshape(-1, 1, *pictures.shape[-2:])
             view = _OneOrgan(network, torch.from_numpy(pictures.copy()).to(crnn.device), k)

@@ -1,4 +1,4 @@
-"""How many threads a network runs on."""
+"""Work that is done on one thread."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def threads_for(extractor: str) -> Iterator[None]:
-    """One thread inside for "small", all of them for a large extractor.
+def one_thread(wanted: bool = True) -> Iterator[None]:
+    """One thread inside, if that is wanted.
 
-    The small network's operations take microseconds. Threads that wait for each other cost more
-    than they save, many times as much where the machine does something else; and on one thread the
-    result is the same to the last bit however many cores there are.
+    The small network's operations take microseconds, and to read one patient with the large one
+    takes a second. Threads that wait for each other save little of it, and cost many times as much
+    where the machine does something else; on one thread the result is also the same to the last
+    bit however many cores there are.
     """
     import torch
 
     before = torch.get_num_threads()
-    if extractor != "small" or before == 1:
+    if not wanted or before == 1:
         yield
         return
     torch.set_num_threads(1)

@@ -22,7 +22,7 @@ from hccsurv_core.models.crnn.course import Course
 from hccsurv_core.models.crnn.crnn import Crnn, crnn_from_tensors
 from hccsurv_core.models.crnn.samples import ScanPictures
 from hccsurv_core.models.crnn.settings import CrnnSettings
-from hccsurv_core.models.crnn.threads import threads_for
+from hccsurv_core.models.crnn.threads import one_thread
 from hccsurv_core.models.parts import stratified_parts
 from hccsurv_core.models.tensor_parts import tensors_of
 from hccsurv_core.outcome import SurvivalOutcome
@@ -107,7 +107,7 @@ def train_crnn(
         fingerprint(data.pictures, data.targets),
     )  # fmt: skip
     ensemble = _Ensemble(data, settings, validation, seed, device, kept)
-    with threads_for(settings.extractor):
+    with one_thread(settings.extractor == "small"):
         members = ensemble.train(progress)
     return ensemble.assembled(members)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from crnn_cohorts import LEARNING, disk_cohort
 
+from hccsurv_core.models.crnn.threads import one_thread as on_one_thread
 from hccsurv_core.models.crnn.training import train_crnn
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """As in training: threads that wait for each other make small networks many times slower."""
+    with on_one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -50,21 +50,23 @@ def test_from_shuffled_outcomes_nothing_is_learned(disks, learned):
 
     Extractors are those that have learned what a disk is, so that only the outcomes are at fault.
     """
-    fresh = disk_cohort(150, seed=99)
+    fresh = disk_cohort(100, seed=99)
+    short = replace(LEARNING, max_epochs=6, batch_size=16)
     start = {
-        f"network.{k.partition('.')[2]}": v
-        for k, v in learned.crnn.tensors().items()
-        if k[0] == "0"
+        f"network.{name.removeprefix('0.')}": array
+        for name, array in learned.crnn.tensors().items()
+        if name.startswith("0.")
     }
     found = []
-    for shuffle in range(8):
+    for shuffle in range(6):
         order = np.random.default_rng(shuffle).permutation(60)
-        run = run_of(replace(disks, outcome=disks.outcome.subset(order)), LEARNING)
+        run = run_of(replace(disks, outcome=disks.outcome.subset(order)), short)
         run.begin_at(start)
         run.learn_hazards(np.arange(48), np.arange(48, 60), lambda *_: None)
-        hazard = run.network(torch.from_numpy(fresh.samples.pictures)).detach().numpy()
+        with torch.inference_mode():
+            hazard = run.network(torch.from_numpy(fresh.samples.pictures)).numpy()
         found.append(harrell_c(fresh.outcome, hazard))
-    assert np.mean(found) == pytest.approx(0.5, abs=2 * np.std(found) / np.sqrt(8))
+    assert np.mean(found) == pytest.approx(0.5, abs=2 * np.std(found, ddof=1) / np.sqrt(6))
     assert np.mean(found) < 0.65
 
 
@@ -119,7 +121,7 @@ def test_missing_targets_are_left_out_and_those_that_do_not_vary_too(some):
 def test_without_targets_hazards_are_learned_from_the_start(some):
     found = train(some, targets=None)
     assert found.pretraining == ()
-    assert same(found, train(some, replace(QUICK, pretraining_epochs=0)) or found)
+    assert same(found, train(some, replace(QUICK, pretraining_epochs=0)))
 
 
 def test_a_loss_is_the_partial_likelihood_of_the_patients_to_stop_on(some):
