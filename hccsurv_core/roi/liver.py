@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from hccsurv_core.progress import Progress, silent
 from hccsurv_core.roi.liver_grow import BAND_HU, GrownLiver, grow_liver
 from hccsurv_core.roi.liver_scene import LiverScene, build_liver_scene
+from hccsurv_core.roi.lungs import LungsResult
 from hccsurv_core.roi.organ_backends import CLASSICAL, outlined_by
 from hccsurv_core.roi.organ_grid import IN_PLANE, OrganGrid, build_grid
 from hccsurv_core.roi.solid_morphology import Mask, distance_mm, grown
@@ -81,7 +83,11 @@ class LiverResult:
 
 
 def segment_liver(
-    volume: Volume, *, backend: str = CLASSICAL, progress: Progress = silent
+    volume: Volume,
+    *,
+    backend: str = CLASSICAL,
+    lungs: LungsResult | None = None,
+    progress: Progress = silent,
 ) -> LiverResult:
     """Outline the liver; tumors and vessels in it belong to it, gallbladder and vena cava do not.
 
@@ -89,6 +95,7 @@ def segment_liver(
         volume: canonical CT, HU; slices up to 8 mm apart. Three slices work, with less certainty.
         backend: "classical", or a name from
             :func:`~hccsurv_core.roi.organ_backends.organ_backends`.
+        lungs: of the same scan, where they were found before; saves time and changes nothing.
         progress: called with the fraction done; what it raises stops the work.
 
     Returns:
@@ -100,11 +107,11 @@ def segment_liver(
         MissingDependencyError: the backend is not installed.
     """
     progress(0.0, "looking for the liver")
-    grid = build_grid(volume)
+    grid, found = (build_grid(volume), None) if lungs is None else _known(volume, lungs)
     if backend != CLASSICAL:
         return _outlined(grid, backend, progress)
     progress(0.3, "looking for the liver")
-    scene = build_liver_scene(grid)
+    scene = build_liver_scene(grid, found)
     progress(0.6, "outlining the liver")
     liver = grow_liver(scene)
     reason = _no_liver(grid, scene, liver)
@@ -116,8 +123,15 @@ def segment_liver(
     confidence, warnings = _judged(grid, scene, liver)
     progress(1.0, "outlined the liver")
     size = float(np.count_nonzero(labels)) * volume.voxel_volume_ml
-    found = LabelMap(labels, volume.affine, NAMES)
-    return LiverResult(found, size, liver.hu, confidence, warnings)
+    outline = LabelMap(labels, volume.affine, NAMES)
+    return LiverResult(outline, size, liver.hu, confidence, warnings)
+
+
+def _known(volume: Volume, lungs: LungsResult) -> tuple[OrganGrid, NDArray[np.uint8] | None]:
+    """The working grid and the lungs on it, if they are of this scan."""
+    if lungs.coarse is None or lungs.coarse[0].volume is not volume:
+        return build_grid(volume), None
+    return lungs.coarse
 
 
 def _outlined(grid: OrganGrid, backend: str, progress: Progress) -> LiverResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from hccsurv_core.roi.lungs import find_lungs
@@ -92,9 +93,13 @@ class LiverScene:
         )
 
 
-def build_liver_scene(grid: OrganGrid) -> LiverScene:
-    """Find what surrounds the liver."""
-    found = find_lungs(grid)
+def build_liver_scene(grid: OrganGrid, lungs_found: NDArray[np.uint8] | None = None) -> LiverScene:
+    """Find what surrounds the liver.
+
+    Args:
+        lungs_found: 1 right, 2 left, on the grid, where they are known already.
+    """
+    found = find_lungs(grid) if lungs_found is None else lungs_found
     lungs, right = found > 0, found == 1
     trunk = find_trunk(grid, lungs)
     edges = grid.smoothed(_EDGE_BLUR_MM)

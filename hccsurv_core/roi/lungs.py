@@ -8,7 +8,7 @@ closed in, and the outline is drawn again at full resolution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,8 @@ class LungsResult:
         confidence: 0 to 1; a rule of thumb from what was found, not a calibrated probability.
         warnings: what a reader must check, in plain words.
         method: name of the backend.
+        coarse: the working grid and the lungs on it, which spares
+            :func:`~hccsurv_core.roi.liver.segment_liver` finding them again; None of other backends.
     """
 
     labels: LabelMap
@@ -60,6 +62,7 @@ class LungsResult:
     confidence: float
     warnings: tuple[str, ...] = ()
     method: str = "classical"
+    coarse: tuple[OrganGrid, NDArray[np.uint8]] | None = None
 
     @property
     def mask(self) -> Mask:
@@ -94,8 +97,10 @@ def segment_lungs(
     progress(0.0, "looking for the lungs")
     grid = build_grid(volume)
     progress(0.4, "looking for the lungs")
+    known = None
     if backend == CLASSICAL:
         coarse = find_lungs(grid)
+        known = (grid, coarse)
         masks = [grid.refined(coarse == value, -np.inf, AIR_HU) for value in NAMES]
     else:
         found = outlined_by(backend, volume, tuple(NAMES.values()), progress)
@@ -103,7 +108,7 @@ def segment_lungs(
     labels = np.zeros(volume.shape, dtype=np.uint8)
     for value, mask in zip(NAMES, masks, strict=True):
         labels[mask] = value
-    result = _judged(LabelMap(labels, volume.affine, NAMES), backend)
+    result = replace(_judged(LabelMap(labels, volume.affine, NAMES), backend), coarse=known)
     progress(1.0, "outlined the lungs")
     return result
 

@@ -55,7 +55,7 @@ def find_organs(
     from hccsurv_core.roi.lungs import segment_lungs
 
     lungs = segment_lungs(volume, progress=part_of(progress, 0.0, 0.4))
-    liver = segment_liver(volume, progress=part_of(progress, 0.4, 1.0))
+    liver = segment_liver(volume, lungs=lungs, progress=part_of(progress, 0.4, 1.0))
     masks = {"liver": liver.mask, "lung": lungs.mask}
     return {organ: mask for organ, mask in masks.items() if mask.any()}, (
         *liver.warnings,
