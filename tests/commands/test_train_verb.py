@@ -174,7 +174,7 @@ def test_a_bundle_whose_hash_does_not_match_is_refused(folder, tmp_path, capsys)
     [
         (
             ["train", "immunotherapy", "--features-table", "t.csv", "--out", "b"],
-            "immunotherapy cannot be trained yet",
+            "system immunotherapy learns from a cohort folder",
         ),
         (["train", "liver", "--features-table", "t.csv", "--out", "b"], "liver is no system"),
         (["train", "muscle", "--out", "b"], "a cohort folder or --features-table is needed"),
