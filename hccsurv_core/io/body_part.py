@@ -197,7 +197,7 @@ def judge_body_part(
         what = f"the body's cross-section ({area:.0f} cm²) is too small for an adult's abdomen"
         return WrongBodyPartError(what, remedy=_REMEDY), None
     if named == "chest" and chest:
-        return None, None
+        return None, _chest_words(words, sections)
     if named == "chest":
         if not sections or sections[0].lung_fraction > 0.10:
             return WrongBodyPartError(f"this is a chest CT ({words})", remedy=_REMEDY), None
@@ -205,6 +205,15 @@ def judge_body_part(
     if sections and min(s.lung_fraction for s in sections) > 0.10:
         return None, "every slice shows lung: L3 may not be in view"
     return None, None
+
+
+def _chest_words(words: str, sections: list[Section]) -> str:
+    if sections and sections[0].lung_fraction <= 0.10:
+        return f"the header calls it {words!r}: check that L3 is in view"
+    return (
+        f"this is a chest CT ({words}): muscle at L3 cannot be measured on it; the page Follow-up takes "
+        "it beside the abdomen"
+    )
 
 
 def _noun(part: str) -> str:

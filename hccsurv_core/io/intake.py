@@ -85,6 +85,7 @@ class Upload:
         limits: bounds on size, time and memory.
         progress: called with the fraction done; if it raises, the decoder is killed, the
             workspace removed, and the exception goes on (:class:`CancelledError`).
+        chest: whether a chest CT is taken, too, with a warning; else it is refused: it shows no L3.
 
     Raises:
         InputError: a path does not exist, or the upload is larger than allowed.
@@ -96,8 +97,11 @@ class Upload:
         workspace: Path | None = None,
         limits: IntakeLimits | None = None,
         progress: Progress = silent,
+        *,
+        chest: bool = False,
     ) -> None:
         self._limits = limits or IntakeLimits()
+        self._chest = chest
         self._progress = progress
         self._inputs = list_inputs([Path(p) for p in paths], self._limits)
         if workspace is None:
@@ -170,6 +174,7 @@ class Upload:
                 "inputs": [[str(path), name] for path, name in self._inputs],
                 "skip": sorted(self._deadly),
                 "limits": self._limits.to_dict(),
+                "chest": self._chest,
             }
             try:
                 result = self._ask(command)

@@ -97,6 +97,7 @@ def _start_job(command: dict[str, Any], channel: Channel) -> Any:
         limits=IntakeLimits(**command["limits"]),
         progress=channel.progress,
         on_file=channel.on_file,
+        chest=bool(command.get("chest", False)),
     )
 
 

@@ -42,7 +42,7 @@ def _open_upload(draft: UploadDraft) -> Upload:
     if draft.upload is None or not draft.upload.workspace.is_dir():
         arrived = sorted((draft.folder / "files").iterdir())
         workspace = draft.folder / "work"
-        draft.upload = Upload(arrived, workspace=workspace, progress=draft.relay)
+        draft.upload = Upload(arrived, workspace=workspace, progress=draft.relay, chest=True)
     return draft.upload
 
 

@@ -19,6 +19,7 @@ from hccsurv_core.errors import (
     WrongBodyPartError,
     WrongModalityError,
 )
+from hccsurv_core.io.intake import Upload
 
 HU = factory.body_phantom()
 AFFINE = factory.axial_affine()
@@ -370,6 +371,15 @@ def test_chest_is_refused_where_lung_reaches_the_lowest_slice(tmp_path: Path) ->
     chest[:4] = HU[:4]
     factory.write_series(tmp_path / "b", chest, BodyPartExamined="CHEST", SeriesDescription="std")
     assert any("check that L3 is in view" in w for w in load_here([tmp_path / "b"]).warnings)
+
+
+def test_where_a_chest_is_taken_too_it_comes_with_a_warning(tmp_path: Path) -> None:
+    chest = HU.copy()
+    chest[:, 25:50, 30:85] = -850
+    factory.write_series(tmp_path / "a", chest, BodyPartExamined="CHEST", SeriesDescription="std")
+    with Upload([tmp_path / "a"], chest=True) as upload:
+        warnings = upload.load().warnings
+    assert any("this is a chest CT (CHEST): muscle at L3 cannot be measured" in w for w in warnings)
 
 
 def test_all_reasons_are_named_at_once(tmp_path: Path) -> None:
