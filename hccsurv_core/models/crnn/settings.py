@@ -71,7 +71,7 @@ class CrnnSettings:
     rotate_deg: float = 10.0
     shift: float = 0.04
     brightness: float = 0.1
-    pretraining_epochs: int = 60
+    pretraining_epochs: int = 40
     pretraining_rate: float = 2e-3
     pretrain_each: bool = False
     extractor_share: float = 0.0

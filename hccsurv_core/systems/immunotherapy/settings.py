@@ -12,11 +12,6 @@ from hccsurv_core.models.crnn.settings import CrnnSettings, crnn_settings_from_j
 from hccsurv_core.settings_json import Parts, read_settings
 
 _SOURCE = "training settings"
-#: What a CPU trains in half an hour on 161 patients: a light extractor on small pictures, which rests
-#: once it can tell what is measured.
-SMALL_NETWORK = CrnnSettings(
-    pixels=96, n_members=3, pretraining_epochs=40, extractor_share=0.0, learning_rate=3e-3
-)
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,8 @@ class ImmunotherapySettings:
     Args:
         images: whether the scans are looked at where a cohort has them.
         signs: whether sizes, edges and changes are measured inside the outlines.
-        network: the CNN and LSTM that look at the slices; None asks none.
+        network: the CNN and LSTM that look at the slices; None asks none. As it is, a CPU trains them
+            in half an hour on 161 patients.
         cox: of the model of each version.
         horizons_months: at which survival is told, from each version's own scan.
         n_folds, n_rounds: of the cross-validation; patients of a center stay together.
@@ -34,7 +30,7 @@ class ImmunotherapySettings:
 
     images: bool = True
     signs: bool = True
-    network: CrnnSettings | None = field(default_factory=lambda: SMALL_NETWORK)
+    network: CrnnSettings | None = field(default_factory=CrnnSettings)
     cox: CoxSettings = field(default_factory=CoxSettings)
     horizons_months: tuple[float, ...] = (12.0, 24.0)
     n_folds: int = 5
