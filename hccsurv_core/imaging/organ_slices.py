@@ -211,6 +211,18 @@ def slice_pictures(
     return np.asarray(found[[min(k, len(found) - 1) for k in range(N_SLICES)]], dtype=np.float32)
 
 
+def slice_outlines(
+    slices: OrganSlices, pixels: int = PICTURE_PIXELS
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tumors and organ on the pictures of :func:`slice_pictures`, each (:data:`N_SLICES`, pixels, pixels)."""
+    rows, columns = slices.intensity_hu.shape[1:]
+    down = np.minimum(((np.arange(pixels) + 0.5) * rows / pixels).astype(int), rows - 1)
+    across = np.minimum(((np.arange(pixels) + 0.5) * columns / pixels).astype(int), columns - 1)
+    kept = [min(k, len(slices.slice_index) - 1) for k in range(N_SLICES)]
+    place = np.ix_(kept, down, across)
+    return np.asarray(slices.lesions[place] > 0), np.asarray(slices.organ[place])
+
+
 def _check(volume: Volume, organ: LabelMap, lesions: LabelMap) -> None:
     for outline in (organ, lesions):
         check_same_geometry(volume, outline)

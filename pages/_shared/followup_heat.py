@@ -70,12 +70,33 @@ def _draw(found: Answered, measured: Measured, kinds: tuple[str, ...]) -> None:
     opacity = fourth.slider("Opacity (%)", 0, 100, 55, step=5, key="followup_heat_opacity") / 100
     made = _explained(found, measured, kind, method, toward)
     _strips(measured, made, opacity)
-    for note in made.notes:
-        st.html(f'<span class="hcc-quiet">· {html(note)}</span>')
+    lines = "".join(f"<li>{html(text)}</li>" for text in (*_shares(measured, made), *made.notes))
     st.html(
-        '<p class="hcc-quiet" style="margin:0">Warm is where the network looks, not why. Slices of an organ '
-        "share one scale over both times.</p>"
+        f'<ul data-testid="followup_heat_shares" style="margin:0;padding-left:1.2em">{lines}</ul>'
+        '<p class="hcc-quiet" style="margin:0.4em 0 0">Warm is where the network looks, not why. Slices of an '
+        "organ share one scale over both times.</p>"
     )
+
+
+def _shares(measured: Measured, made: ScanHeat) -> list[str]:
+    """How much of the heat lies in tumors, in the rest of the organ, and outside, by organ."""
+    times, pixels = made.heat.shape[0], made.heat.shape[-1]
+    scanned = measured.patient.scanned(measured.stored.reading.new_lesion)
+    tumor, organ = (mask[:times] for mask in scanned.outlines(pixels))
+    told = []
+    for name, share in zip(("liver", "lung"), made.shares(tumor, organ), strict=True):
+        if share.lesion is None or share.liver is None or share.outside is None:
+            continue
+        parts = (
+            ("in lesions", share.lesion, share.lesion_area),
+            ("in the rest of the organ", share.liver, share.liver_area or 0.0),
+            ("outside", share.outside, share.outside_area),
+        )
+        told.append(
+            f"{ORGAN_TITLES[name]}, share of the heat (of the picture): "
+            + ", ".join(f"{100 * h:.0f} % ({100 * a:.0f} %) {words}" for words, h, a in parts)
+        )
+    return told
 
 
 def _explained(

@@ -13,6 +13,7 @@ from hccsurv_core.imaging.organ_slices import (
     WINDOWS,
     choose_organ_slices,
     choose_slices,
+    slice_outlines,
     slice_pictures,
     take_slices,
     to_5_mm,
@@ -128,3 +129,12 @@ class TestFiveMillimeters:
         same, (outline,) = to_5_mm(volume, (organ,))
         assert same is volume
         assert outline is organ
+
+
+def test_outlines_lie_on_the_pictures() -> None:
+    taken = take_slices(*scan(), (2, 3, 4))
+    tumor, organ = slice_outlines(taken, 32)
+    assert tumor.shape == organ.shape == (3, 32, 32)
+    assert not (tumor & ~organ).any()
+    area = taken.pixel_mm[0] * 40 * taken.pixel_mm[1] * 50 / 100
+    np.testing.assert_allclose(organ.mean((1, 2)) * area, taken.organ_cm2, rtol=0.08)

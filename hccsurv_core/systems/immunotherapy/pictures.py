@@ -18,6 +18,7 @@ from hccsurv_core.imaging.organ_slices import (
     WINDOWS,
     OrganSlices,
     choose_organ_slices,
+    slice_outlines,
     slice_pictures,
     take_slices,
 )
@@ -97,6 +98,19 @@ class ScannedPatient:
                 elif t:
                     found[t, o] = found[0, o]
         return found, known
+
+    def outlines(self, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tumors and organs on :meth:`pictures`, each (2, 2, 3, pixels, pixels) bool."""
+        shape = (len(TIMES), len(ORGANS), 3, pixels, pixels)
+        tumor, inside = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        for t, time in enumerate(TIMES):
+            for o, organ in enumerate(ORGANS):
+                own = self.slices.get(f"{time}_{organ}")
+                if own is not None:
+                    tumor[t, o], inside[t, o] = slice_outlines(own, pixels)
+                elif t:
+                    tumor[t, o], inside[t, o] = tumor[0, o], inside[0, o]
+        return tumor, inside
 
 
 def patient_files(folder: Path, patient: str) -> dict[str, Path]:
