@@ -109,10 +109,15 @@ def test_evidence_tells_what_xia_et_al_found_what_differs_and_how_all_is_compute
     from hccsurv_core.features.clinical_scores.cln import CLN, CODE_READING, PAPER_READING
     from hccsurv_core.systems.immunotherapy.signs import SIGNS
     from pages._shared.evidence_immunotherapy_model import DOI
-    from pages._shared.evidence_immunotherapy_texts import FORMULAS, HAZARD_RATIOS, MEANINGS, PUBLISHED
+    from pages._shared.evidence_immunotherapy_texts import (
+        FORMULAS,
+        HAZARD_RATIOS,
+        MEANINGS,
+        PUBLISHED,
+    )
 
     text = page_text(open_page(routes.EVIDENCE))
-    assert f"https://doi.org/{DOI}" in text and DOI == CLN.doi
+    assert f"https://doi.org/{DOI}" in text and CLN.doi == DOI
     for what, value in (*PUBLISHED, *HAZARD_RATIOS):
         assert what in text and value in text
     # The clinical score is in no registry of stages: it is told here, with both readings of the log.
@@ -123,7 +128,10 @@ def test_evidence_tells_what_xia_et_al_found_what_differs_and_how_all_is_compute
     assert tumor_growth.SOURCE.split("doi:")[1] in {doi for *_, doi in FORMULAS}
     for sign in SIGNS:
         assert html.escape(MEANINGS[sign.name]) in text and html.escape(sign.label) in text
-    assert "time before it is immortal" in text and "a center's patients stay together" in html.unescape(text)
+    assert (
+        "time before it is immortal" in text
+        and "a center's patients stay together" in html.unescape(text)
+    )
 
 
 def test_what_evidence_says_of_system_4_are_the_programs_own_numbers():
@@ -136,7 +144,11 @@ def test_what_evidence_says_of_system_4_are_the_programs_own_numbers():
 
     told = {what: how for what, how, *_ in FORMULAS}
     rule = told["RECIST 1.1"]
-    assert MOST_TARGETS == 5 and f"{TARGET_MM:g} mm or more" in rule and f"{TARGET_NODE_MM:g} mm" in rule
+    assert (
+        MOST_TARGETS == 5
+        and f"{TARGET_MM:g} mm or more" in rule
+        and f"{TARGET_NODE_MM:g} mm" in rule
+    )
     assert f"{PROGRESSION_PERCENT:g} % and {PROGRESSION_MM:g} mm" in rule
     assert f"{DAYS_PER_MONTH:g} days" in told["Tumor growth rate"]
     assert f"counts as {FLOOR_MM:g} mm" in told["Tumor growth rate"]
