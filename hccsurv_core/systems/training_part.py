@@ -18,6 +18,8 @@ from hccsurv_core.systems.study_cohort import StudyCohort
 #: Fewer simulated patients in split "train" than this: the whole cohort is learned from.
 FEWEST_IN_SPLIT = 100
 TRAIN = "train"
+#: What simulated cohorts call the split that is judged.
+TEST = "test"
 
 SomeCohort = TypeVar("SomeCohort", bound=StudyCohort)
 
@@ -30,19 +32,29 @@ class TrainingPart(Generic[SomeCohort]):
     words: str
 
 
-def training_part(cohort: SomeCohort) -> TrainingPart[SomeCohort]:
-    """Split "train" where there is one, else everybody.
+def training_part(cohort: SomeCohort, splits: Sequence[str] = (TRAIN,)) -> TrainingPart[SomeCohort]:
+    """The splits that are learned from where there are any, else everybody.
 
-    A simulated cohort cut short has a split "train" too small to learn from; it is then taken as a
-    cohort of its own. Real patients whom somebody held out are never learned from.
+    A simulated cohort cut short has too few patients in them; it is then taken as a cohort of its
+    own, unless somebody held out a center or a share of it. Real patients whom somebody held out
+    are never learned from.
+
+    Args:
+        splits: names of those that are learned from.
     """
-    n = int(cohort.where("split", TRAIN).sum())
-    if n >= FEWEST_IN_SPLIT or (n and not cohort.simulated):
-        return TrainingPart(cohort.split(TRAIN), f"the {n} patients of split “train”")
+    labels = cohort.labels.get("split", ())
+    rows = np.array([label in splits for label in labels], dtype=bool)
+    n = int(rows.sum())
+    held_out = set(labels) - {*splits, TEST, ""}
+    quoted = " and ".join(f"“{name}”" for name in splits)
+    named = f"split {quoted}" if len(splits) == 1 else f"splits {quoted}"
+    if n >= FEWEST_IN_SPLIT or (n and (held_out or not cohort.simulated)):
+        return TrainingPart(cohort.subset(rows), f"the {n} patients of {named}")
     if n:
-        why = f"split “train” has {n} patients, fewer than {FEWEST_IN_SPLIT}"
+        has = "has" if len(splits) == 1 else "have"
+        why = f"{named} {has} {n} patients, fewer than {FEWEST_IN_SPLIT}"
         return TrainingPart(cohort, f"all {len(cohort)} patients: {why}")
-    return TrainingPart(cohort, f"all {len(cohort)} patients: there is no split “train”")
+    return TrainingPart(cohort, f"all {len(cohort)} patients: there is no split “{TRAIN}”")
 
 
 def choose_covariates(

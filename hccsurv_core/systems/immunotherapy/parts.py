@@ -5,30 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from hccsurv_core.models.parts import stratified_parts
+from hccsurv_core.systems import training_part as systems
 from hccsurv_core.systems.immunotherapy.cohort import ImmunotherapyCohort
-from hccsurv_core.systems.training_part import FEWEST_IN_SPLIT, TRAIN, TrainingPart
+from hccsurv_core.systems.training_part import TrainingPart
 
-VALIDATION, TEST = "validation", "test"
+VALIDATION = "validation"
 
 
 def training_part(cohort: ImmunotherapyCohort) -> TrainingPart[ImmunotherapyCohort]:
     """Splits "train" and "validation" where there are any, else everybody.
 
     The paper stops its training by the validation patients and reports test patients alone; here
-    cross-validation and an inner part decide, so both splits are learned from. A simulated cohort cut
-    short is taken as a whole, unless somebody held out a center or a share of it.
+    cross-validation and an inner part decide, so both splits are learned from.
     """
-    rows = cohort.where("split", TRAIN) | cohort.where("split", VALIDATION)
-    n = int(rows.sum())
-    own = set(cohort.labels.get("split", ())) <= {TRAIN, VALIDATION, TEST, ""}
-    if n >= FEWEST_IN_SPLIT or (n and not (cohort.simulated and own)):
-        return TrainingPart(
-            cohort.subset(rows), f"the {n} patients of splits “train” and “validation”"
-        )
-    if n:
-        why = f"splits “train” and “validation” have {n} patients, fewer than {FEWEST_IN_SPLIT}"
-        return TrainingPart(cohort, f"all {len(cohort)} patients: {why}")
-    return TrainingPart(cohort, f"all {len(cohort)} patients: there is no split “train”")
+    return systems.training_part(cohort, (systems.TRAIN, VALIDATION))
 
 
 def center_parts(
