@@ -72,7 +72,8 @@ def _fusion(score: ClnScore) -> None:
     st.html(
         f'<p style="margin:0">{html(FUSION_FORMULA)}.</p><p class="hcc-quiet" style="margin:0.3rem 0 0">It '
         "needs the score of the authors' own network, whose weights are not here: the radiology scores of "
-        "this page are on another scale and do not fit. Type it where you have it.</p>"
+        "this page are on another scale and do not fit. Type it where you have it; <code>cln --weights</code> "
+        "of the command line asks the network where you have its weights.</p>"
     )
     typed = st.number_input(
         "Radiology score of the authors' network", value=None, step=0.01, format="%.4f",

@@ -18,9 +18,6 @@ KINDS = {"Rad-D": "both", "Rad-S": "baseline"}
 def load_reference_checkpoint(path: Path, kind: str = "Rad-D") -> Crnn:
     """A network of the paper with weights from a file.
 
-    Its log hazards are as the reference code gives them: not centered, for the file does not say
-    where its training patients lay.
-
     Args:
         path: ``.pth`` as ``torch.save(model.state_dict(), path)`` writes it, or ``.safetensors``.
         kind: "Rad-D" (two times) or "Rad-S" (baseline).
@@ -30,19 +27,35 @@ def load_reference_checkpoint(path: Path, kind: str = "Rad-D") -> Crnn:
             the first array that is missing, left over or of another shape.
         UnreadableFileError: the file is damaged, or holds more than arrays.
     """
+    _check_kind(kind)
+    return reference_network(read_weights(Path(path)), kind)
+
+
+def reference_network(weights: PretrainedWeights, kind: str = "Rad-D") -> Crnn:
+    """The same from weights that were read.
+
+    Its log hazards are as the reference code gives them: not centered, for the file does not say
+    where its training patients lay.
+
+    Raises:
+        InputError: as for :func:`load_reference_checkpoint`.
+    """
     from hccsurv_core.models.crnn.networks import build_crnn
 
-    if kind not in KINDS:
-        raise InputError(
-            f"no network is called {kind!r}", source="kind", remedy=f"use {' or '.join(KINDS)}"
-        )
-    weights = read_weights(Path(path))
+    _check_kind(kind)
     settings = paper_settings(KINDS[kind])
     network = build_crnn(settings)
     own = network.state_dict()
     _check_names(weights, {k: tuple(v.shape) for k, v in own.items()}, kind)
     network.load_state_dict({k: weights.arrays[k].to(v.dtype) for k, v in own.items()})
     return Crnn(settings, (for_use(network),), np.zeros(1))
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise InputError(
+            f"no network is called {kind!r}", source="kind", remedy=f"use {' or '.join(KINDS)}"
+        )
 
 
 def _check_names(weights: PretrainedWeights, wanted: dict[str, tuple[int, ...]], kind: str) -> None:
