@@ -17,12 +17,19 @@ from hccsurv_core.systems.immunotherapy.versions import VERSION_WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from hccsurv_core.report.figures.chart import Chart
 
 _TIMES = {"baseline": "Baseline", "followup": "Follow-up"}
 _ORGANS = {"liver": "Liver", "lung": "Lungs"}
 #: Portrait A4, inches, and heights of its parts in lines of text.
 _PAGE = (8.27, 11.69)
 _LINE = 0.0125
+#: Of an ordinary chart.
+_CHART_INCHES = 3.8
+#: Left, bottom, width and height of what is printed on the page of charts.
+_MARGINS = (0.04, 0.03, 0.92, 0.94)
 
 Rows = Sequence[Sequence[str]]
 
@@ -103,6 +110,14 @@ class FollowupReport:
             )  # fmt: skip
         return rows
 
+    def charts(self) -> tuple[Chart, ...]:
+        """Survival by the version that answers, and what moved its score; none without an answer."""
+        from hccsurv_core.report.figures.followup_charts import parts_chart, version_survival_chart
+
+        if self.answer is None:
+            return ()
+        return version_survival_chart(self.answer.main), parts_chart(self.answer.main)
+
     def response_lines(self) -> list[str]:
         """RECIST 1.1 and mRECIST in words."""
         if self.response is None:
@@ -118,8 +133,9 @@ class FollowupReport:
 
 
 def report_pdf(report: FollowupReport) -> bytes:
-    """The page as PDF."""
+    """As PDF: the page, and a second one with the curve and what moved the score."""
     from matplotlib import rc_context
+    from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 
     with rc_context({"pdf.fonttype": 42, "font.size": 8}):
@@ -134,8 +150,10 @@ def report_pdf(report: FollowupReport) -> bytes:
         lines = [*star, *report.response_lines(), "", *report.notes, "", *report.provenance]
         _draw_lines(figure, lines, top)
         buffer = io.BytesIO()
-        # Without a date two savings of the same figure are the same file.
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+        # Without a date two savings of the same figures are the same file.
+        with PdfPages(buffer, metadata={"CreationDate": None}) as pages:
+            for page in (figure, *_chart_page(report)):
+                pages.savefig(page)
     return buffer.getvalue()
 
 
@@ -152,22 +170,59 @@ def report_html(report: FollowupReport) -> str:
         for title, rows in (("Scores", report.score_rows()), ("Lesions", report.lesion_rows()))
         if rows
     )
+    charts = "".join(
+        f"<figure class='chart'><img src='{_chart_png(chart)}' alt='{escape(chart.title)}'></figure>"
+        for chart in report.charts()
+    )
     lines = "".join(f"<p>{escape(line)}</p>" for line in (*report.response_lines(), *report.notes))
     foot = "".join(f"<p class='foot'>{escape(line)}</p>" for line in report.provenance)
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(report.title)}</title>"
         f"<style>{_STYLE}</style><h1>{escape(report.title)}</h1><p>{escape(report.subtitle)}</p>"
-        f"<div class='films'>{films}</div>{tables}<h2>Response and notes</h2>{lines}{foot}</html>\n"
+        f"<div class='films'>{films}</div>{tables}{charts}<h2>Response and notes</h2>{lines}{foot}</html>\n"
     )
 
 
 _STYLE = (
     "body{font:14px/1.5 sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#17212B}"
     ".films{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem}figure{margin:0}"
-    "img{width:100%}figcaption,.foot{font-size:12px;color:#55606B;margin:0}"
+    ".chart{margin-top:1.5rem}img{width:100%}figcaption,.foot{font-size:12px;color:#55606B;margin:0}"
     "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #D5DBE1;padding:.25rem .5rem;"
     "text-align:left}p{margin:.3rem 0}"
 )
+
+
+def _chart_page(report: FollowupReport) -> tuple[Figure, ...]:
+    """The second page; none without charts."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from hccsurv_core.report.figures.chart_print import caption_lines, fill_figure, table_inches
+
+    charts = report.charts()
+    if not charts:
+        return ()
+    page = Figure(figsize=_PAGE, facecolor="white", layout=ConstrainedLayoutEngine(rect=_MARGINS))
+    heights = [_CHART_INCHES * chart.height + table_inches(chart) + 0.6 for chart in charts]
+    parts: Any = page.subfigures(
+        len(charts) + 1, 1, height_ratios=[*heights, max(0.5, _PAGE[1] - sum(heights))]
+    )
+    for part, chart in zip(parts, charts, strict=False):
+        fill_figure(part, chart, _CHART_INCHES * chart.height)
+        part.suptitle(chart.title, fontsize=10, x=0.03, ha="left")
+        words = caption_lines((chart.caption,), _PAGE[0])
+        part.supxlabel("\n".join(words), fontsize=6.5, x=0.03, ha="left")
+    foot = [line for text in report.provenance for line in caption_lines((text,), _PAGE[0])]
+    parts[-1].text(0.03, 0.98, "\n".join([report.title, *foot]), fontsize=6.5, va="top")
+    return (page,)
+
+
+def _chart_png(chart: Chart) -> str:
+    from hccsurv_core.report.figures.chart_print import draw_for_print
+
+    stream = io.BytesIO()
+    draw_for_print(chart).savefig(stream, format="png", dpi=150)
+    return _data_url(stream)
 
 
 def _draw_films(figure: Any, report: FollowupReport, top: float) -> float:
@@ -234,7 +289,11 @@ def _as_png(picture: np.ndarray) -> str:
 
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, format="PNG")
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return _data_url(stream)
+
+
+def _data_url(png: io.BytesIO) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
 
 
 def _table_html(rows: Rows) -> str:

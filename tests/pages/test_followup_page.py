@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from followup_scans import small_scan
@@ -315,6 +316,12 @@ def test_files_hold_what_the_page_shows(taken):
     }
     report = followup_files._report(*taken, pictures)
     page = report_html(report)
-    assert page.count("data:image/png;base64,") == 12
+    # Three slices of both organs at both times, the curve, and what moved the score.
+    assert page.count("data:image/png;base64,") == 12 + 2
+    assert "Overall survival" in page and "What moved the score" in page
     assert "RECIST 1.1: SD" in page and "Research use. Not a medical device." in page
-    assert report_pdf(report).startswith(b"%PDF") and report_pdf(report) == report_pdf(report)
+    printed = report_pdf(report)
+    assert printed.startswith(b"%PDF") and printed == report_pdf(report)
+    assert printed.count(b"/Type /Page ") == 2
+    without = report_pdf(replace(report, answer=None))
+    assert without.count(b"/Type /Page ") == 1
