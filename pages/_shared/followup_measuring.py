@@ -180,10 +180,10 @@ def _key_of(task: Task) -> tuple[Any, ...]:
 
 def _begin(state: Session, task: Task, key: tuple[Any, ...]) -> Measured | NotMeasured:
     scans = _prepared(state, task)
-    actor = state.actor
+    actor, backend = state.actor, state.backend
     job = FollowupJob(
         "Measuring both scans" if task.examinations.has_followup else "Measuring the scan",
-        lambda progress: _measure(task, scans, actor, progress),
+        lambda progress: _measure(task, scans, actor, backend, progress),
         kind="followup",
         page=routes.FOLLOWUP,
         key=key,
@@ -221,13 +221,13 @@ def keep_followup(state: Session, job: FollowupJob) -> None:
 
 
 def _measure(
-    task: Task, scans: Any, actor: str, progress: Progress
+    task: Task, scans: Any, actor: str, backend: str, progress: Progress
 ) -> tuple[Measured, frozenset[tuple[str, str]]]:
     """The work itself, in the job's thread: the measurement, and organs that are not in view."""
     from hccsurv_core.systems.immunotherapy.stored_patient import build_patient
 
     share = _ORGANS if task.lacking else 0.0
-    outlines, missing = _outline_organs(task, actor, part_of(progress, 0.0, share))
+    outlines, missing = _outline_organs(task, actor, backend, part_of(progress, 0.0, share))
     done = replace(task, outlines=outlines, lacking={})
     patient = build_patient(
         task.examinations, outlines, open_store().load_volume, task.stored.reading,
@@ -237,7 +237,7 @@ def _measure(
 
 
 def _outline_organs(
-    task: Task, actor: str, progress: Progress
+    task: Task, actor: str, backend: str, progress: Progress
 ) -> tuple[dict[str, OutlinedStudy], frozenset[tuple[str, str]]]:
     """Outline what nobody outlined, and store it as a region that a person can correct."""
     from hccsurv_core.systems.immunotherapy.stored_outlines import (
@@ -254,7 +254,7 @@ def _outline_organs(
         part = part_of(progress, k / len(wanted), (k + 1) / len(wanted))
         title = ORGAN_TITLES[organ].lower()
         part(0.0, f"outlining the {title}, {k + 1} of {len(wanted)}")
-        region, _ = outline_organ(organ, store.load_volume(study), part)
+        region, _ = outline_organ(organ, store.load_volume(study), part, backend=backend)
         if region is None:
             missing.add((study, organ))
             continue

@@ -259,10 +259,11 @@ def test_organs_are_outlined_once_kept_and_said(
         store.save_regions(one.id, kept)
     calls = []
 
-    def outline(organ, volume, progress):
+    def outline(organ, volume, progress, *, backend):
         from hccsurv_core.roi.regions import region_of
         from hccsurv_core.systems.immunotherapy.stored_outlines import AUTOMATIC
 
+        assert backend == Session().backend == "classical"  # Settings chooses another
         calls.append(organ)
         mask = next(r for r in small_scan({})[1] if r.name == "Liver").whole(volume.shape)
         return region_of("liver-automatic", "Liver", mask, method=f"{AUTOMATIC} (test)"), ()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from test_totalsegmentator import CLASS_MAP, a_scan, install
 
-from hccsurv_core.errors import MissingDependencyError
+from hccsurv_core.errors import InputError, MissingDependencyError
 from hccsurv_core.roi.liver import segment_liver
 from hccsurv_core.roi.lungs import segment_lungs
 from hccsurv_core.roi.organ_backends import organ_backends
+from hccsurv_core.systems.immunotherapy.stored_outlines import outline_organ
 
 TOTAL = {
     1: "liver",
@@ -69,3 +70,10 @@ def test_without_the_package_it_says_what_to_install():
         pytest.skip("TotalSegmentator is installed here")
     with pytest.raises(MissingDependencyError, match=r"pip install TotalSegmentator.*classical"):
         segment_liver(a_scan(), backend="totalsegmentator")
+
+
+def test_the_store_keeps_an_outline_by_the_backend_that_was_asked_for(package):
+    region, _ = outline_organ("liver", a_scan(), backend="totalsegmentator")
+    assert region is not None and "(totalsegmentator, " in region.method
+    with pytest.raises(InputError, match="no organ segmentation called 'x'"):
+        outline_organ("liver", a_scan(), backend="x")

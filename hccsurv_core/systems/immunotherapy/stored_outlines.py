@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hccsurv_core.cohort.drawn_regions import StoredRegions
 from hccsurv_core.progress import Progress, silent
+from hccsurv_core.roi.organ_backends import CLASSICAL
 from hccsurv_core.roi.regions import Region, region_of
 from hccsurv_core.systems.immunotherapy.lesion_organs import organ_of
 from hccsurv_core.volume import Volume
@@ -135,17 +136,22 @@ def organ_of_lesion(
 
 
 def outline_organ(
-    organ: str, volume: Volume, progress: Progress = silent
+    organ: str, volume: Volume, progress: Progress = silent, *, backend: str = CLASSICAL
 ) -> tuple[Region | None, tuple[str, ...]]:
-    """Outline an organ without weights.
+    """Outline an organ; without weights unless another backend is asked for.
 
     Args:
         organ: "liver" or "lung". volume: canonical CT.
+        backend: see :func:`~hccsurv_core.roi.organ_backends.organ_backends`.
 
     Returns:
         The region, None where the organ is not in view, and what a reader must check.
+
+    Raises:
+        InputError: there is no such backend.
+        MissingDependencyError: it is not installed.
     """
-    found = _segmenter(organ)(volume, progress=progress)
+    found = _segmenter(organ)(volume, backend=backend, progress=progress)
     if not found.found:
         return None, tuple(found.warnings)
     title = ORGAN_TITLES[organ]
