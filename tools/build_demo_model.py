@@ -47,7 +47,7 @@ DEMOS = {
         2, 409,
         {
             "arms": {"n_draws": 500},
-            "cnn": {"networks": ["resnet18"], "max_epochs": 12, "n_folds": 3},
+            "cnn": {"networks": ["shufflenet_v2_x0_5"]},
         },
         checkpoints=True,
     ),

@@ -13,7 +13,10 @@ HORIZONS = (6, 12, 18, 24, 36, 48, 60)
 USUAL_HORIZONS, USUAL_COUNTED = (12, 24, 36), 36
 USUAL_PROBABILITY, USUAL_MONTHS = 0.70, 1.0
 _SPREAD = 0.5
-_NETWORKS = {"resnet50": "ResNet50 (best in the paper)", "resnet18": "ResNet18", "densenet121": "DenseNet121"}  # fmt: skip
+_NETWORKS = {
+    "resnet50": "ResNet50 (best in the paper)", "resnet18": "ResNet18", "densenet121": "DenseNet121",
+    "shufflenet_v2_x0_5": "ShuffleNet (small)",
+}  # fmt: skip
 _DEVICES = {"auto": "GPU if there is one", "cpu": "Processor", "cuda": "GPU"}
 
 
@@ -55,7 +58,8 @@ def _ask_images(options: dict[str, Any]) -> dict[str, Any]:
         "Networks on lesion crops", list(_NETWORKS), format_func=lambda n: _NETWORKS[n],
         key="train_networks", placeholder="none",
         help="The paper's image signature: a network classifies survival, its features are selected "
-        "in each arm. Takes hours without a GPU. Of several the best on patients not seen is kept.",
+        "in each arm. Takes hours without a GPU; the small one is not the paper's and takes minutes. Of several "
+        "the best on patients not seen is kept.",
     )  # fmt: skip
     if networks:
         found["cnn"] = {"networks": networks}

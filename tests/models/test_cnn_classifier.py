@@ -25,7 +25,8 @@ def untrained(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "n"), [("resnet50", 1024), ("resnet18", 256), ("densenet121", 1024)]
+    ("name", "n"),
+    [("resnet50", 1024), ("resnet18", 256), ("densenet121", 1024), ("shufflenet_v2_x0_5", 96)],
 )
 def test_features_are_the_average_of_the_penultimate_stage(name, n):
     classifier = untrained(name)
@@ -36,6 +37,9 @@ def test_features_are_the_average_of_the_penultimate_stage(name, n):
     with torch.no_grad():
         if name.startswith("resnet"):
             for part in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3"):
+                x = classifier.network.get_submodule(part)(x)
+        elif name.startswith("shufflenet"):
+            for part in ("conv1", "maxpool", "stage2", "stage3"):
                 x = classifier.network.get_submodule(part)(x)
         else:
             for part, module in classifier.network.features.named_children():

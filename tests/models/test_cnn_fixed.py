@@ -20,7 +20,8 @@ IMAGES = np.random.default_rng(0).standard_normal((3, 2, 1, 64, 64)).astype(np.f
 
 
 @pytest.mark.parametrize(
-    ("name", "n"), [("resnet50", 1024), ("resnet18", 256), ("densenet121", 1024)]
+    ("name", "n"),
+    [("resnet50", 1024), ("resnet18", 256), ("densenet121", 1024), ("shufflenet_v2_x0_5", 96)],
 )
 def test_features_are_those_of_the_whole_network(name, n):
     """What comes after the penultimate stage is dropped, and changes nothing."""

@@ -1,7 +1,8 @@
-"""The three networks of Wei et al., Br J Hosp Med 2026, as torchvision has them, with one answer.
+"""Networks as torchvision has them, with one answer: three of Wei et al., Br J Hosp Med 2026, and a small one.
 
-ResNet: He et al., CVPR 2016; DenseNet: Huang et al., CVPR 2017. The first convolution takes the
-crop's channels instead of red, green and blue, and the last layer gives one log odds.
+ResNet: He et al., CVPR 2016; DenseNet: Huang et al., CVPR 2017. ShuffleNet (v2, half width: Ma et al.,
+ECCV 2018) has a thirtieth of ResNet18's weights, for a machine without a GPU. The first convolution
+takes the crop's channels instead of red, green and blue, and the last layer gives one log odds.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def _resnet(name: str, words: str, n_features: int) -> Architecture:
     return Architecture(name, words, "conv1", "fc", stages, "layer3", n_features)
 
 
+#: The small one.
+SMALL = "shufflenet_v2_x0_5"
 ARCHITECTURES: dict[str, Architecture] = {
     "resnet50": _resnet("resnet50", "ResNet50", 1024),
     "resnet18": _resnet("resnet18", "ResNet18", 256),
@@ -57,6 +60,15 @@ ARCHITECTURES: dict[str, Architecture] = {
         {f"denseblock{k}": f"features.denseblock{k}" for k in (1, 2, 3, 4)},
         "denseblock3",
         1024,
+    ),
+    SMALL: Architecture(
+        SMALL,
+        "ShuffleNet v2 (half width)",
+        "conv1.0",
+        "fc",
+        {name: name for name in ("maxpool", "stage2", "stage3", "stage4")},
+        "stage3",
+        96,
     ),
 }
 

@@ -30,7 +30,7 @@ class CnnClassifier:
     """A trained network.
 
     Args:
-        architecture: "resnet50", "resnet18" or "densenet121".
+        architecture: of :data:`~hccsurv_core.models.cnn.architectures.ARCHITECTURES`.
         crop: how its pictures are cropped.
         horizon_months: it answers whether a patient is alive beyond this.
         network: in evaluation mode, (n, channels, P, P) → (n, 1) log odds of being alive.

@@ -39,7 +39,7 @@ class FixedNetwork:
     """A network up to its penultimate stage.
 
     Args:
-        architecture: "resnet50", "resnet18" or "densenet121".
+        architecture: of :data:`~hccsurv_core.models.cnn.architectures.ARCHITECTURES`.
         n_channels: of its pictures.
         network: in evaluation mode, (n, channels, P, P) → {"maps": (n, features, rows, columns)}.
         weights: file and hash of its weights, or None: drawn at random.
@@ -142,7 +142,7 @@ def fixed_network(
     """Build a network that stays as it is.
 
     Args:
-        name: "resnet50", "resnet18" or "densenet121".
+        name: of :data:`~hccsurv_core.models.cnn.architectures.ARCHITECTURES`.
         n_channels: of its pictures; a file's first convolution is adapted to them (see
             :func:`~hccsurv_core.models.cnn.weights_file.load_pretrained`).
         pretrained: its weights; None draws them.

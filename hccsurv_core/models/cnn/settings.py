@@ -46,7 +46,7 @@ class CnnSettings:
     """How a network is trained.
 
     Args:
-        architecture: "resnet50", "resnet18" or "densenet121".
+        architecture: of :data:`~hccsurv_core.models.cnn.architectures.ARCHITECTURES`.
         learning_rate: of AdamW at the start; falls to a hundredth along a cosine (Loshchilov &
             Hutter, ICLR 2017, without restarts).
         weight_decay: decoupled (Loshchilov & Hutter, ICLR 2019); not on biases and norms.

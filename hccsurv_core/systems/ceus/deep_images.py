@@ -42,7 +42,7 @@ class DeepImageSettings:
     """Which network sees which crops.
 
     Args:
-        network: "densenet121", "resnet50" or "resnet18".
+        network: of :data:`~hccsurv_core.models.cnn.architectures.ARCHITECTURES`.
         crop: how lesions are cropped.
         seed: of random weights, where no weights file is given.
     """

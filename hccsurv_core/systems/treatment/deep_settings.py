@@ -25,7 +25,7 @@ class DeepSettings:
     """How networks are trained.
 
     Args:
-        networks: of "resnet50", "resnet18" and "densenet121"; the best out of fold is kept.
+        networks: of :data:`~hccsurv_core.models.cnn.architectures.ARCHITECTURES`; the best out of fold is kept.
         weights: a local file with ImageNet weights for the first of them; None starts from scratch.
         max_epochs: passes over the patients.
         n_folds: of the scores that the arms learn from.
