@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "e2e" in Path(str(item.fspath)).parts:
             item.add_marker(pytest.mark.e2e)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """What was on the screen stands beside a failure; a slow machine's cannot be looked at later."""
+    report = yield
+    tab = getattr(item, "funcargs", {}).get("page")
+    if call.when == "call" and report.failed and tab is not None:
+        report.sections.append(("The page", _on_the_screen(tab)))
+    return report
+
+
+def _on_the_screen(tab: Any) -> str:
+    from playwright.sync_api import Error
+
+    try:
+        state = tab.locator("[data-test-script-state]").get_attribute("data-test-script-state")
+        return f"{tab.url}, {state}\n{tab.locator('body').inner_text()[:6000]}"
+    except Error as error:
+        return f"cannot be read ({error})"
 
 
 def _free_port() -> int:
