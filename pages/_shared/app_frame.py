@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages._shared import components, job_strip, outcomes, warmup
 from pages._shared.frame import ASSETS, draw_frame
+from pages._shared.late_ticks import drop_late_ticks
 from pages._shared.navigation import build_navigation, run_in_frame
 from pages._shared.session import session
 from pages._shared.uploads import remove_stale_uploads
@@ -25,6 +26,7 @@ def run_app() -> None:
         layout="wide",
         initial_sidebar_state=216,
     )
+    drop_late_ticks()
     chosen, all_pages = build_navigation()
     draw_frame()
     current = next(path for path, page in all_pages.items() if page == chosen)

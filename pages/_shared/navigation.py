@@ -7,10 +7,15 @@ a start would run the page alone, without `app.py`. So each page asks for its fr
 
 from __future__ import annotations
 
+import threading
+
 import streamlit as st
 
 from pages._shared import routes
-from pages._shared.session import session
+
+#: Of the thread that runs the script. A run that a click has ended may still be at work beside the one
+#: that the click began: what one says must not reach the other.
+_run = threading.local()
 
 
 def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
@@ -70,16 +75,15 @@ def build_navigation() -> tuple[st.Page, dict[str, st.Page]]:
 
 def run_in_frame(page: st.Page) -> None:
     """Run a page from `app.py`, which has drawn the frame."""
-    state = session()
-    state.in_frame = True
+    _run.in_frame = True
     try:
         page.run()
     finally:
-        state.in_frame = False
+        _run.in_frame = False
 
 
 def require_frame() -> None:
     """First line of every page: if it was started alone, start again with `app.py`."""
-    if not session().in_frame:
+    if not getattr(_run, "in_frame", False):
         build_navigation()
         st.rerun()

@@ -95,7 +95,6 @@ class Session:
         go_to: slice to show next, as (study, slice index); go_round counts up with each.
         roi_token: leave of the ROI editor to ask for a study's voxels, as (study, token).
         window: level and width that the editor was left with (HU); None = soft tissue.
-        in_frame: `app.py` runs the page, with the frame round it.
         cache: small results by key (study, revision), so that a click need not read the disk.
     """
 
@@ -122,7 +121,6 @@ class Session:
     go_round: int = 0
     roi_token: tuple[str, str] | None = None
     window: tuple[float, float] | None = None
-    in_frame: bool = False
     cache: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
 
     CACHE_ENTRIES = 12

@@ -53,7 +53,11 @@ def _on_the_screen(tab: Any) -> str:
 
     try:
         state = tab.locator("[data-test-script-state]").get_attribute("data-test-script-state")
-        return f"{tab.url}, {state}\n{tab.locator('body').inner_text()[:6000]}"
+        main = tab.locator("[data-testid=stMain]").first
+        html = main.evaluate("e => e.outerHTML")
+        return (
+            f"{tab.url}, {state}\n{main.inner_text()[:6000]}\n{len(html)} characters: {html[:3000]}"
+        )
     except Error as error:
         return f"cannot be read ({error})"
 
