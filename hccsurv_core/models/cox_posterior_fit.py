@@ -103,6 +103,8 @@ def fit_posterior(
     outcome: SurvivalOutcome,
     settings: PosteriorSettings,
     seed: int,
+    *,
+    widening: float = 1.0,
 ) -> CoxPosterior:
     """Fit the model.
 
@@ -111,19 +113,22 @@ def fit_posterior(
         values: (n, p) covariates, NaN where missing.
         outcome: with enough deaths.
         seed: of draws and folds.
+        widening: coefficients are drawn so many times further from their mean than the posterior
+            says, for what it takes for certain (the prior's shape, normality, proportional hazards).
     """
     z = standardizer.apply(values)
     fit = fit_candidates(z, outcome, prior_matrix(standardizer, settings), settings, seed)
     rng = np.random.default_rng((seed, 1))
-    coef_draws = _draw_coefficients(fit, settings.n_draws, rng)
+    coef_draws = fit.coef + widening * (_draw_coefficients(fit, settings.n_draws, rng) - fit.coef)
     hazard_draws = _draw_hazards(fit, coef_draws, rng)
     how = "weighed by marginal likelihood"
     if settings.penalty == "cross-validated":
         how = "chosen by cross-validated partial likelihood"
+    wider = "" if widening == 1 else f"spread {widening:g} times as far, "
     return assemble(
         standardizer, fit, coef_draws, hazard_draws, settings,
         f"posterior of a ridge Cox model (Laplace; penalty {how}; gamma-distributed jumps of the "
-        f"baseline), {settings.n_draws} draws",
+        f"baseline), {wider}{settings.n_draws} draws",
     )  # fmt: skip
 
 

@@ -91,6 +91,19 @@ def test_the_penalty_is_the_ridge_and_its_weights_are_the_evidence(cohort):
     np.testing.assert_allclose(both.coef, weight[0] * other + weight[1] * expected, rtol=1e-6)
 
 
+def test_draws_can_be_spread_wider_than_the_posterior_says(cohort):
+    plain, wide = (
+        fit_arms(cohort.table, ArmSettings(n_draws=50, widening=w), seed=3).models["tace"]
+        for w in (None, 1.5)
+    )
+    np.testing.assert_array_equal(wide.coef, plain.coef)
+    np.testing.assert_allclose(wide.coef_draws - wide.coef, 1.5 * (plain.coef_draws - plain.coef))
+    assert "spread 1.5 times as far" in wide.describe()["method"]
+    assert "times as far" not in plain.describe()["method"]
+    with pytest.raises(InputError, match="widening lies from 1 to 10"):
+        ArmSettings(widening=0.5)
+
+
 def test_a_single_covariates_evidence_is_that_of_numerical_integration():
     # The marginal likelihood of a precision, by brute force instead of Laplace's approximation.
     from hccsurv_core.models.risk_sets import build_risk_sets, log_likelihood, sum_risks

@@ -98,6 +98,13 @@ def test_a_nomogram_is_the_arm_s_own_prediction(model, cohort, version):
             )
 
 
+def test_with_signs_intervals_are_wider_than_the_posterior_says(trained):
+    for version, words in (("combined", "spread 1.25 times as far"), ("clinical", "")):
+        for model in trained.recommenders[version].arms.models.values():
+            told = model.describe()["method"]
+            assert words in told and ("times as far" in told) == bool(words)
+
+
 def test_images_help_where_they_tell_something(trained):
     gain = [
         trained.judgments["combined"][arm].c_index.value

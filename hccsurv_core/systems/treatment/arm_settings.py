@@ -42,6 +42,9 @@ class ArmSettings:
         n_draws: models that stand for the uncertainty.
         min_events: deaths that an arm must have.
         prior: how much, and which way, covariates may matter; None treats all alike.
+        widening: how many times as far as the posterior says its draws are spread (not the
+            bootstrap's); None is 1, and with lesion signs
+            :data:`~hccsurv_core.systems.treatment.image_prior.WIDENING`.
         borrow: how far an arm may follow the other arm's coefficients (see
             :mod:`~hccsurv_core.systems.treatment.borrowing`); 0 keeps the arms apart.
     """
@@ -55,6 +58,7 @@ class ArmSettings:
     n_draws: int = 1000
     min_events: int = 10
     prior: Prior | None = None
+    widening: float | None = None
     borrow: float = 2.0
 
     def __post_init__(self) -> None:
@@ -83,6 +87,8 @@ class ArmSettings:
             raise InputError("precisions are positive", source=_SOURCE)
         if not 0 <= self.borrow < np.inf:
             raise InputError("borrow is 0 or more", source=_SOURCE)
+        if self.widening is not None and not 1 <= self.widening <= 10:
+            raise InputError("widening lies from 1 to 10", source=_SOURCE)
         if self.n_draws < 2 or self.n_folds < 2 or self.min_events < 1:
             raise InputError(
                 "at least 2 draws, 2 folds and 1 event are needed", source=_SOURCE

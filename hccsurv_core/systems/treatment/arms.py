@@ -347,6 +347,9 @@ def _ridge_cox(settings: ArmSettings, executor: Executor | None) -> FitArm:
                 standardizer, part.values, part.outcome, settings, seed,
                 progress=progress, executor=executor,
             )  # fmt: skip
-        return fit_posterior(standardizer, part.values, part.outcome, settings, seed)
+        return fit_posterior(
+            standardizer, part.values, part.outcome, settings, seed,
+            widening=settings.widening or 1.0,
+        )  # fmt: skip
 
     return fit

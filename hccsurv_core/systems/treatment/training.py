@@ -200,12 +200,13 @@ def _tables(
 
 
 def _with_prior(arms: ArmSettings, table: TreatmentTable) -> ArmSettings:
-    """The settings with what is believed of lesion signs, unless they say it themselves."""
-    if arms.prior is not None or not any(name not in BY_NAME for name in table.names):
+    """The settings with what is believed of what images show, unless they say it themselves."""
+    if not any(name not in BY_NAME for name in table.names):
         return arms
-    from hccsurv_core.systems.treatment.image_prior import image_prior
+    from hccsurv_core.systems.treatment.image_prior import WIDENING, image_prior
 
-    return replace(arms, prior=image_prior(table.names))
+    prior = image_prior(table.names) if arms.prior is None else arms.prior
+    return replace(arms, prior=prior, widening=arms.widening or WIDENING)
 
 
 def _fit(
