@@ -37,7 +37,7 @@ from hccsurv_core.systems.treatment.settings import (
 )
 
 if TYPE_CHECKING:
-    from hccsurv_core.systems.treatment.deep_images import DeepImages
+    from hccsurv_core.systems.treatment.deep_images import DeepImages, TrainedDeep
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,27 +141,13 @@ def train_treatment(
             horizon_months=settings.arms.horizons_months[-1], seed=seed, device=device,
             checkpoint=checkpoint, progress=part_of(progress, 0.0, 0.9),
         )  # fmt: skip
-        part = replace(
-            part, cohort=replace(part.cohort, images=joined(part.cohort.images, trained.values))
-        )
+        seen = joined(part.cohort.images, trained.values)
+        part = replace(part, cohort=replace(part.cohort, images=seen))
         progress = part_of(progress, 0.9, 1.0)
     tables = _tables(part.cohort, covariates, settings)
-    recommenders, judgments = {}, {}
-    for number, (version, table) in enumerate(tables.items()):
-        step = 1.0 / len(tables)
-        fitting = part_of(progress, number * step, (number + 0.3) * step)
-        judging = part_of(progress, (number + 0.3) * step, (number + 1) * step)
-        recommenders[version] = _fit(
-            version, table, covariates, part.cohort, settings, seed, fitting
-        )
-        judgments[version] = judge_by_folds(
-            table,
-            _with_prior(settings.arms, table),
-            settings.n_folds,
-            settings.n_rounds,
-            seed,
-            progress=judging,
-        )
+    recommenders, judgments = _fit_versions(
+        tables, covariates, part.cohort, settings, seed, progress
+    )
     nomograms = {
         version: nomograms_of(
             found.arms, covariates,
@@ -171,9 +157,51 @@ def train_treatment(
         for version, found in recommenders.items()
     }  # fmt: skip
     description = describe_training(
-        part.cohort, part.words, covariates, left_out, tables, recommenders, judgments, settings,
+        part.cohort,
+        part.words,
+        covariates,
+        left_out,
+        tables,
+        recommenders,
+        judgments,
+        settings,
         seed,
-    ) | {
+    ) | _described(nomograms, trained)
+    progress(1.0, "done")
+    return TrainedTreatment(
+        recommenders, nomograms, judgments, description, write_card(description),
+        None if trained is None else trained.deep,
+    )  # fmt: skip
+
+
+def _fit_versions(
+    tables: Mapping[str, TreatmentTable],
+    covariates: Sequence[Covariate],
+    cohort: TreatmentCohort,
+    settings: TreatmentSettings,
+    seed: int,
+    progress: Progress,
+) -> tuple[dict[str, Recommender], dict[str, Mapping[str, ArmJudgment]]]:
+    """Each version's model, and how it ranks patients not seen."""
+    recommenders: dict[str, Recommender] = {}
+    judgments: dict[str, Mapping[str, ArmJudgment]] = {}
+    for number, (version, table) in enumerate(tables.items()):
+        own = part_of(progress, number / len(tables), (number + 1) / len(tables))
+        recommenders[version] = _fit(
+            version, table, covariates, cohort, settings, seed, part_of(own, 0.0, 0.3)
+        )
+        judgments[version] = judge_by_folds(
+            table, _with_prior(settings.arms, table), settings.n_folds, settings.n_rounds, seed,
+            progress=part_of(own, 0.3, 1.0),
+        )  # fmt: skip
+    return recommenders, judgments
+
+
+def _described(
+    nomograms: Mapping[str, Mapping[str, Nomogram]], trained: TrainedDeep | None
+) -> dict[str, Any]:
+    """Nomograms and network as a bundle describes them."""
+    return {
         "nomograms": {
             version: {arm: nomogram_to_json(n) for arm, n in found.items()}
             for version, found in nomograms.items()
@@ -181,12 +209,7 @@ def train_treatment(
         DEEP_PART: None
         if trained is None
         else {**trained.deep.describe(), "report": dict(trained.report)},
-    }  # fmt: skip
-    progress(1.0, "done")
-    return TrainedTreatment(
-        recommenders, nomograms, judgments, description, write_card(description),
-        None if trained is None else trained.deep,
-    )  # fmt: skip
+    }
 
 
 def _tables(
