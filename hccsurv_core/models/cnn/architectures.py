@@ -66,7 +66,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         "ShuffleNet v2 (half width)",
         "conv1.0",
         "fc",
-        {name: name for name in ("maxpool", "stage2", "stage3", "stage4")},
+        {"stage1": "maxpool"} | {f"stage{k}": f"stage{k}" for k in (2, 3, 4)},
         "stage3",
         96,
     ),
