@@ -44,7 +44,7 @@ DEMOS = {
     "muscle": Demo(1, 826, {"n_members": 10, "n_repeats": 1}),
     # One small network of few epochs, so that there is something to look at.
     "treatment": Demo(
-        2, 409,
+        21, 409,
         {
             "arms": {"n_draws": 500},
             "cnn": {"networks": ["shufflenet_v2_x0_5"]},
