@@ -42,7 +42,7 @@ class Demo:
 
 DEMOS = {
     "muscle": Demo(1, 826, {"n_members": 10, "n_repeats": 1}),
-    # One small network of few epochs, so that there is something to look at.
+    # A small network, so that there is something to look at and the bundle stays small.
     "treatment": Demo(
         21, 409,
         {

@@ -31,7 +31,8 @@ HOW_COMPUTED = """
    most tumor are taken, else with the most organ (Xia et al., Insights into Imaging 2024,
    doi 10.1186/s13244-024-01784-8). You may choose others. Windows: 400 HU about 0, and 1200 HU about −600.
 2. **Organs and lesions.** Your outlines on Scan & ROIs; an organ that is not outlined there is outlined by the
-   program, as Settings say (without weights, or by TotalSegmentator where it is installed). Lesions are matched between the scans by their names.
+   program, as Settings say (without weights, or by TotalSegmentator where it is installed).
+   Lesions are matched between the scans by their names.
 3. **Scores.** Five ridge Cox models: the clinical score (CLN), the baseline scan (Rad-S), both (RadCLN-S), both
    scans (Rad-D), and everything (RadCLN-D). Models of both scans tell survival **from the follow-up scan**:
    who has one was alive to have it.

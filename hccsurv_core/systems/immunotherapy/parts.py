@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hccsurv_core.models.parts import stratified_parts
-from hccsurv_core.systems import training_part as systems
 from hccsurv_core.systems.immunotherapy.cohort import ImmunotherapyCohort
-from hccsurv_core.systems.training_part import TrainingPart
+from hccsurv_core.systems.training_part import TRAIN, TrainingPart
+from hccsurv_core.systems.training_part import training_part as part_of_splits
 
 VALIDATION = "validation"
 
@@ -18,7 +18,7 @@ def training_part(cohort: ImmunotherapyCohort) -> TrainingPart[ImmunotherapyCoho
     The paper stops its training by the validation patients and reports test patients alone; here
     cross-validation and an inner part decide, so both splits are learned from.
     """
-    return systems.training_part(cohort, (systems.TRAIN, VALIDATION))
+    return part_of_splits(cohort, (TRAIN, VALIDATION))
 
 
 def center_parts(
