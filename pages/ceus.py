@@ -129,9 +129,8 @@ def draw(view: StudyView) -> None:
             icon=":material/hourglass_top:",
         )
     else:
-        values = None if done is None else done.image_values
         try:
-            answered = answer_patient(view, *active, values)
+            answered = answer_patient(view, *active, done)
         except InputError as error:
             components.show_error(error)
         else:

@@ -87,6 +87,7 @@ def _number(
 _PUGH = "Pugh et al. 1973, doi:10.1002/bjs.1800600817"
 _ECOG = "Oken et al. 1982, Am J Clin Oncol 5:649-655"
 _BCLC = "Reig et al. 2022, doi:10.1016/j.jhep.2021.11.018"
+_CEUS = "phases of Huang et al. 2022, doi:10.4251/wjgo.v14.i12.2380"
 _CLN = "of the CLN score, Xia et al. 2024, doi:10.1186/s13244-024-01784-8"
 
 CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
@@ -108,6 +109,7 @@ CLINICAL_VALUES: tuple[ClinicalValue, ...] = (
     ClinicalValue("macrovascular_invasion", "Macrovascular invasion", "tumor", about="tumor in a large vessel on imaging"),
     ClinicalValue("microvascular_invasion", "Microvascular invasion", "tumor", about="tumor in small vessels in the specimen"),
     ClinicalValue("portal_invasion", "Portal vein", "tumor", levels={"none": "Free", "branch": "Tumor in a branch", "main": "Tumor in the trunk"}, about="on imaging"),
+    ClinicalValue("portal_phase", "Portal phase of CEUS", "tumor", levels={"hypoenhancement": "Darker", "isoenhancement": "Equal", "hyperenhancement": "Brighter"}, about="tumor against liver, 30 to 120 s after the agent", source=_CEUS),
     ClinicalValue("extrahepatic_spread", "Extrahepatic spread", "tumor", about="lymph nodes or distant"),
     ClinicalValue("ecog", "ECOG status", "tumor", levels={c: c for c in "01234"}, about="performance status", source=_ECOG),
     ClinicalValue("bclc_stage", "BCLC stage", "tumor", levels={c: c for c in "0ABCD"}, about="Barcelona stage", source=_BCLC),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hccsurv_core.systems.ceus.answer import CeusAnswer
     from hccsurv_core.systems.ceus.model import CeusModel
     from hccsurv_core.systems.patient_profile import Profile
+    from pages._shared.ceus_measuring import MeasuredClip
     from pages._shared.views import StudyView
 
 _GROUPS = {
@@ -32,13 +33,18 @@ _SHOWN = 8
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """An answer with what it rests on."""
+    """An answer with what it rests on.
+
+    Args:
+        from_clip: what of the record the clip told, as a sentence; empty where it told nothing.
+    """
 
     answer: CeusAnswer
     model: CeusModel
     entry: ModelEntry
     profile: Profile
     image_values: Mapping[str, float] | None
+    from_clip: str = ""
 
     @property
     def simulated(self) -> bool:
@@ -47,18 +53,27 @@ class Answered:
 
 
 def answer_patient(
-    view: StudyView, entry: ModelEntry, model: CeusModel, image_values: Mapping[str, float] | None
+    view: StudyView, entry: ModelEntry, model: CeusModel, measured: MeasuredClip | None
 ) -> Answered:
     """The answer for the patient on view.
 
     Raises:
         InputError: a value of the record is not possible.
     """
+    from hccsurv_core.systems.ceus.clip_case import record_with_clip
+    from hccsurv_core.systems.ceus.covariates import PORTAL_WASHOUT
     from hccsurv_core.systems.patient_profile import profile_of
     from hccsurv_core.systems.treatment.stored_patient import record_of_patient
 
-    profile = profile_of(record_of_patient(view.patient.facts, view.clinical_values))
-    return Answered(model.answer(profile, image_values), model, entry, profile, image_values)
+    values = None if measured is None else measured.image_values
+    record, note = record_with_clip(
+        record_of_patient(view.patient.facts, view.clinical_values),
+        None if measured is None else measured.perfusion,
+    )
+    profile = profile_of(record)
+    if not any(c.name == PORTAL_WASHOUT for c in model.covariates):
+        note = ""
+    return Answered(model.answer(profile, values), model, entry, profile, values, note)
 
 
 def no_model() -> None:
@@ -119,7 +134,9 @@ def _notes(found: Answered, problem: InputError | None) -> None:
         )
     for text in found.answer.warnings:
         st.warning(formats.plain(formats.sentence(text)), icon=":material/warning:")
-    for text in found.answer.notes:
+    for text in (found.from_clip, *found.answer.notes):
+        if not text:
+            continue
         st.html(f'<p class="hcc-quiet" style="margin:0">{html(text)}</p>')
 
 

@@ -15,6 +15,7 @@ from hccsurv_core.cohort.clinical_values import (
     value_text,
 )
 from hccsurv_core.errors import InputError
+from hccsurv_core.simulate.ceus.table import columns as ceus_columns
 from hccsurv_core.simulate.immunotherapy.schema import describe as immunotherapy_schema
 from hccsurv_core.simulate.muscle.cohort import COLUMNS
 from hccsurv_core.simulate.treatment.schema import COLUMNS as TREATMENT_COLUMNS
@@ -25,6 +26,8 @@ NUMBERS = [v.name for v in CLINICAL_VALUES if v.kind == "number"]
 #: Values that only the treatment cohort has, and those that no simulated cohort has.
 OF_TREATMENT = {"encephalopathy", "tumor_location", "alt_u_l"}
 OF_NONE = {"portal_invasion", "extrahepatic_spread", "ast_u_l"}
+#: What only the report of a contrast-enhanced ultrasound tells.
+OF_CEUS = {"portal_phase"}
 #: Those of the clinical score CLN.
 OF_IMMUNOTHERAPY = {v.name for v in CLINICAL_VALUES if v.group == "immunotherapy"}
 
@@ -38,13 +41,15 @@ def test_names_and_levels_are_those_of_the_cohort_tables() -> None:
         columns = TREATMENT_COLUMNS if value.name in OF_TREATMENT else COLUMNS
         if value.name in OF_IMMUNOTHERAPY:
             columns = immunotherapy_schema().columns
+        if value.name in OF_CEUS:
+            columns = ceus_columns()
         column = columns[value.name]
         assert column.kind == kinds[value.kind], value.name
         assert tuple(value.levels or ()) == tuple(column.levels or ())
     facts = {"age_years", "sex", "height_m", "weight_kg"}
     outcome = {"time_months", "event", "recurrence_time_months", "recurrence_event"}
     known = {v.name for v in CLINICAL_VALUES} | facts | outcome
-    elsewhere = OF_TREATMENT | OF_NONE | OF_IMMUNOTHERAPY | {"ecog"}
+    elsewhere = OF_TREATMENT | OF_NONE | OF_IMMUNOTHERAPY | OF_CEUS | {"ecog"}
     assert (known | {"patient_id", "split", "center"}) - elsewhere == set(COLUMNS)
 
 

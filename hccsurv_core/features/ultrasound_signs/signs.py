@@ -114,18 +114,17 @@ SIGNS: tuple[UltrasoundSign, ...] = (
     ),
 )  # fmt: skip
 
-#: A lesion of this area and more has room for an edge that is left out or fitted, mm².
+#: An enhancing lesion of this area and more has room for an edge that is left out and fitted, mm².
 _LARGE_MM2 = 150.0
-#: What of a lesion's edge is left out where spread is measured, mm: large and small lesions.
-_CONTRAST_EDGE_MM, _GRAY_EDGE_MM = (1.2, 0.8), (1.0, 1.0)
+#: What of a lesion's edge is left out where spread is measured, mm: of enhancement, in large and in
+#: small lesions; without contrast.
+_CONTRAST_EDGE_MM, _GRAY_EDGE_MM = (1.2, 0.8), 1.0
 #: Liver about the lesion on which roughness is measured: up to so far from the outline, and so far
 #: from vessels, whose walls are bright; and its grain (coarse parenchyma shows at about 2 mm). mm.
 _LIVER_MM, _VESSEL_MM, _LIVER_GRAIN_MM = 25.0, 1.5, 1.9
 #: Averaging power over the beam adds to the mean level of patches that differ by s dB about this
 #: share of s²: half of ln(10)/10 times the share of their variance that 1-mm averaging takes.
 _PATCHY_SHARE = 0.03
-#: A spread whose logarithm is known worse than this says little about these very patches.
-_DOUBT = 0.25
 #: Outlines of one lesion do not differ in area by more than this factor between its stills.
 _SAME_LESION = 3.0
 _LEAST_LOBULATION = 2e-3
@@ -206,19 +205,16 @@ def _shape_signs(gray: StillScene, contrast: StillScene) -> dict[str, float]:
 
 def _gray_signs(scene: StillScene) -> dict[str, float]:
     lengths = _lengths(scene)
-    large = scene.area_mm2 >= _LARGE_MM2
-    inside = scene.fan & (scene.distance > _GRAY_EDGE_MM[0 if large else 1])
+    inside = scene.fan & (scene.distance > _GRAY_EDGE_MM)
     mosaic = roughness = None
     if lengths is not None:
-        # A small lesion has too few cells to fit its edge as well.
-        profile = scene.distance if large else None
-        mosaic = spread_of(scene.power, inside, profile, lengths, scene.spacing_mm)
+        mosaic = spread_of(scene.power, inside, None, lengths, scene.spacing_mm)
         roughness = spread_of(
             scene.power, _plain_liver(scene), None, lengths, scene.spacing_mm, _LIVER_GRAIN_MM
         )
     return {
-        "mosaic_log2": _log2_tissue(mosaic),
-        "roughness_log2": _log2_tissue(roughness),
+        "mosaic_log2": _log2_db(mosaic),
+        "roughness_log2": float("nan") if roughness is None else math.log2(roughness.tissue_db),
         "halo_db": halo_db(scene),
         "echo_db": _mean_power_db(scene),
     }
@@ -238,17 +234,19 @@ def _plain_liver(scene: StillScene) -> Mask:
 def _contrast_signs(scene: StillScene) -> dict[str, float]:
     lengths = _lengths(scene)
     viable = find_viable(scene)
-    edge = _CONTRAST_EDGE_MM[0 if scene.area_mm2 >= _LARGE_MM2 else 1]
+    large = scene.area_mm2 >= _LARGE_MM2
     spread = None
     if lengths is not None:
-        inside = viable.live & (scene.distance > edge)
-        spread = spread_of(scene.power, inside, scene.distance, lengths, scene.spacing_mm)
+        inside = viable.live & (scene.distance > _CONTRAST_EDGE_MM[0 if large else 1])
+        # A small lesion has too few cells to fit its edge as well.
+        profile = scene.distance if large else None
+        spread = spread_of(scene.power, inside, profile, lengths, scene.spacing_mm)
     patchy = 0.0 if spread is None else _PATCHY_SHARE * spread.tissue_db**2
     count, clearest = find_satellites(scene, viable.mean_db)
     return {
         "enhancement_db": viable.mean_db - patchy,
         "necrosis_share": viable.dead_share,
-        "heterogeneity_log2": _log2_patches(spread),
+        "heterogeneity_log2": _log2_db(spread),
         "level_spread_log2": math.log2(viable.spread_db),
         "rim_db": rim_db(scene, viable.live),
         "satellites": count,
@@ -263,16 +261,8 @@ def _lengths(scene: StillScene) -> tuple[float, float] | None:
     return speckle_lengths(scene.decibels, scene.liver, scene.spacing_mm)
 
 
-def _log2_tissue(spread: Spread | None) -> float:
-    return float("nan") if spread is None else math.log2(spread.tissue_db)
-
-
-def _log2_patches(spread: Spread | None) -> float:
-    """Spread of these patches where they are many and clear, of the process behind them else."""
-    if spread is None:
-        return float("nan")
-    weight = 1 / (1 + (spread.error / _DOUBT) ** 2)
-    return (1 - weight) * math.log2(spread.tissue_db) + weight * math.log2(spread.patches_db)
+def _log2_db(spread: Spread | None) -> float:
+    return float("nan") if spread is None else spread.log2_db
 
 
 def _mean_power_db(scene: StillScene) -> float:

@@ -8,8 +8,9 @@ grayscale still of its own: a person who has one should give it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,14 @@ from hccsurv_core.features.perfusion.examination import Perfusion
 from hccsurv_core.imaging.clip_motion import Motion, on_panel, panel_of
 from hccsurv_core.imaging.ultrasound_still import CONTRAST, GRAYSCALE, Still, still_of
 from hccsurv_core.roi.regions import Region
+from hccsurv_core.systems.ceus.covariates import PORTAL_PHASE
 from hccsurv_core.systems.ceus.image_features import Stills
 
 Mask = NDArray[np.bool_]
 #: Beginnings of a region's name, in lower case, that say what it is.
 LESION_WORDS = ("lesion", "tumor", "tumour", "hcc")
 REFERENCE_WORDS = ("reference", "parenchyma", "liver")
+_PORTAL = "portal venous"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,3 +145,35 @@ def _largest(regions: Sequence[Region], words: tuple[str, ...]) -> Region | None
 def _fullest(region: Region) -> int:
     """The frame on which most is drawn."""
     return region.offset[0] + int(np.argmax(region.mask.sum(axis=(1, 2))))
+
+
+def record_with_clip(
+    record: Mapping[str, Any], perfusion: Perfusion | None
+) -> tuple[dict[str, Any], str]:
+    """A patient's record with the portal phase as the clip shows it, where nobody reported one.
+
+    Args:
+        record: clinical values by name. perfusion: what was measured; None without.
+
+    Returns:
+        The record, and a sentence on where the degree comes from, or that clip and report differ;
+        empty where there is nothing to say.
+    """
+    found = dict(record)
+    if perfusion is None:
+        return found, ""
+    phase = next((p for p in perfusion.phases if p.phase.name == _PORTAL), None)
+    if phase is None or phase.ratio_db is None or not phase.degree:
+        return found, ""
+    measured = (
+        f"{phase.degree}enhancement ({phase.ratio_db:+.1f} dB against the reference)".replace(
+            "-", "−"
+        )
+    )
+    reported = found.setdefault(PORTAL_PHASE, f"{phase.degree}enhancement")
+    if PORTAL_PHASE not in record:
+        doubt = "" if phase.sure else "; its interval reaches into another degree"
+        return found, f"Portal phase: {measured}, as this clip shows it{doubt}."
+    if str(reported).startswith(phase.degree):
+        return found, ""
+    return found, f"Portal phase: {reported} is reported and taken; this clip shows {measured}."

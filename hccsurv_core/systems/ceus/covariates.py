@@ -2,17 +2,43 @@
 
 Candidates are the clinical variables of Table 1 of Huang et al., World J Gastrointest Oncol
 2022;14(12):2380-2392 (doi 10.4251/wjgo.v14.i12.2380) that have a known place in what follows a
-resection, with albumin and bilirubin (as ALBI), which it lacks. What the pictures show is measured,
-not read off a report, and is no covariate here; sex, BMI and white cells are left out.
+resection, with albumin and bilirubin (as ALBI), which it lacks. What the two stills show is measured,
+not read off a report, and is no covariate here. Washout comes later than either still: it is taken from
+the report, or from the curves of a clip. Sex, BMI and white cells are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hccsurv_core.errors import InputError
 from hccsurv_core.systems.covariates import Covariate, at_least, covariates_named, recorded, scored
+from hccsurv_core.systems.patient_profile import Profile
 from hccsurv_core.systems.study_cohort import StudyCohort
 from hccsurv_core.systems.training_part import choose_covariates
+
+#: How bright a tumor is against the liver, as reports write it, by the first letters.
+_DEGREES = {"hypo": 1.0, "iso": 0.0, "hyper": 0.0}
+PORTAL_PHASE, PORTAL_WASHOUT = "portal_phase", "portal_washout"
+
+
+def _washout(profile: Profile) -> float | None:
+    """1 where the tumor is darker than the liver in the portal phase, 0 where it is not.
+
+    Raises:
+        InputError: the report says something else.
+    """
+    told = profile.record.get(PORTAL_PHASE)
+    if told is None:
+        return None
+    for begins, value in _DEGREES.items():
+        if str(told).strip().lower().startswith(begins):
+            return value
+    raise InputError(
+        f"{told!r} is no degree of enhancement", source=PORTAL_PHASE,
+        remedy="write hypoenhancement, isoenhancement or hyperenhancement",
+    )  # fmt: skip
+
 
 _C = Covariate
 CLINICAL_COVARIATES: tuple[Covariate, ...] = (
@@ -32,6 +58,10 @@ CLINICAL_COVARIATES: tuple[Covariate, ...] = (
     _C("tumor_number", "Number of tumors", "tumor", recorded("tumor_number"), ("tumor_number",), "",
        "log2", whole=True,
        reason="logarithm, the second tumor matters more than the fourth"),
+    _C(PORTAL_WASHOUT, "Washout in the portal phase", "tumor", _washout, (PORTAL_PHASE,),
+       kind="yes_no",
+       reason="darker than the liver 30 to 120 s after the agent, which neither still shows; in the "
+       "paper's Table 1, and what CEUS LI-RADS 2017 grades by"),
     _C("microvascular_invasion", "Microvascular invasion", "tumor",
        recorded("microvascular_invasion"), ("microvascular_invasion",), kind="yes_no",
        reason="in the paper's Table 1; from the specimen, so known only after resection"),

@@ -23,7 +23,12 @@ from hccsurv_core.systems.ceus.dlr import DLR_PART, DlrSignatures, dlr_values
 from hccsurv_core.systems.ceus.endpoints import EndpointModels
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, rule_from_json
 from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, settings_from_json
-from hccsurv_core.systems.ceus.signs import sign_values, without_signs
+from hccsurv_core.systems.ceus.signs import (
+    ENHANCEMENT,
+    LEAST_ENHANCEMENT_DB,
+    sign_values,
+    without_signs,
+)
 from hccsurv_core.systems.ceus.small_lesions import (
     DIAMETER,
     SmallLesions,
@@ -316,6 +321,8 @@ class CeusModel:
             if told["name"] == name:
                 shown, unit = _plain(value, told["unit"])
                 text = "not measured" if math.isnan(value) else f"{shown:.3g} {unit}".rstrip()
+                if name == ENHANCEMENT and value <= LEAST_ENHANCEMENT_DB + 1e-6:
+                    text += " or less"
                 return told["label"], unit, "image", shown, text
         return name, "", "image", value, f"{value:.3g}"
 

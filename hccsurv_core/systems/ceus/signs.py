@@ -13,6 +13,11 @@ SIGN = "sign."
 SIGN_NAMES: tuple[str, ...] = tuple(SIGN + sign.name for sign in SIGNS)
 LABELS = {SIGN + sign.name: sign.label for sign in SIGNS}
 UNITS = {SIGN + sign.name: sign.unit for sign in SIGNS}
+ENHANCEMENT = SIGN + "enhancement_db"
+#: Models take a tumor that is less bright against the liver as just so bright, dB: what does not
+#: hyperenhance is one kind, and how far below the liver it lies says no more of it. As in
+#: :data:`hccsurv_core.features.perfusion.phases.DIFFERENT_DB`.
+LEAST_ENHANCEMENT_DB = 2.0
 #: The trait that a sign is a view of.
 GROUP_OF: dict[str, str] = {SIGN + sign.name: sign.group for sign in SIGNS}
 
@@ -23,8 +28,10 @@ def sign_values(table: FeatureTable) -> ImageValues:
     Raises:
         TableError: a sign is not in the table.
     """
-    chosen = table.columns(SIGN_NAMES)
-    by_patient: dict[str, np.ndarray] = dict(zip(table.patient_ids, chosen.values, strict=True))
+    values = table.columns(SIGN_NAMES).values.copy()
+    column = SIGN_NAMES.index(ENHANCEMENT)
+    values[:, column] = np.maximum(values[:, column], LEAST_ENHANCEMENT_DB)
+    by_patient: dict[str, np.ndarray] = dict(zip(table.patient_ids, values, strict=True))
     return ImageValues(SIGN_NAMES, by_patient, LABELS, UNITS)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hccsurv_core.systems.ceus.covariates import PORTAL_WASHOUT
 from hccsurv_core.systems.ceus.dlr import DLR_DEATH, DLR_EARLY
 from hccsurv_core.systems.ceus.image_prior import PLAIN, image_prior
 from hccsurv_core.systems.ceus.signs import GROUP_OF, SIGN_NAMES
 
-NAMES = ("albi", *SIGN_NAMES, DLR_EARLY, DLR_DEATH)
+NAMES = ("albi", PORTAL_WASHOUT, *SIGN_NAMES, DLR_EARLY, DLR_DEATH)
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,12 @@ def test_views_of_one_trait_and_traits_of_aggressive_tumors_go_together(covarian
 
     assert between("sign.heterogeneity_log2", "sign.level_spread_log2") > 0.5
     assert between("sign.heterogeneity_log2", "sign.mosaic_log2") > 0.2
+    # What the report tells and no still shows: an aggressive tumor washes out early.
+    assert between("sign.heterogeneity_log2", PORTAL_WASHOUT) > 0.2
     # Without a capsule it is worse: rim and halo act the other way.
     assert between("sign.heterogeneity_log2", "sign.rim_db") < -0.2
     assert between("sign.heterogeneity_log2", "sign.diameter_mm") == 0
 
 
 def test_without_pictures_nothing_is_believed() -> None:
-    assert image_prior(("albi", "age_years")) is None
+    assert image_prior(("albi", "age_years", PORTAL_WASHOUT)) is None

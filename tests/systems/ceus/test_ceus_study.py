@@ -11,7 +11,13 @@ from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.outcome import CompetingOutcome, SurvivalOutcome
 from hccsurv_core.simulate.cohort_writer import cohort_spec, draw_tables
 from hccsurv_core.systems.ceus.cohort import build_cohort, early_recurrence
-from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES
+from hccsurv_core.systems.ceus.covariates import (
+    BY_NAME,
+    CLINICAL_COVARIATES,
+    PORTAL_PHASE,
+    PORTAL_WASHOUT,
+)
+from hccsurv_core.systems.patient_profile import profile_of
 
 
 def _rows(**columns):
@@ -60,6 +66,22 @@ def test_what_happened_later_is_no_covariate() -> None:
         assert not later & set(profile.record)
         assert not any(name.startswith("reader_") for name in profile.record)
     assert not later & set(cohort.features(CLINICAL_COVARIATES).names)
+
+
+@pytest.mark.parametrize(
+    ("told", "washed_out"),
+    [("hypoenhancement", 1.0), ("Hypo", 1.0), ("isoenhancement", 0.0), ("hyperenhancement", 0.0)],
+)
+def test_washout_is_read_off_the_report(told, washed_out) -> None:
+    assert BY_NAME[PORTAL_WASHOUT].value(profile_of({PORTAL_PHASE: told})) == washed_out
+
+
+def test_a_report_that_says_nothing_of_the_portal_phase_is_missing_and_another_word_refused() -> (
+    None
+):
+    assert np.isnan(BY_NAME[PORTAL_WASHOUT].value(profile_of({"age_years": 61})))
+    with pytest.raises(InputError, match=r"portal_phase: 'washed' is no degree of enhancement"):
+        BY_NAME[PORTAL_WASHOUT].value(profile_of({PORTAL_PHASE: "washed"}))
 
 
 def test_a_subset_keeps_every_endpoint_beside_its_patient() -> None:
