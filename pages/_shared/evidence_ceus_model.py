@@ -119,12 +119,6 @@ _FORMULAS = (
         "MacKinnon & White, J Econom 1985;29:305-325; 3 % is ours, from simulated clips",
     ),
     (
-        "Signs of small lesions",
-        "Drawn to the training patients' mean by 1 − d² / (d² + k²); d: diameter, k = 9 mm",
-        "Regression calibration: Carroll, Measurement Error in Nonlinear Models, 2006; k is ours, from "
-        "simulated patients",
-    ),
-    (
         "mRMR",
         "Next feature: largest F statistic / mean |correlation| with those taken",
         "Ding & Peng, J Bioinform Comput Biol 2005;3:185-205",

@@ -2,9 +2,10 @@
 
 from hccsurv_core.features.ultrasound_signs.signs import (
     SIGNS,
+    SIGNS_VERSION,
     UltrasoundSign,
     UltrasoundSigns,
     measure_signs,
 )
 
-__all__ = ["SIGNS", "UltrasoundSign", "UltrasoundSigns", "measure_signs"]
+__all__ = ["SIGNS", "SIGNS_VERSION", "UltrasoundSign", "UltrasoundSigns", "measure_signs"]

@@ -52,6 +52,8 @@ class UltrasoundSign:
     meaning: str
 
 
+#: Goes up where the same stills give other numbers: a model of other numbers must not take them.
+SIGNS_VERSION = 2
 #: All signs, in the order of the values.
 SIGNS: tuple[UltrasoundSign, ...] = (
     UltrasoundSign(

@@ -47,7 +47,6 @@ def write_card(d: Mapping[str, Any]) -> str:
             for c in d["image_covariates"]
         ],
         "",
-        *_small_lesions(d.get("small_lesions")),
         *_signatures(d["signatures"]),
         *([f"Deep features are {d['network']['statement']}.", ""] if d.get("network") else []),
         *[f"* Not used: {name}, {why}." for name, why in d["left_out"].items()],
@@ -110,16 +109,6 @@ def _class_row(row: Mapping[str, Any]) -> str:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None or value != value else f"{100 * value:.0f} %"
-
-
-def _small_lesions(found: Mapping[str, Any] | None) -> list[str]:
-    if not found or not found["center"]:
-        return []
-    return [
-        f"Signs of small lesions count less, half at {found['half_size_mm']:g} mm: they are drawn to the "
-        "training patients' mean.",
-        "",
-    ]
 
 
 def _signatures(found: Mapping[str, Any] | None) -> list[str]:

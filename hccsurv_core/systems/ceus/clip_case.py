@@ -71,15 +71,18 @@ def outlined_clip(regions: Sequence[Region], shape: tuple[int, int, int]) -> Out
         notes.append(
             f"The lesion is drawn on {len(drawn_on)} frames; the outline of frame {frame} is followed."
         )
-    reference = None
+    reference, here = None, False
     for region in sorted(_named(regions, REFERENCE_WORDS), key=lambda r: -r.n_voxels):
         mask = region.mask_at(frame, shape[1:])
-        if mask.any():
+        here = here or bool(mask.any())
+        if (mask & ~found).any():
             reference = mask & ~found
             break
     if reference is None and _named(regions, REFERENCE_WORDS):
         notes.append(
-            f"The reference is not drawn on frame {frame}, where the lesion is: draw it there."
+            "The reference lies within the lesion: draw it beside the lesion, at the same depth."
+            if here
+            else f"The reference is not drawn on frame {frame}, where the lesion is: draw it there."
         )
     return OutlinedClip(frame, found, reference, notes=tuple(notes))
 
@@ -123,30 +126,6 @@ def stills_of_clip(
     return Stills(still(GRAYSCALE, None), still(CONTRAST, dynamic_range_db))
 
 
-def _moved(mask: Mask, motion: Motion, frame: int) -> Mask:
-    """Where an outline lies in a frame; what leaves the screen is lost."""
-    rows, columns = (round(float(s)) for s in motion.shift_px[frame])
-    moved = np.zeros_like(mask)
-    r, c = np.nonzero(mask)
-    r, c = r + rows, c + columns
-    inside = (r >= 0) & (r < mask.shape[0]) & (c >= 0) & (c < mask.shape[1])
-    moved[r[inside], c[inside]] = True
-    return moved
-
-
-def _named(regions: Sequence[Region], words: tuple[str, ...]) -> list[Region]:
-    return [r for r in regions if r.n_voxels and r.name.strip().lower().startswith(words)]
-
-
-def _largest(regions: Sequence[Region], words: tuple[str, ...]) -> Region | None:
-    return max(_named(regions, words), key=lambda r: r.n_voxels, default=None)
-
-
-def _fullest(region: Region) -> int:
-    """The frame on which most is drawn."""
-    return region.offset[0] + int(np.argmax(region.mask.sum(axis=(1, 2))))
-
-
 def record_with_clip(
     record: Mapping[str, Any], perfusion: Perfusion | None
 ) -> tuple[dict[str, Any], str]:
@@ -177,3 +156,27 @@ def record_with_clip(
     if str(reported).startswith(phase.degree):
         return found, ""
     return found, f"Portal phase: {reported} is reported and taken; this clip shows {measured}."
+
+
+def _moved(mask: Mask, motion: Motion, frame: int) -> Mask:
+    """Where an outline lies in a frame; what leaves the screen is lost."""
+    rows, columns = (round(float(s)) for s in motion.shift_px[frame])
+    moved = np.zeros_like(mask)
+    r, c = np.nonzero(mask)
+    r, c = r + rows, c + columns
+    inside = (r >= 0) & (r < mask.shape[0]) & (c >= 0) & (c < mask.shape[1])
+    moved[r[inside], c[inside]] = True
+    return moved
+
+
+def _named(regions: Sequence[Region], words: tuple[str, ...]) -> list[Region]:
+    return [r for r in regions if r.n_voxels and r.name.strip().lower().startswith(words)]
+
+
+def _largest(regions: Sequence[Region], words: tuple[str, ...]) -> Region | None:
+    return max(_named(regions, words), key=lambda r: r.n_voxels, default=None)
+
+
+def _fullest(region: Region) -> int:
+    """The frame on which most is drawn."""
+    return region.offset[0] + int(np.argmax(region.mask.sum(axis=(1, 2))))

@@ -9,6 +9,7 @@ import numpy as np
 
 from hccsurv_core import __version__
 from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.features.ultrasound_signs import SIGNS_VERSION
 from hccsurv_core.stats.cumulative_incidence import fit_cumulative_incidence
 from hccsurv_core.stats.kaplan_meier import fit_kaplan_meier
 from hccsurv_core.systems.ceus.cohort import EARLY_MONTHS, CeusCohort
@@ -68,6 +69,7 @@ def describe_training(
         "covariates": describe_covariates(covariates),
         "left_out": dict(left_out),
         "image_covariates": describe_image_covariates(cohort.images),
+        "signs_version": SIGNS_VERSION,
         "models": {version: found.describe() for version, found in models.items()},
         "classes": {
             version: _describe_classes(rules[version], judgments[version], cohort, settings)

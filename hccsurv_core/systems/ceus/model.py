@@ -13,6 +13,7 @@ import numpy as np
 
 from hccsurv_core.errors import BundleError, InputError
 from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.features.ultrasound_signs import SIGNS_VERSION
 from hccsurv_core.models.store import Bundle, read_bundle
 from hccsurv_core.systems.banded import Banded
 from hccsurv_core.systems.ceus.answer import CeusAnswer, Contribution
@@ -28,11 +29,6 @@ from hccsurv_core.systems.ceus.signs import (
     LEAST_ENHANCEMENT_DB,
     sign_values,
     without_signs,
-)
-from hccsurv_core.systems.ceus.small_lesions import (
-    DIAMETER,
-    SmallLesions,
-    small_lesions_from_json,
 )
 from hccsurv_core.systems.covariates import Covariate, covariate_values
 from hccsurv_core.systems.patient_profile import Profile
@@ -63,7 +59,6 @@ class CeusModel:
         description: of the bundle; sha256: its name.
         network_tensors: of the network whose features the signatures look at; empty without.
         folder: of the bundle.
-        small_lesions: how far signs count; None takes them as measured.
     """
 
     models: Mapping[str, EndpointModels]
@@ -75,7 +70,6 @@ class CeusModel:
     sha256: str
     network_tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
     folder: Path | None = None
-    small_lesions: SmallLesions | None = None
 
     @classmethod
     def read(cls, folder: Path) -> CeusModel:
@@ -95,6 +89,11 @@ class CeusModel:
         """
         bundle.require_system(SYSTEM)
         d = bundle.description
+        if d.get("image_covariates") and d.get("signs_version") != SIGNS_VERSION:
+            raise BundleError(
+                "learned from signs that an earlier version measured otherwise",
+                source=str(bundle.folder), remedy=_AGAIN,
+            )  # fmt: skip
         try:
             return cls(
                 {
@@ -111,7 +110,6 @@ class CeusModel:
                 bundle.sha256,
                 bundle.tensors_of(NETWORK_PART) if d.get(NETWORK_PART) else {},
                 bundle.folder,
-                small_lesions_from_json(d["small_lesions"]) if d.get("small_lesions") else None,
             )
         except (KeyError, TypeError, InputError) as error:
             raise BundleError(
@@ -156,7 +154,7 @@ class CeusModel:
         return chosen
 
     def image_values(self, signs: ImageValues, features: FeatureTable | None) -> ImageValues:
-        """What the model takes of pictures: signs, small lesions' drawn to typical ones, and signatures.
+        """What the model takes of pictures: signs and signatures.
 
         Args:
             signs: by patient, as measured. features: radiomics and deep features; None without.
@@ -164,8 +162,6 @@ class CeusModel:
         Raises:
             TableError: a feature that a signature takes is not there.
         """
-        if self.small_lesions is not None:
-            signs = self.small_lesions.drawn(signs)
         if self.signatures is None:
             return signs
         if features is None:
@@ -290,7 +286,7 @@ class CeusModel:
         found = []
         for k, name in enumerate(models.names):
             value = float(row[0, k])
-            label, unit, group, shown, text = self._shown(name, self._measured(models, row, k))
+            label, unit, group, shown, text = self._shown(name, value)
             reach = _TOLERANCE_SD * scales.scale[k]
             outside = bool(value > scales.high[k] + reach or value < scales.low[k] - reach)
             found.append(
@@ -301,14 +297,6 @@ class CeusModel:
         return tuple(
             sorted(found, key=lambda c: -max(abs(c.early_log_odds), abs(c.death_log_hazard)))
         )
-
-    def _measured(self, models: EndpointModels, row: np.ndarray, k: int) -> float:
-        """What was measured where a small lesion's sign was drawn to a typical one."""
-        value, name = float(row[0, k]), models.names[k]
-        if self.small_lesions is None or DIAMETER not in models.names:
-            return value
-        diameter = float(row[0, models.names.index(DIAMETER)])
-        return self.small_lesions.measured(name, value, diameter)
 
     def _shown(self, name: str, value: float) -> tuple[str, str, str, float, str]:
         """Label, unit, group, the value as a person reads it, and that as text."""

@@ -52,8 +52,6 @@ class CeusSettings:
         signatures: whether radiomics and deep features are selected from, too, by the paper's
             chains; without, the measured signs stand alone.
         stills: which features these are.
-        half_size_mm: of lesions of this diameter, signs count half
-            (:mod:`~hccsurv_core.systems.ceus.small_lesions`); 0 lets all count wholly.
         least_icc: where lesions of the cohort are outlined twice, a feature is selected from only if
             its ICC(A,1) is this or more, by the lower bound of its interval; None asks for none.
         n_repeats: so many patients are measured twice at most.
@@ -69,7 +67,6 @@ class CeusSettings:
     images: bool = True
     signatures: bool = True
     stills: ImageFeatureSettings = field(default_factory=ImageFeatureSettings)
-    half_size_mm: float = 9.0
     least_icc: float | None = 0.75
     n_repeats: int = 60
     early_chain: BinaryChainSettings = field(default_factory=BinaryChainSettings)
@@ -95,8 +92,6 @@ class CeusSettings:
             raise InputError("horizons are positive, rising months", source=_SOURCE)
         if self.least_icc is not None and not 0 <= self.least_icc < 1:
             raise InputError("least_icc is a correlation from 0 to below 1", source=_SOURCE)
-        if not 0 <= self.half_size_mm < 100:
-            raise InputError("half_size_mm is a diameter from 0 to below 100 mm", source=_SOURCE)
         if self.n_repeats < 0:
             raise InputError("n_repeats is a number of patients", source=_SOURCE)
         if self.n_folds < 2 or self.n_rounds < 1:

@@ -25,9 +25,8 @@ from hccsurv_core.systems.ceus.endpoints import EndpointModels, fit_death, fit_e
 from hccsurv_core.systems.ceus.recurrence import fit_recurrence
 from hccsurv_core.systems.ceus.risk_classes import RiskClassRule, learn_classes
 from hccsurv_core.systems.ceus.settings import CLINICAL, COMBINED, DLR, VERSION_WORDS, CeusSettings
-from hccsurv_core.systems.ceus.small_lesions import learn_small_lesions
 from hccsurv_core.systems.covariates import Covariate
-from hccsurv_core.systems.study_cohort import ImageValues, joined
+from hccsurv_core.systems.study_cohort import joined
 from hccsurv_core.systems.training_part import training_part
 
 if TYPE_CHECKING:
@@ -101,10 +100,7 @@ def train_ceus(
     part = training_part(cohort)
     mine = part.cohort if settings.images else replace(part.cohort, images=None)
     covariates, left_out = choose_clinical(mine, settings.covariates, settings.min_known)
-    selected = small = None
-    if mine.images is not None:
-        small = learn_small_lesions(_of_training(mine.images, mine), settings.half_size_mm)
-        mine = replace(mine, images=small.drawn(mine.images))
+    selected = None
     if settings.images and settings.signatures and features is not None:
         selected = train_dlr(
             _of_patients(features, mine), mine.early, settings, gate=gate, seed=seed,
@@ -125,10 +121,7 @@ def train_ceus(
     description = describe_training(
         mine, part.words, covariates, left_out, tables, models, rules, judgments, selected, settings,
         seed,
-    ) | {
-        NETWORK_PART: None if network is None else network.to_json(),
-        "small_lesions": None if small is None else small.to_json(),
-    }  # fmt: skip
+    ) | {NETWORK_PART: None if network is None else network.to_json()}  # fmt: skip
     progress(1.0, "done")
     return TrainedCeus(
         models, rules, judgments, None if selected is None else selected.signatures, description,
@@ -173,12 +166,6 @@ def _fit(
         judged.probability, cohort.early, judged.scores[:, 1], cohort.outcome, settings.cutoffs
     )
     return models, rule
-
-
-def _of_training(signs: ImageValues, cohort: CeusCohort) -> ImageValues:
-    """The training patients' signs: a folder's pictures are measured for everybody in it."""
-    mine = set(cohort.patient_ids)
-    return replace(signs, by_patient={p: v for p, v in signs.by_patient.items() if p in mine})
 
 
 def _of_patients(features: FeatureTable, cohort: CeusCohort) -> FeatureTable:

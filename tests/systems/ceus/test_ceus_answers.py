@@ -11,8 +11,11 @@ from ceus_patients import QUICK, patients
 from lifelines.utils import concordance_index
 from sklearn.metrics import roc_auc_score
 
+from hccsurv_core.features.feature_table import FeatureTable
+from hccsurv_core.systems.ceus.covariates import PORTAL_WASHOUT
 from hccsurv_core.systems.ceus.evaluation import evaluate_ceus
 from hccsurv_core.systems.ceus.model import CeusModel
+from hccsurv_core.systems.ceus.signs import ENHANCEMENT, SIGN_NAMES, sign_values
 from hccsurv_core.systems.ceus.training import train_ceus
 from hccsurv_core.systems.patient_profile import profile_of
 
@@ -93,6 +96,52 @@ def test_a_value_no_training_patient_had_is_warned_of(model, test_part):
     found = ask(model, test_part, 0, **{"sign.echo_db": 60.0})
     assert any("no training patient had such a value" in w for w in found.warnings)
     assert not ask(model, test_part, 0, **{"sign.echo_db": 0.0}).warnings
+
+
+def test_a_tumor_that_does_not_hyperenhance_is_one_kind(model, test_part):
+    """How far below the liver it lies moves nothing, and the answer says that it is 2 dB or less."""
+    table = FeatureTable(("equal", "dark", "bright"), SIGN_NAMES, np.ones((3, len(SIGN_NAMES))) * 3)
+    table.values[:, SIGN_NAMES.index(ENHANCEMENT)] = (0.5, -9.0, 6.0)
+    taken = sign_values(table)
+    np.testing.assert_array_equal(taken.by_patient["equal"], taken.by_patient["dark"])
+    assert table.values[1, SIGN_NAMES.index(ENHANCEMENT)] == -9.0
+    assert taken.by_patient["bright"][SIGN_NAMES.index(ENHANCEMENT)] == 6.0
+    told = {
+        level: next(
+            c.text
+            for c in ask(model, test_part, 0, **{ENHANCEMENT: level}).contributions
+            if c.name == ENHANCEMENT
+        )
+        for level in (2.0, 6.0)
+    }
+    assert told == {2.0: "2 dB or less", 6.0: "6 dB"}
+
+
+def test_washout_in_the_portal_phase_is_a_value_of_the_record(model, test_part):
+    """Of the same patient: a report of a darker tumor moves the answer as its coefficient says."""
+    record = {k: v for k, v in test_part.profiles[0].record.items() if k != "portal_phase"}
+    values = dict(
+        zip(test_part.images.names, test_part.images.matrix(test_part.patient_ids)[0], strict=True)
+    )
+    found = {
+        told: model.answer(profile_of(record | {"portal_phase": told}), values)
+        for told in ("hypoenhancement", "isoenhancement")
+    }
+    texts = {
+        told: next(c for c in answer.contributions if c.name == PORTAL_WASHOUT).text
+        for told, answer in found.items()
+    }
+    assert texts == {"hypoenhancement": "yes", "isoenhancement": "no"}
+    unknown = model.answer(profile_of(record), values)
+    assert any("Washout in the portal phase" in note for note in unknown.notes)
+    death = model.models["combined"].death
+    at = death.names.index(PORTAL_WASHOUT)
+    step = death.coef[at] / death.standardizer.scale[at]
+    washed, equal = (
+        next(c for c in found[t].contributions if c.name == PORTAL_WASHOUT).death_log_hazard
+        for t in found
+    )
+    assert washed - equal == pytest.approx(step)
 
 
 def test_too_few_signs_are_answered_from_clinical_values(model, test_part):

@@ -10,6 +10,7 @@ from ceus_patients import QUICK, patients, picture_features
 from sklearn.metrics import roc_auc_score
 
 from hccsurv_core.errors import BundleError, CancelledError, InputError, StatisticsError
+from hccsurv_core.features.ultrasound_signs import SIGNS_VERSION
 from hccsurv_core.outcome import SurvivalOutcome
 from hccsurv_core.stats.concordance import harrell_c
 from hccsurv_core.stats.fine_gray import fit_fine_gray
@@ -177,3 +178,15 @@ def test_a_bundle_of_another_system_is_refused(model, tmp_path):
     write_bundle(tmp_path / "m", system="muscle", description={}, tensors={}, card="x")
     with pytest.raises(BundleError, match="holds a model of system muscle, not ceus"):
         CeusModel.read(tmp_path / "m")
+
+
+@pytest.mark.parametrize("version", [None, 1])
+def test_a_model_of_signs_that_were_measured_otherwise_is_refused(trained, tmp_path, version):
+    """New numbers under old names would be answered without a word."""
+    bundle = trained.write(tmp_path / "now")
+    assert bundle.description["signs_version"] == SIGNS_VERSION
+    older = {k: v for k, v in bundle.description.items() if k != "signs_version"}
+    if version is not None:
+        older["signs_version"] = version
+    with pytest.raises(BundleError, match="an earlier version measured otherwise"):
+        CeusModel.from_bundle(replace(bundle, description=older))
