@@ -124,7 +124,7 @@ def test_follow_up_that_ends_before_the_last_horizon_is_refused(open_page, with_
 def test_a_value_that_is_not_known_is_left_out_with_its_reason(open_page, with_folder):
     change_table(with_folder, afp_ng_ml=lambda t: None)
     text = page_text(choose_system(open_page(routes.TRAIN)))
-    assert "8 clinical covariates" in text
+    assert "9 clinical covariates" in text
     assert "AFP</td><td>not known of anybody" in text
     assert "The models will know nothing of AFP, Microvascular invasion" in text
 

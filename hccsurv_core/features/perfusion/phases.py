@@ -50,6 +50,9 @@ PHASES = (
     Phase("portal venous", 30.0, 120.0),
     Phase("late", 120.0, 360.0),
 )
+#: What a report calls the portal phase: its part after :data:`EARLY_BEFORE_S`, when washout is judged.
+#: Before, most carcinomas are on their way down from the arterial peak.
+REPORTED_PORTAL = Phase("portal venous, from 60 s", EARLY_BEFORE_S, 120.0)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,17 @@ def enhancement_by_phase(
         _in_phase(curve.time_s, ratio, p, peak_s if k == 0 else None, different_db)
         for k, p in enumerate(phases)
     )
+
+
+def enhancement_in(
+    curve: TimeIntensity, phase: Phase, different_db: float = DIFFERENT_DB
+) -> Enhancement:
+    """The degree over one span of time as a whole; unknown where no reference was outlined.
+
+    Args:
+        different_db: below this the lesion is as bright as the reference.
+    """
+    return _in_phase(curve.time_s, lesion_over_reference(curve), phase, None, different_db)
 
 
 def _in_phase(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hccsurv_core.clip import Clip, Panels
 from hccsurv_core.errors import InputError
 from hccsurv_core.features.perfusion.examination import Perfusion
+from hccsurv_core.features.perfusion.phases import REPORTED_PORTAL, enhancement_in
 from hccsurv_core.imaging.clip_motion import Motion, on_panel, panel_of
 from hccsurv_core.imaging.ultrasound_still import CONTRAST, GRAYSCALE, Still, still_of
 from hccsurv_core.roi.regions import Region
@@ -28,7 +29,6 @@ Mask = NDArray[np.bool_]
 #: Beginnings of a region's name, in lower case, that say what it is.
 LESION_WORDS = ("lesion", "tumor", "tumour", "hcc")
 REFERENCE_WORDS = ("reference", "parenchyma", "liver")
-_PORTAL = "portal venous"
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +141,11 @@ def record_with_clip(
     found = dict(record)
     if perfusion is None:
         return found, ""
-    phase = next((p for p in perfusion.phases if p.phase.name == _PORTAL), None)
-    if phase is None or phase.ratio_db is None or not phase.degree:
+    phase = enhancement_in(perfusion.curve, REPORTED_PORTAL)
+    if phase.ratio_db is None:
         return found, ""
-    measured = (
-        f"{phase.degree}enhancement ({phase.ratio_db:+.1f} dB against the reference)".replace(
-            "-", "−"
-        )
-    )
+    level = f"{phase.ratio_db:+.1f} dB".replace("-", "−")
+    measured = f"{phase.degree}enhancement from 60 to 120 s ({level} against the reference)"
     reported = found.setdefault(PORTAL_PHASE, f"{phase.degree}enhancement")
     if PORTAL_PHASE not in record:
         doubt = "" if phase.sure else "; its interval reaches into another degree"
