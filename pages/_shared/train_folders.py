@@ -159,7 +159,7 @@ def _upload_popover(kind: FolderKind, *, first: bool) -> None:
     state = session()
     with st.popover(
         "Upload a zip", icon=":material/folder_zip:", type="primary" if first else "secondary",
-        key="train_upload",
+        key=f"train_upload_{state.uploader_round}",
     ):  # fmt: skip
         st.markdown(kind.zipped)
         file = st.file_uploader(
@@ -177,9 +177,11 @@ def _upload_popover(kind: FolderKind, *, first: bool) -> None:
 
 
 def _simulate_popover(kind: FolderKind) -> None:
+    state = session()
+    # Another key closes it when the cohort is there: it would lie over what comes next.
     with st.popover(
-        "Simulate a cohort", icon=":material/science:", key="train_simulate",
-        type="secondary",
+        "Simulate a cohort", icon=":material/science:", type="secondary",
+        key=f"train_simulate_{state.uploader_round}",
     ), st.form(f"train_simulate_form_{kind.system}", border=False):  # fmt: skip
         st.markdown(kind.simulated)
         n = st.number_input(
@@ -196,6 +198,7 @@ def _simulate_popover(kind: FolderKind) -> None:
                 kind.images_words, key=f"train_simulate_images_{kind.system}", help=kind.images_help
             )
         if st.form_submit_button("Draw the cohort", type="primary", key="train_simulate_go"):
+            state.uploader_round += 1
             job = drawing_job(int(n), int(seed), kind.system, images=images)
             job_strip.start_job(job, wait_s=_WAIT_S)
             st.rerun()
