@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from hccsurv_core.errors import InputError, TableError
 from hccsurv_core.features.feature_table import FeatureTable
 from hccsurv_core.outcome import SurvivalOutcome
-from hccsurv_core.systems.covariates import Covariate, covariate_matrix
+from hccsurv_core.systems.covariates import Covariate, covariate_matrix, covariate_values
 from hccsurv_core.systems.patient_profile import Profile, profile_of
 
 
@@ -147,9 +147,16 @@ class StudyCohort:
 
 
 def profiles_of(
-    rows: Sequence[Mapping[str, Any]], patient_ids: Sequence[str], source: str
+    rows: Sequence[Mapping[str, Any]],
+    patient_ids: Sequence[str],
+    source: str,
+    covariates: Sequence[Covariate] = (),
 ) -> tuple[Profile, ...]:
     """Profiles of a table's rows.
+
+    Args:
+        covariates: that each profile must be readable by, so that a word that is none is told with
+            its patient.
 
     Raises:
         InputError: a value is not possible; the message names table, patient and value.
@@ -158,6 +165,7 @@ def profiles_of(
     for row, patient in zip(rows, patient_ids, strict=True):
         try:
             profiles.append(profile_of(row))
+            covariate_values(profiles[-1], covariates)
         except InputError as error:
             error.source = f"{source}, patient {patient}, {error.source}"
             raise

@@ -226,6 +226,8 @@ def test_a_card_says_whom_it_learned_from_and_what_it_is_not(trained):
     assert "| hepatectomy | 208 |" in card
     assert "not randomized" in card
     assert "Edge blur (mm): measured on CT" in card
+    assert "Intervals of the combined version reach 1.25 times as far" in card
+    assert "Intervals of the clinical version" not in card
 
 
 def test_a_bundle_that_was_changed_or_is_of_another_kind_is_refused(trained, tmp_path):

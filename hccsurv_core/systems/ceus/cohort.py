@@ -27,6 +27,7 @@ from hccsurv_core.cohort.folder_schema import PATIENT_ID
 from hccsurv_core.errors import TableError
 from hccsurv_core.features.feature_table import LABELS
 from hccsurv_core.outcome import CompetingOutcome, SurvivalOutcome
+from hccsurv_core.systems.ceus.covariates import CLINICAL_COVARIATES
 from hccsurv_core.systems.study_cohort import StudyCohort, labels_of, profiles_of
 
 SYSTEM = "ceus"
@@ -121,7 +122,7 @@ def build_cohort(
     ]
     return CeusCohort(
         patient_ids=ids,
-        profiles=profiles_of(known, ids, source),
+        profiles=profiles_of(known, ids, source, CLINICAL_COVARIATES),
         outcome=outcome,
         labels=labels_of(known, LABELS),
         source=source,

@@ -165,6 +165,7 @@ def write_card(d: Mapping[str, Any]) -> str:
         "* Intervals are about the average of patients with the same values; a wider one of a single "
         "patient allows for what no value shows, by an assumption that cannot be estimated: "
         f"{_spread_words(d)}.",
+        *_widened_words(d),
         "* It knows hepatectomy and TACE alone: no ablation, transplantation or systemic treatment.",
         "",
     ]
@@ -179,6 +180,17 @@ def _spread_words(d: Mapping[str, Any]) -> str:
         told.append(f"{version} version, standard deviation of the log hazard {sds}")
     why = next(iter(d["recommenders"].values()))["arms"]["unexplained_spread"]["why"]
     return f"{'; '.join(told)} ({why})"
+
+
+def _widened_words(d: Mapping[str, Any]) -> list[str]:
+    """Where intervals were widened, and why."""
+    return [
+        f"* Intervals of the {version} version reach {found['arms']['settings']['widening']:g} times as "
+        "far as the models' own uncertainty says: without, those of simulated patients held the truth "
+        "too rarely."
+        for version, found in d["recommenders"].items()
+        if (found["arms"]["settings"].get("widening") or 1.0) > 1.0
+    ]
 
 
 def _arm_row(arm: str, found: Mapping[str, Any]) -> str:

@@ -84,6 +84,16 @@ def test_a_report_that_says_nothing_of_the_portal_phase_is_missing_and_another_w
         BY_NAME[PORTAL_WASHOUT].value(profile_of({PORTAL_PHASE: "washed"}))
 
 
+def test_a_table_with_such_a_word_is_refused_with_the_patient() -> None:
+    rows = [
+        {"recurrence_time_months": 9.0, "recurrence_cause": 1, "portal_phase": word}
+        for word in ("hypo", "washed", "iso")
+    ]
+    with pytest.raises(InputError) as told:
+        _cohort(rows)
+    assert str(told.value).startswith("my table, patient b, portal_phase: 'washed' is no degree")
+
+
 def test_a_subset_keeps_every_endpoint_beside_its_patient() -> None:
     table, rows, outcome = _simulated()
     ids = list(table["patient_id"])
