@@ -120,6 +120,16 @@ def test_the_model_answers_with_class_recurrence_survival_and_marks(model, add_c
     assert "Class 4" in element(at, "ceus_classes")
 
 
+def test_washout_is_taken_from_the_clip_unless_it_was_reported(model, add_clip, measured, store):
+    study = add_clip()
+    text = page_text(measured(study))
+    assert "enhancement from 60 to 120 s" in text and "as this clip shows it" in text
+    store.save_clinical_values(study.patient_id, {"portal_phase": "hyperenhancement"})
+    text = page_text(measured(study))
+    assert "Portal phase: hyperenhancement is reported and taken; this clip shows" in text
+    assert "as this clip shows it" not in text
+
+
 def test_no_answer_stands_there_while_pictures_are_being_measured(
     model, add_clip, open_page, monkeypatch
 ):
