@@ -17,7 +17,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 BROWSER = "e2e"
 #: Folders that together take about half of the time; everything else is the other half.
-FIRST_HALF = ("pages", "commands", "roi", "simulate")
+FIRST_HALF = ("pages", "commands", "roi")
 #: Said by pytest where a folder has no test: nothing is wrong.
 _NOTHING_COLLECTED = 5
 
