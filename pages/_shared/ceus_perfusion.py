@@ -132,12 +132,12 @@ def _parameters_html(found: Perfusion) -> str:
         label = str(row["label"])
         rows.append(
             f"<tr><td>{html(label[:1].upper() + label[1:])}"
-            f"<span class='sub'>{html(str(row['unit']))}</span></td>"
+            f" <span class='unit'>· {html(str(row['unit']))}</span></td>"
             f'<td class="num">{fitted}</td><td class="num">{_number(row["lesion_observed"])}</td>'
             f'<td class="num">{_number(row["reference_observed"])}</td></tr>'
         )
     return (
-        '<div class="hcc-scroll"><table class="hcc-table tight" data-testid="ceus_parameters">'
+        '<div class="hcc-scroll"><table class="hcc-table tight wrapped" data-testid="ceus_parameters">'
         '<thead><tr><th>Parameter</th><th class="num">Lesion, fitted</th>'
         '<th class="num">Lesion, from the frames</th><th class="num">Reference, from the frames</th>'
         f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
