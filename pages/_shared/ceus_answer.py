@@ -43,7 +43,6 @@ class Answered:
     model: CeusModel
     entry: ModelEntry
     profile: Profile
-    image_values: Mapping[str, float] | None
     from_clip: str = ""
 
     @property
@@ -73,7 +72,7 @@ def answer_patient(
     profile = profile_of(record)
     if not any(c.name == PORTAL_WASHOUT for c in model.covariates):
         note = ""
-    return Answered(model.answer(profile, values), model, entry, profile, values, note)
+    return Answered(model.answer(profile, values), model, entry, profile, note)
 
 
 def no_model() -> None:

@@ -17,7 +17,7 @@ HOW_COMPUTED = """
    choose another one.
 6. **Recurrence and survival.** Signs and features of the grayscale and the contrast picture at the peak
    frame, with clinical values. Washout in the portal phase is as reported; where nobody reported it, as
-   the curves show it from 60 to 120 s. A ridge logistic model of recurrence within a year, a ridge Cox model of death, a
-   Fine-Gray model of recurrence; four classes by learned cut-offs (after Huang et al., World J
-   Gastrointest Oncol 2022;14(12):2380-2392, doi 10.4251/wjgo.v14.i12.2380).
+   the curves show it from 60 to 120 s. A ridge logistic model of recurrence within a year, a ridge Cox
+   model of death, a Fine-Gray model of recurrence; four classes by learned cut-offs (after Huang et
+   al., World J Gastrointest Oncol 2022;14(12):2380-2392, doi 10.4251/wjgo.v14.i12.2380).
 """

@@ -119,6 +119,17 @@ _FORMULAS = (
         "MacKinnon & White, J Econom 1985;29:305-325; 3 % is ours, from simulated clips",
     ),
     (
+        "A tumor that does not hyperenhance",
+        "Models take an enhancement below 2 dB against the liver as 2 dB",
+        "Ours: how far below it lies says no more of it",
+    ),
+    (
+        "Washout in the portal phase of a clip",
+        "Mean of lesion over reference from 60 to 120 s, below −2 dB",
+        "CEUS LI-RADS 2017 calls washout before 60 s early (Yang, Ultrasonography 2019;38:289-301); "
+        "2 dB are ours",
+    ),
+    (
         "mRMR",
         "Next feature: largest F statistic / mean |correlation| with those taken",
         "Ding & Peng, J Bioinform Comput Biol 2005;3:185-205",

@@ -274,3 +274,19 @@ def test_a_thin_lesion_is_measured_whole():
     assert any(
         w.startswith("mosaic without contrast could not be measured") for w in signs.warnings
     )
+
+
+@pytest.mark.parametrize("what", ["slope", "beams"])
+def test_what_leveling_leaves_is_hardly_taken_for_patches(what):
+    """A lesion without patches, crossed by 0.08 dB/mm or by beams that differ by 0.6 dB."""
+    y, x = places()
+    left_db = 0.08 * y if what == "slope" else 0.6 * np.sin(2 * np.pi * x / 16)
+    region = np.hypot(y - y.mean(), x - x.mean()) < 11
+
+    def log2(extra_db):
+        power = [speckle(3, seed) * 10 ** (extra_db / 10) for seed in range(4)]
+        return np.mean(
+            [spread_of(p, region, None, BEAM_MM, (STEP_MM, STEP_MM)).log2_db for p in power]
+        )
+
+    assert log2(left_db) - log2(0 * y) < 0.1
